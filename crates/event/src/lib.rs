@@ -1,0 +1,22 @@
+//! What happened: the canonical event, its ids, instants, amounts and admission.
+//!
+//! Every source turns its own form into [`Draft`]s; [`admit`] turns a draft into
+//! an [`Event`] and a list of [`Problem`]s. Nothing here reads a clock, a file or
+//! the environment, and nothing is serializable: stored and wire forms belong to
+//! `engine` and `source`.
+
+mod admission;
+mod calendar;
+mod decimal;
+mod event;
+mod field;
+mod instant;
+mod money;
+
+pub use admission::{Admission, Limits, Problem, ProblemKind, admit};
+pub use calendar::{AsOf, Calendar, Day, UnknownTimeZone};
+pub use decimal::Decimal;
+pub use event::{Attributes, Draft, Event, EventId, EventKey, EventKind, ProductLine, Value};
+pub use field::{Field, UnknownField};
+pub use instant::Instant;
+pub use money::{Currency, Money};
