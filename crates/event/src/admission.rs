@@ -288,7 +288,7 @@ fn bounded(attributes: Attributes, noted: &mut Vec<Problem>) -> Attributes {
             Value::Text(text) => Value::Text(shorten(text, noted)),
             // Half a JSON text is no JSON text.
             Value::Json(text) if text.len() > TEXT_BYTES_MAX => Value::Text(shorten(text, noted)),
-            value => value,
+            Value::Bool(_) | Value::Number(_) | Value::Instant(_) | Value::Json(_) => value,
         };
         result.insert(name, value);
     }

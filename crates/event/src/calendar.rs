@@ -68,8 +68,21 @@ impl std::error::Error for UnknownTimeZone {}
 pub struct Calendar {
     zone: TimeZone,
     name: String,
-    /// (first microsecond the offset holds, offset in microseconds), ascending.
-    offsets: Vec<(i64, i64)>,
+    /// Spans of one offset, ascending.
+    offsets: Vec<Offset>,
+}
+
+/// The offset of a zone from some instant on.
+#[derive(Debug, Clone, Copy)]
+struct Offset {
+    /// The first microsecond it holds.
+    start_us: i64,
+    /// What is added to an instant to get local time, in microseconds.
+    offset_us: i64,
+    /// The local day just before. A clock turned back over midnight would otherwise
+    /// give a later instant an earlier day; days never decrease here, so the repeated
+    /// minutes count to the later day.
+    day_min: i32,
 }
 
 /// Rules are unfolded up to here (2100-01-01); later instants keep the last offset.
@@ -87,14 +100,18 @@ impl Calendar {
             TimeZone::get(name).map_err(|_| UnknownTimeZone(name.to_owned()))?
         };
         let first = zone.to_offset(Timestamp::MIN).seconds();
-        let mut offsets = vec![(i64::MIN, i64::from(first) * Instant::SECOND)];
+        let mut offsets =
+            vec![Offset { start_us: i64::MIN, offset_us: i64::from(first) * Instant::SECOND, day_min: i32::MIN }];
         for transition in zone.following(Timestamp::MIN) {
             let start = transition.timestamp();
             if start.as_second() > UNFOLDED_UNTIL_S {
                 break;
             }
             let offset_us = i64::from(transition.offset().seconds()) * Instant::SECOND;
-            offsets.push((start.as_microsecond(), offset_us));
+            let start_us = start.as_microsecond();
+            let before = offsets.last().map_or(0, |last| last.offset_us);
+            let (Day(day_min), _) = local_time(start_us - 1, before);
+            offsets.push(Offset { start_us, offset_us, day_min });
         }
         Ok(Self { zone, name: name.to_owned(), offsets })
     }
@@ -102,7 +119,7 @@ impl Calendar {
     /// Returns the calendar of Coordinated Universal Time.
     #[must_use]
     pub fn utc() -> Self {
-        Self { zone: TimeZone::UTC, name: "UTC".to_owned(), offsets: vec![(i64::MIN, 0)] }
+        Self { zone: TimeZone::UTC, name: "UTC".to_owned(), offsets: vec![Offset { start_us: i64::MIN, offset_us: 0, day_min: i32::MIN }] }
     }
 
     /// Returns the zone, for reading local times.
@@ -120,12 +137,10 @@ impl Calendar {
     /// Returns the local day and the local hour (0 to 23) of an instant.
     #[must_use]
     pub fn local(&self, instant: Instant) -> (Day, u8) {
-        let idx = self.offsets.partition_point(|(start, _)| *start <= instant.0) - 1;
-        let local = instant.0.saturating_add(self.offsets[idx].1);
-        let day = local.div_euclid(Instant::DAY);
-        let hour = local.rem_euclid(Instant::DAY) / (3_600 * Instant::SECOND);
-        // Any i64 of microseconds is less than 2^27 days away; the hour is below 24.
-        (Day(i32::try_from(day).unwrap_or(i32::MAX)), u8::try_from(hour).unwrap_or(23))
+        let idx = self.offsets.partition_point(|offset| offset.start_us <= instant.0) - 1;
+        let offset = self.offsets[idx];
+        let (day, hour) = local_time(instant.0, offset.offset_us);
+        (Day(day.0.max(offset.day_min)), hour)
     }
 
     /// Returns the first instant of a local day.
@@ -136,7 +151,7 @@ impl Calendar {
         // one transition off, so both neighbours are tried, the earliest match wins.
         self.offsets
             .iter()
-            .map(|(start, offset)| Instant((midnight - offset).max(*start)))
+            .map(|offset| Instant((midnight - offset.offset_us).max(offset.start_us)))
             .filter(|instant| self.local(*instant).0 >= day)
             .min()
             .unwrap_or(Instant(midnight))
@@ -147,6 +162,15 @@ impl Calendar {
     pub fn as_of(&self, day: Day) -> AsOf {
         AsOf { day, end: self.start(Day(day.0 + 1)) }
     }
+}
+
+/// Returns the day and hour a clock with a fixed offset shows.
+fn local_time(instant_us: i64, offset_us: i64) -> (Day, u8) {
+    let local = instant_us.saturating_add(offset_us);
+    let day = local.div_euclid(Instant::DAY);
+    let hour = local.rem_euclid(Instant::DAY) / (3_600 * Instant::SECOND);
+    // Any i64 of microseconds is less than 2^27 days away; the hour is below 24.
+    (Day(i32::try_from(day).unwrap_or(i32::MAX)), u8::try_from(hour).unwrap_or(23))
 }
 
 #[cfg(test)]
@@ -164,6 +188,18 @@ mod tests {
         assert_eq!(hours("2024-03-30"), 24);
         assert_eq!(hours("2024-03-31"), 23);
         assert_eq!(hours("2024-10-27"), 25);
+    }
+
+    #[test]
+    fn days_never_decrease_where_the_clock_goes_back_over_midnight() {
+        // St. John's turned its clocks back at one minute past midnight until 2011.
+        let st_johns = Calendar::new("America/St_Johns").unwrap();
+        let midnight = st_johns.start(Day::parse("2007-11-04").unwrap());
+        let minute = 60 * Instant::SECOND;
+        let days: Vec<Day> = (-60..120).map(|n| st_johns.local(Instant(midnight.0 + n * minute)).0).collect();
+        assert!(days.is_sorted(), "{days:?}");
+        assert_eq!(days[0].to_string(), "2007-11-03");
+        assert_eq!(days[60].to_string(), "2007-11-04");
     }
 
     #[test]

@@ -113,7 +113,8 @@ mod tests {
 
         #[test]
         fn any_text_is_read_or_refused(text in ".{0,40}") {
-            let _: Option<Decimal> = Decimal::parse(&text);
+            let decimal = Decimal::parse(&text);
+            prop_assert!(decimal.is_none_or(|decimal| Decimal::parse(&decimal.to_string()) == Some(decimal)));
         }
     }
 

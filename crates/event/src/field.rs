@@ -101,15 +101,28 @@ impl FromStr for Field {
 
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Property(name) => write!(f, "properties.{name}"),
-            Self::Context(name) => write!(f, "context.{name}"),
-            Self::Trait(name) => write!(f, "traits.{name}"),
-            fixed => {
-                let name = FIXED.iter().find(|(_, field)| field == fixed).map_or("", |(name, _)| name);
-                f.write_str(name)
-            }
+        if let Some((name, _)) = FIXED.iter().find(|(_, field)| field == self) {
+            return f.write_str(name);
         }
+        let (part, name) = match self {
+            Self::Property(name) => ("properties", name),
+            Self::Context(name) => ("context", name),
+            Self::Trait(name) => ("traits", name),
+            Self::Name
+            | Self::Kind
+            | Self::Source
+            | Self::Channel
+            | Self::Amount
+            | Self::Currency
+            | Self::Rating
+            | Self::ProductId
+            | Self::ProductCategory
+            | Self::ProductBrand
+            | Self::ProductQuantity
+            | Self::ProductAmount
+            | Self::ProductDiscount => return Err(fmt::Error),
+        };
+        write!(f, "{part}.{name}")
     }
 }
 
