@@ -1,0 +1,216 @@
+//! K-means: `k` centroids such that the rows lie near one of them.
+//!
+//! Seeding is greedy k-means++ (Arthur and Vassilvitskii 2007, with the several candidates per
+//! step that scikit-learn draws), refinement is Lloyd's (1982), and the best of several restarts
+//! is kept. Sums are taken over fixed chunks of rows and combined in chunk order, so the bytes of
+//! the answer do not depend on the number of threads.
+
+mod init;
+mod lloyd;
+
+use rayon::prelude::{IntoParallelIterator, ParallelIterator};
+
+use crate::distance::PackedPoints;
+use crate::error::LearnError;
+use crate::matrix::Matrix;
+use crate::number::real;
+use crate::random::derived_seed;
+
+/// What the caller chooses about a k-means fit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KMeansParams {
+    /// Number of clusters, at least 1.
+    pub n_clusters: usize,
+    /// Number of restarts from different seedings, at least 1; the least inertia wins.
+    pub n_init: usize,
+    /// Number of refinements after which a restart stops even if it still moves, at least 1.
+    pub n_iter_max: usize,
+    /// Summed squared movement of the centroids, relative to the mean variance of the columns,
+    /// at or below which a restart has converged.
+    pub tolerance: f64,
+    /// Seed of all chance in the fit.
+    pub seed: u64,
+}
+
+/// A fitted k-means model. Clusters are numbered from the largest to the smallest.
+///
+/// ```
+/// use throng_learn::{KMeansParams, Matrix};
+///
+/// let matrix = Matrix::new(1, vec![0.0, 0.1, 0.2, 9.0, 9.1])?;
+/// let params = KMeansParams { n_clusters: 2, n_init: 4, n_iter_max: 50, tolerance: 1e-4, seed: 7 };
+/// let model = params.fit(&matrix)?;
+/// assert_eq!(model.labels(), &[0, 0, 0, 1, 1]);
+/// assert_eq!(model.predict(&Matrix::new(1, vec![8.0])?)?, vec![1]);
+/// # Ok::<(), throng_learn::LearnError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct KMeans {
+    centroids: Matrix,
+    packed: PackedPoints,
+    labels: Vec<usize>,
+    sizes: Vec<usize>,
+    inertia: f64,
+    n_iter: usize,
+}
+
+impl KMeansParams {
+    /// Fits the model to the rows of `matrix`, all of which must be finite.
+    pub fn fit(&self, matrix: &Matrix) -> Result<KMeans, LearnError> {
+        self.check(matrix)?;
+        let restarts: Vec<lloyd::Restart> = (0..self.n_init)
+            .into_par_iter()
+            .map(|restart_idx| {
+                let stream = u64::try_from(restart_idx).unwrap_or(u64::MAX);
+                lloyd::run_restart(matrix, self, derived_seed(self.seed, stream))
+            })
+            .collect::<Result<_, _>>()?;
+        // Equal inertia: the earlier restart, as `min_by` keeps the first of equals.
+        let best = restarts
+            .into_iter()
+            .filter(|restart| !restart.sizes.contains(&0))
+            .min_by(|a, b| a.inertia.total_cmp(&b.inertia));
+        match best {
+            Some(restart) => Ok(KMeans::from_restart(restart)),
+            None => Err(LearnError::EmptyCluster { n_clusters: self.n_clusters }),
+        }
+    }
+
+    /// Fits the model by refining the given centroids, without seeding or restarts: to carry a fit
+    /// over to more or newer rows.
+    pub fn fit_from(&self, matrix: &Matrix, centroids: &Matrix) -> Result<KMeans, LearnError> {
+        self.check(matrix)?;
+        centroids.require_finite()?;
+        centroids.require_columns(matrix.n_columns())?;
+        if centroids.n_rows() != self.n_clusters {
+            return Err(LearnError::ShapeMismatch {
+                what: "the list of centroids",
+                expected: self.n_clusters,
+                found: centroids.n_rows(),
+            });
+        }
+        let restart = lloyd::refine(matrix, self, centroids.clone())?;
+        if restart.sizes.contains(&0) {
+            return Err(LearnError::EmptyCluster { n_clusters: self.n_clusters });
+        }
+        Ok(KMeans::from_restart(restart))
+    }
+
+    fn check(&self, matrix: &Matrix) -> Result<(), LearnError> {
+        for (parameter, value) in
+            [("n_clusters", self.n_clusters), ("n_init", self.n_init), ("n_iter_max", self.n_iter_max)]
+        {
+            if value == 0 {
+                return Err(LearnError::InvalidParameter { parameter, found: 0.0, allowed: "at least 1" });
+            }
+        }
+        if !(self.tolerance >= 0.0 && self.tolerance.is_finite()) {
+            return Err(LearnError::InvalidParameter {
+                parameter: "tolerance",
+                found: self.tolerance,
+                allowed: "finite and not negative",
+            });
+        }
+        if matrix.n_rows() < self.n_clusters {
+            return Err(LearnError::TooFewRows {
+                attempt: "fit k-means",
+                n_rows: matrix.n_rows(),
+                n_rows_needed: self.n_clusters,
+            });
+        }
+        matrix.require_finite()
+    }
+}
+
+impl KMeans {
+    /// Renumbers the clusters by size, then by centroid, so that the numbers mean something and
+    /// do not depend on which seed point came first.
+    fn from_restart(restart: lloyd::Restart) -> KMeans {
+        let n_clusters = restart.sizes.len();
+        let mut order: Vec<usize> = (0..n_clusters).collect();
+        order.sort_by(|&a, &b| {
+            let by_size = restart.sizes[b].cmp(&restart.sizes[a]);
+            by_size.then_with(|| {
+                let pairs = restart.centroids.row(a).iter().zip(restart.centroids.row(b));
+                pairs.map(|(x, y)| x.total_cmp(y)).find(|ordering| ordering.is_ne()).unwrap_or(a.cmp(&b))
+            })
+        });
+        let mut new_label = vec![0; n_clusters];
+        for (label, &old) in order.iter().enumerate() {
+            new_label[old] = label;
+        }
+        let centroids = restart.centroids.take(&order);
+        KMeans {
+            packed: PackedPoints::new(&centroids),
+            centroids,
+            labels: restart.labels.iter().map(|&old| new_label[old]).collect(),
+            sizes: order.iter().map(|&old| restart.sizes[old]).collect(),
+            inertia: restart.inertia,
+            n_iter: restart.n_iter,
+        }
+    }
+
+    /// Returns the centroids, one row per cluster.
+    #[must_use]
+    pub fn centroids(&self) -> &Matrix {
+        &self.centroids
+    }
+
+    /// Returns the number of clusters.
+    #[must_use]
+    pub fn n_clusters(&self) -> usize {
+        self.sizes.len()
+    }
+
+    /// Returns the cluster of each fitted row.
+    #[must_use]
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// Returns the number of fitted rows in each cluster, none of them 0.
+    #[must_use]
+    pub fn sizes(&self) -> &[usize] {
+        &self.sizes
+    }
+
+    /// Returns the sum of the squared distances of the fitted rows to their centroids.
+    #[must_use]
+    pub fn inertia(&self) -> f64 {
+        self.inertia
+    }
+
+    /// Returns how many refinements the winning restart took.
+    #[must_use]
+    pub fn n_iter(&self) -> usize {
+        self.n_iter
+    }
+
+    /// Returns the fitted rows' share in the smallest cluster.
+    #[must_use]
+    pub fn share_min(&self) -> f64 {
+        let size_min = self.sizes.iter().copied().min().unwrap_or(0);
+        real(size_min) / real(self.labels.len())
+    }
+
+    /// Returns the cluster nearest to each row; of equally near ones the first.
+    pub fn predict(&self, matrix: &Matrix) -> Result<Vec<usize>, LearnError> {
+        matrix.require_columns(self.centroids.n_columns())?;
+        matrix.require_finite()?;
+        Ok(lloyd::nearest_rows(matrix, &self.packed).0)
+    }
+
+    /// Returns the Euclidean distances of each row to each centroid: `n_rows` by `n_clusters`.
+    pub fn distances(&self, matrix: &Matrix) -> Result<Matrix, LearnError> {
+        matrix.require_columns(self.centroids.n_columns())?;
+        matrix.require_finite()?;
+        let mut distances = vec![0.0_f32; matrix.n_rows() * self.n_clusters()];
+        for (row, target) in matrix.rows().zip(distances.chunks_exact_mut(self.n_clusters())) {
+            self.packed.squared_distances(row, target);
+            for distance in target {
+                *distance = distance.sqrt();
+            }
+        }
+        Matrix::new(self.n_clusters(), distances)
+    }
+}

@@ -1,0 +1,16 @@
+//! What this crate promises, tested from outside: the laws every learner keeps, and what each of
+//! them finds in data whose truth is known.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "a test stops where it fails, and its numbers are small"
+)]
+
+mod data;
+mod k_means;
+mod laws;
+mod membership;
+mod scale;
+mod selection;
