@@ -1,0 +1,416 @@
+//! From a population to personas, or to the reason why there are none.
+//!
+//! Features are chosen ([`crate::columns`]), clusters found and tested (`throng_learn`), and every
+//! cluster that holds is described by claims ([`crate::telling`], [`crate::evidence`]) and named
+//! ([`crate::naming`]). Same population, parameters and seed: same bytes.
+
+use throng_learn::{
+    KMeans, KMeansParams, LearnError, Matrix, MembershipModel, MembershipParams, RobustScaler, Selection,
+    SelectionParams, select_k,
+};
+
+use crate::columns::{Columns, scaled_matrix};
+use crate::description::{Clusters, describe};
+use crate::membership::{gridded, shares};
+use crate::refusal::{from_learn, nothing_to_compare, too_few_customers};
+use crate::{Memberships, ModelColumn, Persona, PersonaError, PersonaId, Population, Refusal};
+
+/// Customers below which nothing is tried: ten for each of ten personas, and enough for the
+/// resamples to mean something.
+const N_PROFILES_MIN: usize = 100;
+
+/// Features below which there is nothing to compare: one feature has ranges, not personas.
+const N_FEATURES_MIN: usize = 2;
+
+/// The most personas; more cannot be told apart by reading, nor kept in mind.
+const PERSONAS_MAX: usize = 12;
+
+/// Share of the customers a persona needs, to be worth acting for.
+const SHARE_MIN: f64 = 0.03;
+
+/// What a grouping must hold to be counted on: every cluster valid and stable (Hennig 2007), and
+/// the whole coming back too.
+const LASTING_JACCARD_MIN: f64 = 0.75;
+const LASTING_ADJUSTED_RAND_MIN: f64 = 0.75;
+
+/// How well separated a more detailed grouping must be, as a share of the best silhouette.
+const SILHOUETTE_SHARE_MIN: f64 = 0.5;
+
+/// Share of a persona's own members within its reach; the rest are as far out as outsiders.
+const REACH_SHARE: f64 = 0.99;
+
+/// Restarts, refinements, resamples and references, and the rows they are judged on: the spread of
+/// a share over 20 resamples is below 0.05, and time grows with the square of the rows.
+const N_INIT: usize = 4;
+const N_ITER_MAX: usize = 100;
+const TOLERANCE: f64 = 1e-4;
+const N_RESAMPLES: usize = 20;
+const N_REFERENCES: usize = 19;
+const N_ROWS_JUDGED_MAX: usize = 4_000;
+const N_ROWS_REFERENCE_MAX: usize = 600;
+
+/// What the caller chooses about discovery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiscoveryParams {
+    /// How many personas to look for.
+    pub personas: PersonaCount,
+    /// Seed of all chance.
+    pub seed: u64,
+}
+
+/// How many personas to look for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PersonaCount {
+    /// As many as the data hold, from 2 up to `max`.
+    Auto {
+        /// The most personas, 2 to 12.
+        max: usize,
+    },
+    /// So many, 2 to 12; refused all the same when they do not come back in resamples.
+    Exactly(usize),
+}
+
+/// What discovery found, and everything it rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Discovery {
+    /// The personas, or why there are none.
+    pub outcome: Outcome,
+    /// How every number of personas that was tried fared, fewest first.
+    pub candidates: Vec<Candidate>,
+    /// Every feature of the population, in its order: how it was used or why not.
+    pub features_used: Vec<FeatureUse>,
+    /// Whether there are gaps between the personas; `None` when none were found.
+    pub separation: Option<Separation>,
+}
+
+/// The answer of discovery.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// There are personas.
+    Found(Box<Found>),
+    /// There are none that could be relied on.
+    Refused(Refusal),
+}
+
+/// Personas, who belongs to them, and the model that says so.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The personas, the largest first.
+    pub personas: Vec<Persona>,
+    /// How much every profile belongs to each.
+    pub memberships: Memberships,
+    /// The fitted model, which gives memberships to any population.
+    pub model: Model,
+}
+
+/// How one number of personas fared.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// The number of personas.
+    pub n_personas: usize,
+    /// How much nearer profiles are to their own cluster than to the next, −1 to 1.
+    pub silhouette: f64,
+    /// The same in data with the same columns and correlations, but without groups.
+    pub silhouette_reference: f64,
+    /// Least mean Jaccard similarity of a cluster with the refits on resampled profiles.
+    pub stability_min: f64,
+    /// Mean adjusted Rand index with those refits.
+    pub adjusted_rand: f64,
+    /// Share of the profiles in the smallest cluster.
+    pub share_min: f64,
+    /// Whether this number was chosen.
+    pub chosen: bool,
+}
+
+/// How a feature was used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureUse {
+    /// The feature's name.
+    pub name: String,
+    /// What its values were replaced by before scaling; `None` when it was left out.
+    pub transform: Option<String>,
+    /// Its share of all votes in a squared distance, 0 to 1.
+    pub vote: f64,
+    /// Why it does not make personas; `None` when it does.
+    pub left_out: Option<String>,
+}
+
+/// Whether there are gaps between the personas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Separation {
+    /// The groups stand further apart than the features alone would put them.
+    Distinct,
+    /// One group passes into the next; the cut comes back, but there is no gap at it.
+    Gradual,
+}
+
+impl Separation {
+    const WORDS: [(Self, &'static str); 2] = [(Self::Distinct, "distinct"), (Self::Gradual, "gradual")];
+
+    /// Returns the word the separation is stored under.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        crate::claim::word(&Self::WORDS, self)
+    }
+
+    /// Reads a stored word.
+    ///
+    /// # Errors
+    /// [`PersonaError::UnknownWord`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, PersonaError> {
+        crate::claim::meaning(&Self::WORDS, "a separation", text)
+    }
+
+    /// Returns a sentence that explains it.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Distinct => {
+                "The personas are distinct: there are fewer customers between them than chance would put there."
+            }
+            Self::Gradual => {
+                "The personas pass into each other: the same cut is found again and again, but there is no gap at it, \
+                 so customers near a border could be called either."
+            }
+        }
+    }
+}
+
+/// The fitted model: what is done to a population's features, and the mixture around the centroids.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// The columns distances are taken over.
+    pub columns: Vec<ModelColumn>,
+    /// How each is scaled.
+    pub scaler: RobustScaler,
+    /// Centroids and how far their clusters reach.
+    pub membership: MembershipModel,
+    /// For each persona, the position of its cluster.
+    pub clusters: Vec<usize>,
+}
+
+impl Model {
+    /// Returns how much every profile of a population belongs to each persona.
+    ///
+    /// The population need not be the one the model was fitted to. A feature it lacks is taken as
+    /// missing for everybody.
+    ///
+    /// # Errors
+    /// [`PersonaError::Learn`] when a value is infinite.
+    pub fn memberships(&self, population: &Population) -> Result<Memberships, PersonaError> {
+        population.check()?;
+        let matrix = attempted("scale the features", scaled_matrix(&self.columns, &self.scaler, population))?;
+        let distances = attempted("compute memberships", self.membership.k_means().distances(&matrix))?;
+        let mut rows = Vec::with_capacity(population.profiles.len());
+        for (profile, row) in population.profiles.iter().zip(distances.rows()) {
+            let of_clusters = shares(row, self.membership.components());
+            let mut of_personas: Vec<f64> = self.clusters.iter().map(|cluster| of_clusters[*cluster]).collect();
+            // A cluster that became no persona counts as unassigned.
+            of_personas.push((1.0 - of_personas.iter().sum::<f64>()).max(0.0));
+            rows.push(gridded(profile.clone(), &of_personas));
+        }
+        let personas = (0..self.clusters.len()).map(PersonaId::at).collect();
+        Memberships::new(personas, rows)
+    }
+}
+
+/// Looks for personas.
+///
+/// # Errors
+/// What the caller can mend: columns that do not fit, or a number of personas out of range. Too
+/// little data, or data without structure, is [`Outcome::Refused`].
+///
+/// ```
+/// use throng_event::{Calendar, Day};
+/// use throng_persona::{DiscoveryParams, Outcome, PersonaCount, Population, discover};
+///
+/// let as_of = Calendar::utc().as_of(Day(19_000));
+/// let nobody =
+///     Population { as_of, profiles: Vec::new(), features: Vec::new(), traits: Vec::new(), revenue: None };
+/// let params = DiscoveryParams { personas: PersonaCount::Auto { max: 8 }, seed: 1 };
+/// let Outcome::Refused(refusal) = discover(&nobody, &params)?.outcome else { panic!("nobody has personas") };
+/// assert!(refusal.text.starts_with("0 customers are too few"));
+/// # Ok::<(), throng_persona::PersonaError>(())
+/// ```
+pub fn discover(population: &Population, params: &DiscoveryParams) -> Result<Discovery, PersonaError> {
+    let n_clusters = match params.personas {
+        PersonaCount::Auto { max } => 2..=max,
+        PersonaCount::Exactly(n_personas) => n_personas..=n_personas,
+    };
+    let outermost = *n_clusters.end();
+    if !(2..=PERSONAS_MAX).contains(&outermost) {
+        return Err(PersonaError::PersonaCount(outermost));
+    }
+    population.check()?;
+    let n_profiles = population.profiles.len();
+    let mut columns = if n_profiles == 0 { Columns::none() } else { Columns::chosen(population) };
+    if n_profiles < N_PROFILES_MIN {
+        return Ok(refused(too_few_customers(n_profiles, N_PROFILES_MIN), columns));
+    }
+    let n_features = columns.uses.iter().filter(|used| used.left_out.is_none()).count();
+    if n_features < N_FEATURES_MIN {
+        return Ok(refused(nothing_to_compare(n_features, N_FEATURES_MIN), columns));
+    }
+    let scaler = attempted("scale the features", columns.fit(population))?;
+    let matrix = attempted("scale the features", scaled_matrix(&columns.columns, &scaler, population))?;
+    let selection_params = selection_params(n_clusters, params.seed);
+    let selection = attempted("look for clusters", select_k(&matrix, &selection_params))?;
+    let tried = candidates(&selection);
+    let choice = match choose(selection, &matrix, &selection_params)? {
+        Ok(choice) => choice,
+        Err(refusal) => {
+            let refusal = from_learn(refusal, n_profiles);
+            return Ok(Discovery { candidates: tried, ..refused(refusal, columns) });
+        }
+    };
+    let mut candidates = tried;
+    for candidate in &mut candidates {
+        candidate.chosen = candidate.n_personas == choice.model.n_clusters();
+    }
+    let separation = Some(choice.separation);
+    assert_eq!(choice.jaccard.len(), choice.model.n_clusters(), "every cluster of the choice has a stability");
+    let found = found(population, Fit { columns: columns.columns, scaler, matrix, choice })?;
+    Ok(Discovery { outcome: Outcome::Found(Box::new(found)), candidates, features_used: columns.uses, separation })
+}
+
+/// The clusters that become personas.
+struct Choice {
+    model: KMeans,
+    /// Mean Jaccard similarity of each cluster under resampling.
+    jaccard: Vec<f64>,
+    separation: Separation,
+}
+
+/// Returns the grouping that becomes personas, if there is one.
+///
+/// `select_k` says whether the data hold groups at all. How many is decided here, among those
+/// groupings all of whose clusters are stable. Where the silhouette peaks above 2, the number is the
+/// data's own. Where it is best for 2, customers are a continuum, on which it always is: "good
+/// customers and bad", which nobody can act on. Then the most detailed grouping is taken; as long as
+/// every single cluster comes back, more of them say more.
+///
+/// Without gaps and without stability there is nothing: such a cut is one of many.
+fn choose(
+    selection: Selection,
+    matrix: &Matrix,
+    params: &SelectionParams,
+) -> Result<Result<Choice, throng_learn::Refusal>, PersonaError> {
+    let choice = match selection.outcome {
+        Ok(choice) => choice,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let stable: Vec<&throng_learn::Candidate> =
+        selection.candidates.iter().filter(|candidate| lasting(candidate)).collect();
+    // Of equal silhouettes the fewer clusters, as `max_by` keeps the last of equals.
+    let peak = stable.iter().rev().max_by(|a, b| a.silhouette.total_cmp(&b.silhouette));
+    let chosen = peak.and_then(|peak| {
+        if peak.n_clusters > 2 {
+            return Some(*peak);
+        }
+        let separate =
+            |candidate: &&&throng_learn::Candidate| candidate.silhouette >= SILHOUETTE_SHARE_MIN * peak.silhouette;
+        stable.iter().rev().find(separate).copied()
+    });
+    let mut candidates = selection.candidates.iter();
+    let Some(chosen) = chosen.or_else(|| candidates.find(|candidate| candidate.n_clusters == choice.n_clusters)) else {
+        return Ok(Err(throng_learn::Refusal::TooFewDistinctRows { n_clusters: choice.n_clusters }));
+    };
+    let distinct = chosen.p_value <= throng_learn::SIGNIFICANCE;
+    if !distinct && !lasting(chosen) {
+        let jaccard_min = chosen.jaccard.iter().copied().fold(1.0, f64::min);
+        let (n_clusters, adjusted_rand) = (chosen.n_clusters, chosen.adjusted_rand);
+        return Ok(Err(throng_learn::Refusal::NoStableStructure { n_clusters, jaccard_min, adjusted_rand }));
+    }
+    let separation = if distinct { Separation::Distinct } else { Separation::Gradual };
+    if chosen.n_clusters == choice.n_clusters {
+        return Ok(Ok(Choice { model: choice.model, jaccard: chosen.jaccard.clone(), separation }));
+    }
+    // Fitted as it was judged; large populations are judged on a sample, so a plain fit would give
+    // another model.
+    let n_clusters = chosen.n_clusters..=chosen.n_clusters;
+    let selection = attempted(
+        "fit the chosen number of clusters",
+        select_k(matrix, &SelectionParams { n_clusters, ..params.clone() }),
+    )?;
+    let jaccard = selection.candidates.into_iter().next().map(|candidate| candidate.jaccard).unwrap_or_default();
+    Ok(selection.outcome.map(|choice| Choice { model: choice.model, jaccard, separation }))
+}
+
+/// Whether every cluster of a grouping can be expected to come back.
+fn lasting(candidate: &throng_learn::Candidate) -> bool {
+    let each = candidate.jaccard.iter().all(|jaccard| *jaccard >= LASTING_JACCARD_MIN);
+    each && candidate.adjusted_rand >= LASTING_ADJUSTED_RAND_MIN && candidate.share_min >= SHARE_MIN
+}
+
+/// What was fitted, on its way into a model.
+struct Fit {
+    columns: Vec<ModelColumn>,
+    scaler: RobustScaler,
+    matrix: Matrix,
+    choice: Choice,
+}
+
+fn found(population: &Population, fit: Fit) -> Result<Found, PersonaError> {
+    let params = MembershipParams { reach_share: REACH_SHARE };
+    let membership = attempted("fit memberships", params.fit(&fit.choice.model, &fit.matrix))?;
+    let n_clusters = fit.choice.model.n_clusters();
+    let by_cluster =
+        Model { columns: fit.columns, scaler: fit.scaler, membership, clusters: (0..n_clusters).collect() };
+    let unordered = by_cluster.memberships(population)?;
+    // The largest first; of equal ones the one whose cluster comes first. A cluster that is nobody's
+    // largest share is no persona.
+    let mut clusters: Vec<usize> = (0..n_clusters).filter(|cluster| unordered.n_assigned(*cluster) > 0).collect();
+    clusters.sort_by_key(|cluster| (std::cmp::Reverse(unordered.n_assigned(*cluster)), *cluster));
+    let model = Model { clusters, ..by_cluster };
+    let memberships = model.memberships(population)?;
+    let distances = attempted("find typical members", fit.choice.model.distances(&fit.matrix))?;
+    let clusters = Clusters {
+        stability: model.clusters.iter().map(|cluster| fit.choice.jaccard[*cluster]).collect(),
+        distances: model.clusters.iter().map(|cluster| distances.column(*cluster)).collect(),
+    };
+    let personas = describe(population, &memberships, &clusters)?;
+    Ok(Found { personas, memberships, model })
+}
+
+fn refused(refusal: Refusal, columns: Columns) -> Discovery {
+    Discovery {
+        outcome: Outcome::Refused(refusal),
+        candidates: Vec::new(),
+        features_used: columns.uses,
+        separation: None,
+    }
+}
+
+fn selection_params(n_clusters: std::ops::RangeInclusive<usize>, seed: u64) -> SelectionParams {
+    SelectionParams {
+        n_clusters,
+        // `n_clusters` of the fit is replaced by each that is tried.
+        fit: KMeansParams { n_clusters: 2, n_init: N_INIT, n_iter_max: N_ITER_MAX, tolerance: TOLERANCE, seed },
+        n_rows_min: N_PROFILES_MIN,
+        share_min: SHARE_MIN,
+        // Detail is weighed in `choose`, by stability.
+        silhouette_slack: 0.0,
+        n_resamples: N_RESAMPLES,
+        n_references: N_REFERENCES,
+        n_rows_judged_max: N_ROWS_JUDGED_MAX,
+        n_rows_reference_max: N_ROWS_REFERENCE_MAX,
+    }
+}
+
+/// Returns how the numbers that were tried fared, none of them chosen yet.
+fn candidates(selection: &Selection) -> Vec<Candidate> {
+    let tried = selection.candidates.iter().map(|candidate| Candidate {
+        n_personas: candidate.n_clusters,
+        silhouette: candidate.silhouette,
+        silhouette_reference: candidate.silhouette_reference,
+        stability_min: candidate.jaccard.iter().copied().fold(1.0, f64::min),
+        adjusted_rand: candidate.adjusted_rand,
+        share_min: candidate.share_min,
+        chosen: false,
+    });
+    tried.collect()
+}
+
+fn attempted<T>(attempt: &'static str, result: Result<T, LearnError>) -> Result<T, PersonaError> {
+    result.map_err(|source| PersonaError::Learn { attempt, source })
+}

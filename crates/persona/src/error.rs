@@ -1,0 +1,88 @@
+//! What can go wrong when finding or checking personas, said so that the caller can act on it.
+//!
+//! Too little data or no structure is not an error: it is a [`Refusal`](crate::Refusal), an answer.
+
+use throng_learn::LearnError;
+
+/// Everything this crate refuses to do.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PersonaError {
+    /// A column of the population does not have one value per profile.
+    #[error("cannot read column {column:?}: it has {found} values for {expected} profiles")]
+    ColumnLength {
+        /// The column's name.
+        column: String,
+        /// Profiles in the population.
+        expected: usize,
+        /// Values in the column.
+        found: usize,
+    },
+    /// Two columns share one name, so a claim could not say which it rests on.
+    #[error("cannot tell two columns named {0:?} apart")]
+    RepeatedColumn(String),
+    /// A numeric column holds an infinite value.
+    #[error("cannot use column {column:?}: the value of profile {profile:?} is infinite")]
+    Infinite {
+        /// The column's name.
+        column: String,
+        /// The profile that has the value.
+        profile: String,
+    },
+    /// The parameters ask for a number of personas that cannot be.
+    #[error("cannot look for {0} personas: at least 2 and at most 12 can be told apart")]
+    PersonaCount(usize),
+    /// A text is no persona id.
+    #[error("cannot read {0:?} as a persona id: ids are lower-case letters and digits, such as p1")]
+    InvalidPersonaId(String),
+    /// A stored word belongs to a newer version or was edited by hand.
+    #[error("cannot read {text:?} as {what}")]
+    UnknownWord {
+        /// What the word should have named.
+        what: &'static str,
+        /// The word.
+        text: String,
+    },
+    /// A membership row breaks its invariant.
+    #[error("cannot take the memberships of profile {profile:?}: {problem}")]
+    InvalidMembership {
+        /// The profile the row belongs to.
+        profile: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The memberships and the population are not about the same profiles.
+    #[error("cannot compare memberships of {n_memberships} profiles with a population of {n_profiles} others")]
+    OtherPopulation {
+        /// Rows of the memberships.
+        n_memberships: usize,
+        /// Profiles of the population.
+        n_profiles: usize,
+    },
+    /// A claim names a column, value or persona that the data does not have.
+    #[error("cannot recompute a claim about {what} {name:?}: there is no such {what}")]
+    Unknown {
+        /// Kind of thing that is missing.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A claim rests on too few values to have an interval.
+    #[error("cannot recompute a claim about {subject:?}: {n_persona} and {n_rest} known values are too few")]
+    TooFewValues {
+        /// What the claim is about.
+        subject: String,
+        /// Known values inside the persona.
+        n_persona: u64,
+        /// Known values outside.
+        n_rest: u64,
+    },
+    /// The numerics refused; the parameters or our use of them are at fault.
+    #[error("cannot {attempt}")]
+    Learn {
+        /// What was attempted.
+        attempt: &'static str,
+        /// What the numerics say.
+        #[source]
+        source: LearnError,
+    },
+}

@@ -1,0 +1,200 @@
+//! The one computation of evidence: claims are made with it, and verified with it.
+//!
+//! A persona is compared with everybody else, the unassigned included. Missing values are left
+//! out of means and counts, as SQL leaves out nulls.
+//!
+//! The intervals say how large a difference is. They do not prove that the persona exists: the
+//! groups were found in the same data, so a difference in what they were found by is to be
+//! expected. That they exist rests on [`Persona::stability`](crate::Persona) and
+//! [`Discovery::separation`](crate::Discovery).
+
+use throng_learn::LearnError;
+
+use crate::compare::{Comparison, compare_numbers, compare_revenue, compare_shares};
+use crate::number::{count, real};
+use crate::query::query;
+use crate::{Contrast, Effect, EffectKind, Evidence, Interval, Measure, Memberships, PersonaError, PersonaId};
+use crate::{Population, Revenue, Values};
+
+/// Returns what a claim about `persona` rests on, computed from the data.
+///
+/// Same data, same bits: this is how claims are made and how `throng verify` checks them.
+///
+/// # Errors
+/// [`PersonaError::Unknown`] when the data lacks what is measured, [`PersonaError::OtherPopulation`]
+/// when the memberships are about others, [`PersonaError::TooFewValues`] when there is no interval.
+pub fn recompute(
+    measure: &Measure,
+    population: &Population,
+    memberships: &Memberships,
+    persona: &PersonaId,
+) -> Result<Evidence, PersonaError> {
+    let groups = Groups::new(population, memberships, persona)?;
+    Ok(measured(measure, &groups)?.evidence)
+}
+
+/// A population in two parts: a persona and the rest.
+pub(crate) struct Groups<'a> {
+    pub(crate) population: &'a Population,
+    pub(crate) persona: &'a PersonaId,
+    /// Whether each profile counts for the persona.
+    inside: Vec<bool>,
+}
+
+/// Evidence and the probability of such a difference between two random groups.
+pub(crate) struct Measured {
+    pub(crate) evidence: Evidence,
+    pub(crate) p_value: f64,
+}
+
+impl<'a> Groups<'a> {
+    pub(crate) fn new(
+        population: &'a Population,
+        memberships: &Memberships,
+        persona: &'a PersonaId,
+    ) -> Result<Self, PersonaError> {
+        let persona_idx = memberships.position(persona)?;
+        let rows = memberships.rows();
+        let same = rows.len() == population.profiles.len()
+            && rows.iter().zip(&population.profiles).all(|(row, profile)| row.profile == *profile);
+        if !same {
+            let (n_memberships, n_profiles) = (rows.len(), population.profiles.len());
+            return Err(PersonaError::OtherPopulation { n_memberships, n_profiles });
+        }
+        let inside = rows.iter().map(|row| row.assigned == Some(persona_idx)).collect();
+        Ok(Self { population, persona, inside })
+    }
+
+    /// Returns the known numbers of the persona and of the rest, in the population's order.
+    fn numbers(&self, values: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let (mut persona, mut rest) = (Vec::new(), Vec::new());
+        for (&inside, &value) in self.inside.iter().zip(values) {
+            if value.is_nan() {
+                continue;
+            }
+            if inside { persona.push(value) } else { rest.push(value) }
+        }
+        (persona, rest)
+    }
+
+    /// Returns how many known values there are and how many equal `value`, for each part.
+    fn hits(&self, values: &[Option<String>], value: &str) -> [Hits; 2] {
+        let (mut persona, mut rest) = (Hits::default(), Hits::default());
+        for (&inside, known) in self.inside.iter().zip(values) {
+            let Some(known) = known else { continue };
+            let hits = if inside { &mut persona } else { &mut rest };
+            hits.n += 1;
+            hits.n_hit += u64::from(known == value);
+        }
+        [persona, rest]
+    }
+
+    /// Returns the exact sum of the persona's revenue.
+    pub(crate) fn revenue_minor(&self, revenue: &Revenue) -> i128 {
+        let rows = self.inside.iter().zip(&revenue.minor);
+        rows.filter(|(inside, _)| **inside).map(|(_, minor)| i128::from(*minor)).sum()
+    }
+
+    /// Returns how many profiles are in the persona and in the rest.
+    pub(crate) fn n(&self) -> (u64, u64) {
+        let n_persona = self.inside.iter().filter(|inside| **inside).count();
+        (count(n_persona), count(self.inside.len() - n_persona))
+    }
+}
+
+/// Known values of one part of a population, and those that are the value in question.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Hits {
+    pub(crate) n: u64,
+    pub(crate) n_hit: u64,
+}
+
+pub(crate) fn measured(measure: &Measure, groups: &Groups<'_>) -> Result<Measured, PersonaError> {
+    let (n_persona, n_rest, compared) = match measure {
+        Measure::Size => {
+            let (n_persona, n_rest) = groups.n();
+            (n_persona, n_rest, size(n_persona, n_rest))
+        }
+        Measure::RevenueShare => {
+            let Some(revenue) = &groups.population.revenue else {
+                return Err(PersonaError::Unknown { what: "column", name: "revenue_minor".to_owned() });
+            };
+            let (n_persona, n_rest) = groups.n();
+            let all: i128 = revenue.minor.iter().map(|&minor| i128::from(minor)).sum();
+            let own = groups.revenue_minor(revenue);
+            let amounts: Vec<f64> = revenue.minor.iter().map(|&minor| real(i128::from(minor))).collect();
+            let (persona, rest) = groups.numbers(&amounts);
+            (n_persona, n_rest, compare_revenue([own, all - own], &persona, &rest))
+        }
+        Measure::MeanRatio { feature } => {
+            let (persona, rest) = groups.numbers(numbers(groups.population, feature)?);
+            (count(persona.len()), count(rest.len()), compare_numbers(&persona, &rest, Contrast::Ratio))
+        }
+        Measure::MeanDifference { feature } => {
+            let (persona, rest) = groups.numbers(numbers(groups.population, feature)?);
+            (count(persona.len()), count(rest.len()), compare_numbers(&persona, &rest, Contrast::Difference))
+        }
+        Measure::CategoryShare { feature, value } => {
+            let [persona, rest] = groups.hits(categories(groups.population, feature)?, value);
+            (persona.n, rest.n, compare_shares(persona, rest))
+        }
+        Measure::TraitShare { name, value } => {
+            let [persona, rest] = groups.hits(stated(groups.population, name)?, value);
+            (persona.n, rest.n, compare_shares(persona, rest))
+        }
+    };
+    let comparison = compared.map_err(|source| unmeasurable(measure, n_persona, n_rest, source))?;
+    let evidence = Evidence {
+        persona_value: comparison.persona_value,
+        rest_value: comparison.rest_value,
+        n_persona,
+        n_rest,
+        effect: comparison.effect,
+        interval: comparison.interval,
+        query: query(measure, groups.persona, groups.population.as_of.day),
+    };
+    Ok(Measured { evidence, p_value: comparison.p_value })
+}
+
+/// Returns the size of a persona as evidence: its share, and the share of everybody else.
+fn size(n_persona: u64, n_rest: u64) -> Result<Comparison, LearnError> {
+    let n = n_persona + n_rest;
+    let (low, high) = crate::compare::share_interval(n_persona, n)?;
+    let persona_value = real(i128::from(n_persona)) / real(i128::from(n));
+    let rest_value = real(i128::from(n_rest)) / real(i128::from(n));
+    Ok(Comparison {
+        persona_value,
+        rest_value,
+        effect: Effect { kind: EffectKind::DifferenceOfShares, value: persona_value - rest_value },
+        interval: Interval { contrast: Contrast::Share, low, high },
+        p_value: 0.0,
+    })
+}
+
+fn numbers<'a>(population: &'a Population, feature: &str) -> Result<&'a [f64], PersonaError> {
+    match &population.feature(feature)?.values {
+        Values::Numbers(numbers) => Ok(numbers),
+        Values::Categories(_) => Err(PersonaError::Unknown { what: "numeric feature", name: feature.to_owned() }),
+    }
+}
+
+fn categories<'a>(population: &'a Population, feature: &str) -> Result<&'a [Option<String>], PersonaError> {
+    match &population.feature(feature)?.values {
+        Values::Categories(categories) => Ok(categories),
+        Values::Numbers(_) => Err(PersonaError::Unknown { what: "categorical feature", name: feature.to_owned() }),
+    }
+}
+
+fn stated<'a>(population: &'a Population, name: &str) -> Result<&'a [Option<String>], PersonaError> {
+    let found = population.traits.iter().find(|column| column.name == name);
+    let column = found.ok_or_else(|| PersonaError::Unknown { what: "trait", name: name.to_owned() })?;
+    Ok(&column.values)
+}
+
+fn unmeasurable(measure: &Measure, n_persona: u64, n_rest: u64, source: LearnError) -> PersonaError {
+    if matches!(source, LearnError::TooFewValues { .. }) {
+        let subject = measure.subject().unwrap_or(measure.as_str()).to_owned();
+        return PersonaError::TooFewValues { subject, n_persona, n_rest };
+    }
+    PersonaError::Learn { attempt: "compare the persona with the others", source }
+}

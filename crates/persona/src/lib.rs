@@ -1,0 +1,40 @@
+//! Whom we mean: personas found among real customers, who belongs to them, and why we say so.
+//!
+//! [`discover`] looks at a [`Population`] and gives a [`Discovery`]: personas with claims, names
+//! and memberships, or a [`Refusal`] in plain words. Every statement is a [`Claim`] whose
+//! [`Evidence`] can be computed again by [`recompute`], or by the query it carries.
+//!
+//! Nothing here reads a clock, a file or the environment, and nothing is serializable: same
+//! population, parameters and seed, same bytes. Everything in a [`Persona`] can be made from plain
+//! data, so stored personas can be shown without a fit.
+
+mod claim;
+mod columns;
+mod compare;
+mod description;
+mod discovery;
+mod error;
+mod evidence;
+mod format;
+mod membership;
+mod naming;
+mod number;
+mod persona;
+mod population;
+mod query;
+mod refusal;
+mod sense;
+mod statement;
+mod telling;
+
+pub use claim::{Claim, ClaimId, ClaimKind, Contrast, Effect, EffectKind, Evidence, Interval, Measure};
+pub use columns::ModelColumn;
+pub use discovery::{
+    Candidate, Discovery, DiscoveryParams, FeatureUse, Found, Model, Outcome, PersonaCount, Separation, discover,
+};
+pub use error::PersonaError;
+pub use evidence::recompute;
+pub use membership::{Membership, Memberships, PersonaId};
+pub use persona::{Confidence, Persona, PersonaRevenue};
+pub use population::{FeatureColumn, Population, Revenue, TraitColumn, Values};
+pub use refusal::{Refusal, RefusalReason};

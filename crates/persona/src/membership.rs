@@ -1,0 +1,256 @@
+//! How much every profile belongs to every persona.
+//!
+//! Shares lie on a grid of 2^-32. Sums of a few such numbers are exact in `f64`, so a row sums
+//! to exactly 1 in whatever order anybody adds it, here or in SQL.
+
+use std::fmt;
+use std::str::FromStr;
+
+use throng_learn::Component;
+use throng_profile::ProfileId;
+
+use crate::PersonaError;
+
+/// Steps in one whole share. Finer steps would claim a precision that memberships do not have.
+const GRID: f64 = 4_294_967_296.0;
+
+/// The key of a persona: short, readable, safe in SQL and file names (`p1`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PersonaId(String);
+
+/// The longest persona id; ids are written in column names and narrow tables.
+const PERSONA_ID_LENGTH_MAX: usize = 32;
+
+impl PersonaId {
+    /// Returns the id of the persona at a position of a fit: `p1` for 0.
+    #[must_use]
+    pub fn at(persona_idx: usize) -> Self {
+        Self(format!("p{}", persona_idx + 1))
+    }
+
+    /// Returns the id's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for PersonaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for PersonaId {
+    type Err = PersonaError;
+
+    /// Reads lower-case letters and digits, a letter first.
+    fn from_str(text: &str) -> Result<Self, PersonaError> {
+        let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let starts = text.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
+        if starts && text.len() <= PERSONA_ID_LENGTH_MAX && text.bytes().all(lower) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(PersonaError::InvalidPersonaId(text.to_owned()))
+    }
+}
+
+/// One profile's shares in all personas.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Membership {
+    /// The profile.
+    pub profile: ProfileId,
+    /// Its share in every persona, in the order of [`Memberships::personas`].
+    pub shares: Vec<f64>,
+    /// The share that belongs to none of them.
+    pub unassigned: f64,
+    /// Position of the persona it counts for: the largest share, unless that is the unassigned one.
+    pub assigned: Option<usize>,
+}
+
+/// The memberships of a whole population.
+///
+/// Every row is non-negative and sums to exactly 1; `assigned` names a persona that exists.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Memberships {
+    personas: Vec<PersonaId>,
+    rows: Vec<Membership>,
+}
+
+impl Memberships {
+    /// Returns the memberships made of stored rows.
+    ///
+    /// # Errors
+    /// [`PersonaError::InvalidMembership`] for the first row that has another number of shares,
+    /// a share below 0 or above 1, a sum other than 1, or names a persona that does not exist.
+    pub fn new(personas: Vec<PersonaId>, rows: Vec<Membership>) -> Result<Self, PersonaError> {
+        for row in &rows {
+            if let Some(problem) = problem(row, personas.len()) {
+                return Err(PersonaError::InvalidMembership { profile: row.profile.to_string(), problem });
+            }
+        }
+        Ok(Self { personas, rows })
+    }
+
+    /// Returns the personas, largest first.
+    #[must_use]
+    pub fn personas(&self) -> &[PersonaId] {
+        &self.personas
+    }
+
+    /// Returns one row per profile, in the population's order.
+    #[must_use]
+    pub fn rows(&self) -> &[Membership] {
+        &self.rows
+    }
+
+    /// Returns how many profiles count for the persona at `persona_idx`.
+    #[must_use]
+    pub fn n_assigned(&self, persona_idx: usize) -> usize {
+        self.rows.iter().filter(|row| row.assigned == Some(persona_idx)).count()
+    }
+
+    /// Returns how many profiles count for no persona.
+    #[must_use]
+    pub fn n_unassigned(&self) -> usize {
+        self.rows.iter().filter(|row| row.assigned.is_none()).count()
+    }
+
+    /// Returns the persona's position among [`Memberships::personas`].
+    pub(crate) fn position(&self, persona: &PersonaId) -> Result<usize, PersonaError> {
+        let found = self.personas.iter().position(|id| id == persona);
+        found.ok_or_else(|| PersonaError::Unknown { what: "persona", name: persona.to_string() })
+    }
+}
+
+fn problem(row: &Membership, n_personas: usize) -> Option<&'static str> {
+    if row.shares.len() != n_personas {
+        return Some("there is not one share per persona");
+    }
+    if row.assigned.is_some_and(|persona_idx| persona_idx >= n_personas) {
+        return Some("it counts for a persona that does not exist");
+    }
+    let within = |share: &f64| (0.0..=1.0).contains(share);
+    if !row.shares.iter().all(within) || !within(&row.unassigned) {
+        return Some("a share is not between 0 and 1");
+    }
+    let sum = row.shares.iter().sum::<f64>() + row.unassigned;
+    #[expect(clippy::float_cmp, reason = "the invariant is exactly 1, and sums on the grid are exact")]
+    let broken = sum != 1.0;
+    broken.then_some("the shares do not sum to 1")
+}
+
+/// Returns a profile's share in each cluster, and last the unassigned share, from its distances to
+/// the centroids. They are non-negative and sum to about 1.
+///
+/// The mixture is that of `throng_learn`, but with one width for all clusters: a wide cluster would
+/// otherwise take over the neighbours of a narrow one, and a persona would not be made of those
+/// whose grouping was tested for stability. So the largest share belongs to the nearest centroid,
+/// unless the profile lies beyond that cluster's reach.
+pub(crate) fn shares(distances: &[f32], components: &[Component]) -> Vec<f64> {
+    let (mut squared_mean, mut relative_variance) = (0.0, 0.0);
+    for component in components {
+        squared_mean += component.share * component.squared_mean;
+        relative_variance += component.share * 2.0 / component.freedom;
+    }
+    let squares: Vec<f64> = distances.iter().map(|distance| f64::from(*distance).powi(2)).collect();
+    let least = squares.iter().copied().fold(f64::INFINITY, f64::min);
+    let densities: Vec<f64> =
+        squares.iter().map(|squared| ((least - squared) / (squared_mean * relative_variance)).exp()).collect();
+    let total: f64 = densities.iter().sum();
+    let mut shares: Vec<f64> = Vec::with_capacity(distances.len() + 1);
+    for ((density, squared), component) in densities.iter().zip(&squares).zip(components) {
+        let beyond = component.freedom / 2.0 * (squared - component.reach) / component.squared_mean;
+        shares.push(density / total / (1.0 + beyond.exp()));
+    }
+    shares.push((1.0 - shares.iter().sum::<f64>()).max(0.0));
+    shares
+}
+
+/// Returns the row with its shares moved onto the grid, summing to exactly 1.
+///
+/// `shares` are non-negative, sum to about 1, and the last one is the unassigned share. What
+/// rounding down leaves over goes to the largest share, where it changes the least.
+pub(crate) fn gridded(profile: ProfileId, shares: &[f64]) -> Membership {
+    let (_, personas) = shares.split_last().map_or((0.0, shares), |(last, rest)| (*last, rest));
+    let mut steps: Vec<f64> = shares.iter().map(|share| (share.clamp(0.0, 1.0) * GRID).floor()).collect();
+    let largest = largest_position(&steps);
+    let over = GRID - steps.iter().sum::<f64>();
+    assert!(over.abs() < GRID * 1e-6, "membership shares must sum to about 1");
+    steps[largest] += over;
+    let mut shares: Vec<f64> = steps.iter().map(|step| step / GRID).collect();
+    let unassigned = shares.pop().unwrap_or(1.0);
+    let assigned = (largest < personas.len()).then_some(largest);
+    Membership { profile, shares, unassigned, assigned }
+}
+
+/// Returns the position of the largest value; of equal ones the first.
+fn largest_position(values: &[f64]) -> usize {
+    let mut largest_idx = 0;
+    for (idx, value) in values.iter().enumerate() {
+        if *value > values[largest_idx] {
+            largest_idx = idx;
+        }
+    }
+    largest_idx
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+    use throng_profile::Identity;
+
+    use super::*;
+
+    fn profile() -> ProfileId {
+        ProfileId::of(&Identity::user("1"))
+    }
+
+    fn component(share: f64, squared_mean: f64) -> Component {
+        Component { share, squared_mean, freedom: 8.0, reach: 3.0 * squared_mean }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_sum_to_one_in_any_order(weights in proptest::collection::vec(0.0_f64..1.0, 2..14)) {
+            let total: f64 = weights.iter().sum::<f64>().max(1e-9);
+            let mut shares: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
+            let rest = 1.0 - shares.iter().sum::<f64>();
+            shares[0] = (shares[0] + rest).max(0.0);
+            let row = gridded(profile(), &shares);
+            let mut all = row.shares.clone();
+            all.push(row.unassigned);
+            all.sort_by(f64::total_cmp);
+            prop_assert_eq!(all.iter().sum::<f64>().to_bits(), 1.0_f64.to_bits());
+            prop_assert_eq!(all.iter().rev().sum::<f64>().to_bits(), 1.0_f64.to_bits());
+            prop_assert!(problem(&row, row.shares.len()).is_none());
+            for (before, after) in shares.iter().zip(&row.shares) {
+                prop_assert!((before - after).abs() < 1e-8);
+            }
+        }
+
+        #[test]
+        fn the_nearest_persona_has_the_largest_share(distances in proptest::collection::vec(0.0_f32..3.0, 2..8)) {
+            let components: Vec<Component> = distances.iter().map(|_| component(0.1, 9.0)).collect();
+            let shares = shares(&distances, &components);
+            let (unassigned, of_personas) = shares.split_last().unwrap();
+            let nearest = distances.iter().copied().fold(f32::INFINITY, f32::min);
+            prop_assert!(distances[largest_position(of_personas)] <= nearest);
+            prop_assert!(*unassigned < 0.5);
+        }
+    }
+
+    #[test]
+    fn a_wide_persona_does_not_take_over_the_neighbours_of_a_narrow_one() {
+        let components = [component(0.5, 1.0), component(0.5, 9.0)];
+        let shares = shares(&[1.0, 2.0], &components);
+        assert!(shares[0] > shares[1], "{shares:?}");
+    }
+
+    #[test]
+    fn far_from_everybody_is_unassigned() {
+        let shares = shares(&[50.0, 60.0], &[component(0.5, 1.0), component(0.5, 1.0)]);
+        assert!(shares[2] > 0.999, "{shares:?}");
+        assert_eq!(gridded(profile(), &shares).assigned, None);
+    }
+}

@@ -1,0 +1,140 @@
+//! Why there are no personas, in words and numbers a customer of ours can act on.
+
+use crate::format::{n, share, whole};
+use crate::number::{count, real_count};
+
+/// An answer: these data hold no personas that could be relied on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// Which kind of reason it is.
+    pub reason: RefusalReason,
+    /// The reason and what to do, in whole sentences.
+    pub text: String,
+    /// The numbers it rests on, each with its name.
+    pub numbers: Vec<(String, f64)>,
+}
+
+/// The kinds of reason for a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RefusalReason {
+    /// There are too few customers to tell groups from chance.
+    TooFewCustomers,
+    /// Too few features are known and differ.
+    NothingToCompare,
+    /// Whatever groups are made, others come out of a resample.
+    NoStructure,
+    /// Groups come back, but one of them is too small.
+    GroupsTooSmall,
+}
+
+impl RefusalReason {
+    const WORDS: [(Self, &'static str); 4] = [
+        (Self::TooFewCustomers, "too_few_customers"),
+        (Self::NothingToCompare, "nothing_to_compare"),
+        (Self::NoStructure, "no_structure"),
+        (Self::GroupsTooSmall, "groups_too_small"),
+    ];
+
+    /// Returns the word the reason is stored under.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        crate::claim::word(&Self::WORDS, self)
+    }
+
+    /// Reads a stored word.
+    ///
+    /// # Errors
+    /// [`PersonaError::UnknownWord`](crate::PersonaError::UnknownWord) for any other text.
+    pub fn parse(text: &str) -> Result<Self, crate::PersonaError> {
+        crate::claim::meaning(&Self::WORDS, "a reason for a refusal", text)
+    }
+}
+
+pub(crate) fn too_few_customers(n_profiles: usize, n_needed: usize) -> Refusal {
+    Refusal {
+        reason: RefusalReason::TooFewCustomers,
+        text: format!(
+            "{} customers are too few: at least {} are needed to tell groups from chance. \
+             Import a longer history or more of your sources.",
+            n(count(n_profiles)),
+            n(count(n_needed))
+        ),
+        numbers: vec![
+            ("n_profiles".to_owned(), real_count(n_profiles)),
+            ("n_profiles_needed".to_owned(), real_count(n_needed)),
+        ],
+    }
+}
+
+pub(crate) fn nothing_to_compare(n_features: usize, n_needed: usize) -> Refusal {
+    let what = match n_features {
+        0 => "No feature is".to_owned(),
+        1 => "Only 1 feature is".to_owned(),
+        _ => format!("Only {n_features} features are"),
+    };
+    Refusal {
+        reason: RefusalReason::NothingToCompare,
+        text: format!(
+            "{what} known for enough customers and differs between them: at least {n_needed} are needed. \
+             Add features to the catalogue, or import more kinds of events."
+        ),
+        numbers: vec![
+            ("n_features".to_owned(), real_count(n_features)),
+            ("n_features_needed".to_owned(), real_count(n_needed)),
+        ],
+    }
+}
+
+/// Returns the refusal the numerics' refusal means to people.
+pub(crate) fn from_learn(refusal: throng_learn::Refusal, n_profiles: usize) -> Refusal {
+    match refusal {
+        throng_learn::Refusal::TooFewRows { n_rows, n_rows_needed } => too_few_customers(n_rows, n_rows_needed),
+        throng_learn::Refusal::TooFewDistinctRows { n_clusters } => Refusal {
+            reason: RefusalReason::NothingToCompare,
+            text: format!(
+                "The {} customers are too much alike: not even {n_clusters} of them differ in the features that were \
+                 looked at. Add features to the catalogue, or import more kinds of events.",
+                n(count(n_profiles))
+            ),
+            numbers: vec![("n_profiles".to_owned(), real_count(n_profiles))],
+        },
+        throng_learn::Refusal::NoStableStructure { n_clusters, jaccard_min, adjusted_rand }
+        | throng_learn::Refusal::NotDistinctFromReference { n_clusters, jaccard_min, adjusted_rand, .. } => {
+            no_structure(n_profiles, n_clusters, jaccard_min, adjusted_rand)
+        }
+        throng_learn::Refusal::ClustersTooSmall { n_clusters, share_min, share_needed } => Refusal {
+            reason: RefusalReason::GroupsTooSmall,
+            text: format!(
+                "{n_clusters} groups come back, but the smallest holds {} of the customers, and a persona needs {}. \
+                 A few unusual customers stand apart from all others: look at them before you look for personas.",
+                share(share_min),
+                share(share_needed)
+            ),
+            numbers: vec![
+                ("n_personas".to_owned(), real_count(n_clusters)),
+                ("share_min".to_owned(), share_min),
+                ("share_needed".to_owned(), share_needed),
+            ],
+        },
+    }
+}
+
+fn no_structure(n_profiles: usize, n_clusters: usize, jaccard_min: f64, adjusted_rand: f64) -> Refusal {
+    Refusal {
+        reason: RefusalReason::NoStructure,
+        text: format!(
+            "The {} customers do not fall into groups. The best try, {} groups, did not come back when customers were \
+             drawn anew: the weakest group kept {} of its members, and {} are needed. \
+             Any personas drawn from these data would be invented.",
+            n(count(n_profiles)),
+            whole(i64::try_from(n_clusters).unwrap_or(i64::MAX)),
+            share(jaccard_min),
+            share(throng_learn::JACCARD_MIN)
+        ),
+        numbers: vec![
+            ("n_personas".to_owned(), real_count(n_clusters)),
+            ("jaccard_min".to_owned(), jaccard_min),
+            ("adjusted_rand".to_owned(), adjusted_rand),
+        ],
+    }
+}

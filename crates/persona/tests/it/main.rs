@@ -1,0 +1,8 @@
+//! Discovery on planted shops: what is planted is found, what is said is true, nothing is invented.
+
+#[cfg(test)]
+mod claims;
+#[cfg(test)]
+mod discovery;
+#[cfg(test)]
+mod shop;
