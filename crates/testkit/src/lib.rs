@@ -10,7 +10,6 @@
 //! The same parameters give the same bytes, and the first customers of a larger
 //! simulation are those of a smaller one: each draws from a random stream of their own.
 
-mod archetype;
 mod behaviour;
 mod delivery;
 mod dice;
@@ -18,13 +17,14 @@ mod habits;
 mod message;
 mod phrases;
 mod plan;
+mod planted;
 mod purchase;
 mod random_events;
 mod robot;
 mod shop;
 mod simulation;
 
-pub use archetype::PERSONAS_MAX;
 pub use delivery::Tally;
+pub use planted::PERSONAS_MAX;
 pub use random_events::random_events;
 pub use simulation::{CustomerTruth, MessageOrder, Simulation, SimulationParams, simulate};

@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use crate::archetype::{Archetype, devotion};
 use crate::dice::{Dice, real, whole};
 use crate::habits::{Habits, Joining};
+use crate::planted::{PlantedPersona, devotion};
 use crate::shop::Shop;
 
 /// Everything about one customer that is settled beforehand.
@@ -93,7 +93,7 @@ const AGE_GROUPS: [&str; 6] = ["18-24", "25-34", "35-44", "45-54", "55-64", "65+
 pub(crate) struct Population<'a> {
     pub(crate) seed: u64,
     pub(crate) shop: &'a Shop,
-    pub(crate) archetypes: &'a [Archetype],
+    pub(crate) planted_personas: &'a [PlantedPersona],
 }
 
 impl Population<'_> {
@@ -106,7 +106,7 @@ impl Population<'_> {
     /// Draws the persona, the first thing of every plan; none for a robot.
     fn persona(&self, dice: &mut Dice) -> Option<usize> {
         let robot = dice.chance(ROBOTS);
-        let weights: Vec<f64> = self.archetypes.iter().map(|archetype| archetype.weight).collect();
+        let weights: Vec<f64> = self.planted_personas.iter().map(|planted| planted.weight).collect();
         let persona = dice.weighted(&weights);
         (!robot).then_some(persona)
     }
@@ -115,18 +115,18 @@ impl Population<'_> {
     pub(crate) fn plan(&self, customer_idx: u32) -> Plan {
         let mut dice = self.dice(customer_idx, 0);
         let persona = self.persona(&mut dice);
-        let archetype = &self.archetypes[persona.unwrap_or(0)];
-        let (habits, blend) = self.habits(&mut dice, archetype);
+        let planted = &self.planted_personas[persona.unwrap_or(0)];
+        let (habits, blend) = self.habits(&mut dice, planted);
         let (days, churned) = self.days(&mut dice, &habits);
         let migrated = dice.chance(MIGRATED) && days.end - days.start > 60;
         let alias_day = days.start + dice.between(20, 40);
         let referred = dice.chance(REFERRED);
         let away_from = dice.between(days.start, days.end);
         Plan {
-            person: person(&mut dice, customer_idx, archetype, habits.chances.newsletter),
+            person: person(&mut dice, customer_idx, planted, habits.chances.newsletter),
             devices: self.devices(&mut dice),
             referred_by: if referred { self.referrer(&mut dice, customer_idx, persona) } else { None },
-            company_id: archetype.business.then(|| format!("company-{:05}", customer_idx / 3)),
+            company_id: planted.business.then(|| format!("company-{:05}", customer_idx / 3)),
             user_id: user_id(customer_idx),
             previous: migrated.then(|| (format!("legacy-{}", 400_000 + customer_idx), alias_day)),
             away: away_from..away_from + dice.between(0, 18),
@@ -139,16 +139,16 @@ impl Population<'_> {
         }
     }
 
-    fn habits(&self, dice: &mut Dice, archetype: &Archetype) -> (Habits, Option<(usize, f64)>) {
-        let mut typical = archetype.habits.clone();
-        if archetype.devoted {
+    fn habits(&self, dice: &mut Dice, planted: &PlantedPersona) -> (Habits, Option<(usize, f64)>) {
+        let mut typical = planted.habits.clone();
+        if planted.devoted {
             typical.categories = devotion(dice);
         }
         let blended = dice.chance(BLENDED);
-        let other_idx = dice.below(self.archetypes.len());
-        let other = &self.archetypes[other_idx];
+        let other_idx = dice.below(self.planted_personas.len());
+        let other = &self.planted_personas[other_idx];
         let share = BLEND.0 + dice.unit() * (BLEND.1 - BLEND.0);
-        let blend = (blended && other.name != archetype.name).then_some((other_idx, share));
+        let blend = (blended && other.name != planted.name).then_some((other_idx, share));
         if blend.is_some() {
             typical = typical.towards(&other.habits, share);
         }
@@ -233,16 +233,16 @@ pub(crate) fn user_id(customer_idx: u32) -> String {
     format!("c{customer_idx:06}")
 }
 
-fn person(dice: &mut Dice, customer_idx: u32, archetype: &Archetype, newsletter: f64) -> Person {
+fn person(dice: &mut Dice, customer_idx: u32, planted: &PlantedPersona, newsletter: f64) -> Person {
     let (first, last) = (dice.pick(&FIRST_NAMES), dice.pick(&LAST_NAMES));
-    let age = dice.normal(archetype.age, 10.0).clamp(18.0, 84.0);
+    let age = dice.normal(planted.age, 10.0).clamp(18.0, 84.0);
     let age_idx = usize::try_from(whole((age - 20.0) / 10.0)).unwrap_or(0).min(AGE_GROUPS.len() - 1);
     Person {
         name: format!("{first} {last}"),
         email: format!("{}.{}.{customer_idx}@example.com", first.to_lowercase(), last.to_lowercase()),
         city: dice.pick(&CITIES),
         age_group: AGE_GROUPS[age_idx],
-        household_size: 1 + dice.poisson(archetype.household - 1.0).min(7),
+        household_size: 1 + dice.poisson(planted.household - 1.0).min(7),
         subscribed: dice.chance(newsletter),
     }
 }

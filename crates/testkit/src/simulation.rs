@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use throng_event::Day;
 
-use crate::archetype::{Archetype, PERSONAS_MAX, archetypes};
 use crate::behaviour::live;
 use crate::delivery::{Delivered, Tally, deliver};
 use crate::dice::Dice;
 use crate::plan::{Plan, Population};
+use crate::planted::{PERSONAS_MAX, PlantedPersona, planted_personas};
 use crate::robot::crawl;
 use crate::shop::Shop;
 
@@ -65,7 +65,7 @@ pub struct CustomerTruth {
 pub struct Simulation {
     params: SimulationParams,
     shop: Shop,
-    archetypes: Vec<Archetype>,
+    planted_personas: Vec<PlantedPersona>,
 }
 
 /// Returns the simulation of these parameters.
@@ -87,14 +87,14 @@ pub fn simulate(params: SimulationParams) -> Simulation {
     assert!((1..=PERSONAS_MAX).contains(&params.n_personas), "1 to {PERSONAS_MAX} personas can be planted");
     assert!(params.n_days > 0, "a simulation has at least one day");
     let shop = Shop::new(&mut Dice::new(params.seed, 0), params.start, params.n_days);
-    Simulation { params, shop, archetypes: archetypes(params.n_personas) }
+    Simulation { params, shop, planted_personas: planted_personas(params.n_personas) }
 }
 
 impl Simulation {
     /// Returns the names of the planted personas, in their order.
     #[must_use]
     pub fn persona_names(&self) -> Vec<&'static str> {
-        self.archetypes.iter().map(|archetype| archetype.name).collect()
+        self.planted_personas.iter().map(|planted| planted.name).collect()
     }
 
     /// Returns the truth about every customer.
@@ -148,7 +148,7 @@ impl Simulation {
     }
 
     fn population(&self) -> Population<'_> {
-        Population { seed: self.params.seed, shop: &self.shop, archetypes: &self.archetypes }
+        Population { seed: self.params.seed, shop: &self.shop, planted_personas: &self.planted_personas }
     }
 
     fn truth_of(&self, plan: &Plan) -> CustomerTruth {
@@ -159,7 +159,7 @@ impl Simulation {
             previous_user_id: plan.previous.as_ref().map(|(previous_id, _)| previous_id.clone()),
             anonymous_ids: plan.devices.iter().map(|device| device.anonymous_id.clone()).collect(),
             persona: plan.persona,
-            persona_name: plan.persona.map(|persona| self.archetypes[persona].name),
+            persona_name: plan.persona.map(|persona| self.planted_personas[persona].name),
             second_persona: plan.blend,
             joined_on: day(plan.days.start),
             churned_on: plan.churned.then(|| day(plan.days.end)),

@@ -6,7 +6,7 @@ use crate::habits::{Chances, Habits, Joining, Levels};
 use crate::shop::CATEGORIES;
 
 /// One planted persona.
-pub(crate) struct Archetype {
+pub(crate) struct PlantedPersona {
     pub(crate) name: &'static str,
     /// Its share among customers, before it is known how many personas there are.
     pub(crate) weight: f64,
@@ -56,8 +56,8 @@ const ANY_MONTH: [f64; 12] = [0.95, 0.9, 0.95, 1.0, 1.0, 0.95, 0.9, 0.9, 1.0, 1.
 const DAYTIME: [(f64, f64, f64); 2] = [(12.5, 2.5, 0.5), (19.5, 2.0, 0.5)];
 
 /// Returns the first `n` personas.
-pub(crate) fn archetypes(n_personas: usize) -> Vec<Archetype> {
-    let all: [fn() -> Archetype; PERSONAS_MAX] = [
+pub(crate) fn planted_personas(n_personas: usize) -> Vec<PlantedPersona> {
+    let all: [fn() -> PlantedPersona; PERSONAS_MAX] = [
         family_bulk_buyer,
         discount_hunter,
         night_browser,
@@ -67,7 +67,7 @@ pub(crate) fn archetypes(n_personas: usize) -> Vec<Archetype> {
         business_buyer,
         lapsing_returner,
     ];
-    all[..n_personas].iter().map(|archetype| archetype()).collect()
+    all[..n_personas].iter().map(|planted| planted()).collect()
 }
 
 /// Returns the categories one person of a devoted persona cares about.
@@ -89,12 +89,12 @@ fn usual() -> Habits {
     }
 }
 
-fn archetype(name: &'static str, weight: f64, habits: Habits) -> Archetype {
-    Archetype { name, weight, habits, age: 43.0, household: 2.1, business: false, devoted: false }
+fn planted(name: &'static str, weight: f64, habits: Habits) -> PlantedPersona {
+    PlantedPersona { name, weight, habits, age: 43.0, household: 2.1, business: false, devoted: false }
 }
 
 /// Fills the car at the store once a week, knows the shelves, rarely goes online.
-fn family_bulk_buyer() -> Archetype {
+fn family_bulk_buyer() -> PlantedPersona {
     let habits = Habits {
         levels: Levels { online_per_week: 0.2, store_per_week: 1.05, lines: 9.0, quantity: 2.1, price: 0.95, ..LEVELS },
         chances: Chances { newsletter: 0.4, open: 0.2, coupon: 0.35, ..CHANCES },
@@ -103,11 +103,11 @@ fn family_bulk_buyer() -> Archetype {
         categories: [0.46, 0.24, 0.07, 0.05, 0.01, 0.06, 0.03, 0.05, 0.01, 0.02],
         ..usual()
     };
-    Archetype { age: 40.0, household: 3.9, ..archetype("family-bulk-buyer", 0.18, habits) }
+    PlantedPersona { age: 40.0, household: 3.9, ..planted("family-bulk-buyer", 0.18, habits) }
 }
 
 /// Comes with the e-mail, buys with the coupon, compares at the desk in the evening.
-fn discount_hunter() -> Archetype {
+fn discount_hunter() -> PlantedPersona {
     let habits = Habits {
         levels: Levels { online_per_week: 0.4, views: 3.5, quantity: 1.5, price: 0.7, ..LEVELS },
         chances: Chances {
@@ -125,11 +125,11 @@ fn discount_hunter() -> Archetype {
         categories: [0.06, 0.2, 0.08, 0.2, 0.1, 0.12, 0.06, 0.14, 0.01, 0.03],
         ..usual()
     };
-    archetype("discount-hunter", 0.16, habits)
+    planted("discount-hunter", 0.16, habits)
 }
 
 /// Scrolls in bed and mostly leaves it at that.
-fn night_browser() -> Archetype {
+fn night_browser() -> PlantedPersona {
     let habits = Habits {
         levels: Levels { online_per_week: 0.95, store_per_week: 0.02, views: 4.0, ..LEVELS },
         chances: Chances { app: 0.2, phone: 0.9, add: 0.06, order: 0.13, newsletter: 0.3, open: 0.12, ..CHANCES },
@@ -137,11 +137,11 @@ fn night_browser() -> Archetype {
         categories: [0.01, 0.03, 0.04, 0.26, 0.22, 0.16, 0.08, 0.12, 0.0, 0.08],
         ..usual()
     };
-    Archetype { age: 29.0, ..archetype("night-browser", 0.13, habits) }
+    PlantedPersona { age: 29.0, ..planted("night-browser", 0.13, habits) }
 }
 
 /// Silent most of the year, generous before Christmas.
-fn gift_buyer() -> Archetype {
+fn gift_buyer() -> PlantedPersona {
     let habits = Habits {
         levels: Levels { online_per_week: 0.45, store_per_week: 0.1, views: 3.2, price: 1.5, ..LEVELS },
         chances: Chances { phone: 0.4, order: 0.6, add: 0.24, review: 0.03, ..CHANCES },
@@ -149,21 +149,21 @@ fn gift_buyer() -> Archetype {
         categories: [0.02, 0.01, 0.34, 0.08, 0.1, 0.16, 0.03, 0.18, 0.01, 0.1],
         ..usual()
     };
-    Archetype { age: 53.0, ..archetype("gift-buyer", 0.12, habits) }
+    PlantedPersona { age: 53.0, ..planted("gift-buyer", 0.12, habits) }
 }
 
 /// Lives for one category, buys the good one and tells everybody.
-fn category_enthusiast() -> Archetype {
+fn category_enthusiast() -> PlantedPersona {
     let habits = Habits {
         levels: Levels { online_per_week: 0.95, views: 2.8, price: 1.3, churn_per_year: 0.05, ..LEVELS },
         chances: Chances { search: 0.5, review: 0.55, content: 0.88, open: 0.45, add: 0.18, order: 0.5, ..CHANCES },
         ..usual()
     };
-    Archetype { devoted: true, ..archetype("category-enthusiast", 0.12, habits) }
+    PlantedPersona { devoted: true, ..planted("category-enthusiast", 0.12, habits) }
 }
 
 /// Installed the app some weeks ago and uses nothing else.
-fn new_app_user() -> Archetype {
+fn new_app_user() -> PlantedPersona {
     let habits = Habits {
         levels: Levels { online_per_week: 1.3, store_per_week: 0.02, views: 3.2, price: 0.9, ..LEVELS },
         chances: Chances { app: 0.93, phone: 0.8, add: 0.2, order: 0.4, newsletter: 0.35, ..CHANCES },
@@ -172,11 +172,11 @@ fn new_app_user() -> Archetype {
         joining: Joining::Recent,
         ..usual()
     };
-    Archetype { age: 27.0, household: 1.7, ..archetype("new-app-user", 0.1, habits) }
+    PlantedPersona { age: 27.0, household: 1.7, ..planted("new-app-user", 0.1, habits) }
 }
 
 /// Orders for a company, in working hours, by the box.
-fn business_buyer() -> Archetype {
+fn business_buyer() -> PlantedPersona {
     let habits = Habits {
         levels: Levels {
             online_per_week: 0.7,
@@ -192,16 +192,16 @@ fn business_buyer() -> Archetype {
         categories: [0.08, 0.12, 0.0, 0.0, 0.16, 0.0, 0.0, 0.06, 0.55, 0.03],
         ..usual()
     };
-    Archetype { business: true, ..archetype("business-buyer", 0.09, habits) }
+    PlantedPersona { business: true, ..planted("business-buyer", 0.09, habits) }
 }
 
 /// Orders three sizes, keeps one, complains, and comes less and less.
-fn lapsing_returner() -> Archetype {
+fn lapsing_returner() -> PlantedPersona {
     let habits = Habits {
         levels: Levels { online_per_week: 0.95, fade: 2.0, churn_per_year: 0.7, ..LEVELS },
         chances: Chances { refund: 0.5, ticket: 0.3, content: 0.35, add: 0.3, order: 0.55, phone: 0.6, ..CHANCES },
         categories: [0.01, 0.02, 0.03, 0.6, 0.08, 0.1, 0.06, 0.06, 0.0, 0.04],
         ..usual()
     };
-    archetype("lapsing-returner", 0.1, habits)
+    planted("lapsing-returner", 0.1, habits)
 }
