@@ -1,0 +1,233 @@
+//! Free-form JSON, flattened into [`Attributes`].
+//!
+//! Objects are followed two levels down with dots in the name; lists, and objects
+//! below that, are kept as compact JSON text. Values are read from the text they
+//! stand in (`RawValue`), for a tree of values would cost several times the reading.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use throng_event::{Attributes, Decimal, Instant, Problem, ProblemKind, Value};
+
+/// Levels of objects that become dotted names.
+const FLATTENED_LEVELS: usize = 2;
+/// Brackets inside brackets; deeper text is an attack or an accident, and readers
+/// that recurse would fall over it.
+const DEPTH_MAX: usize = 32;
+
+/// The members of an object, in their order.
+pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    members.push((name, value));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
+}
+
+/// A member's name, borrowed where it stands without escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Name<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Borrowed(name)))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Name(Cow::Owned(name.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Reader)
+    }
+}
+
+/// Returns the members of an object, `None` for any other value.
+pub(crate) fn members(raw: &RawValue) -> Option<Members<'_>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// Returns what a JSON string or number says as text, `None` for all else.
+pub(crate) fn scalar_text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let text = raw.get();
+    match text.as_bytes().first()? {
+        b'"' if !text.contains('\\') => Some(Cow::Borrowed(&text[1..text.len() - 1])),
+        b'"' => serde_json::from_str(text).ok().map(Cow::Owned),
+        b'-' | b'0'..=b'9' => Some(Cow::Borrowed(text)),
+        _ => None,
+    }
+}
+
+/// Adds the members of an object, nested ones under dotted names. What is no
+/// object is kept under `value`, so that nothing is lost.
+pub(crate) fn flatten(raw: &RawValue, attributes: &mut Attributes) -> Result<(), Problem> {
+    match members(raw) {
+        Some(members) => flatten_members_of(members, attributes),
+        None => insert("value".to_owned(), raw, attributes),
+    }
+}
+
+/// Adds members, nested ones under dotted names.
+pub(crate) fn flatten_members_of(members: Members<'_>, attributes: &mut Attributes) -> Result<(), Problem> {
+    flatten_members(members, "", FLATTENED_LEVELS, attributes)
+}
+
+fn flatten_members(
+    members: Members<'_>,
+    prefix: &str,
+    levels: usize,
+    attributes: &mut Attributes,
+) -> Result<(), Problem> {
+    for (name, raw) in members.0 {
+        let name = if prefix.is_empty() { name.into_owned() } else { format!("{prefix}{name}") };
+        let nested = if levels > 0 && raw.get().starts_with('{') { self::members(raw) } else { None };
+        match nested {
+            Some(nested) => flatten_members(nested, &format!("{name}."), levels - 1, attributes)?,
+            None => insert(name, raw, attributes)?,
+        }
+    }
+    Ok(())
+}
+
+/// Adds one value; the first of two members of one name wins.
+pub(crate) fn insert(name: String, raw: &RawValue, attributes: &mut Attributes) -> Result<(), Problem> {
+    if let Some(value) = value(raw)? {
+        attributes.entry(name).or_insert(value);
+    }
+    Ok(())
+}
+
+/// Returns the value a JSON text writes; `null` and the empty text are none.
+pub(crate) fn value(raw: &RawValue) -> Result<Option<Value>, Problem> {
+    let text = raw.get();
+    Ok(match text.as_bytes().first() {
+        Some(b't') => Some(Value::Bool(true)),
+        Some(b'f') => Some(Value::Bool(false)),
+        Some(b'{' | b'[') => Some(Value::Json(compact(text)?)),
+        Some(b'"') => scalar_text(raw).filter(|text| !text.is_empty()).map(|text| Value::Text(text.into_owned())),
+        Some(b'-' | b'0'..=b'9') => {
+            // What has no place among decimals keeps its digits as text.
+            Some(Decimal::parse(text).map_or_else(|| Value::Text(text.to_owned()), Value::Number))
+        }
+        _ => None,
+    })
+}
+
+/// Makes instants of the texts that are a full date and time with its offset.
+pub(crate) fn date_texts(attributes: &mut Attributes) {
+    for value in attributes.values_mut() {
+        let Value::Text(text) = value else { continue };
+        let bytes = text.as_bytes();
+        let dated = (20..=40).contains(&bytes.len()) && bytes[4] == b'-' && bytes[7] == b'-' && bytes[10] == b'T';
+        if dated && let Ok(instant) = text.parse::<jiff::Timestamp>() {
+            *value = Value::Instant(Instant(instant.as_microsecond()));
+        }
+    }
+}
+
+/// Returns JSON text without the space between its parts.
+pub(crate) fn compact(text: &str) -> Result<String, Problem> {
+    let mut compacted = String::with_capacity(text.len());
+    let mut depth = 0_usize;
+    let (mut quoted, mut escaped) = (false, false);
+    for character in text.chars() {
+        match character {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth = depth.saturating_sub(1),
+            ' ' | '\t' | '\r' | '\n' => continue,
+            _ => {}
+        }
+        if depth > DEPTH_MAX {
+            return Err(Problem::new(ProblemKind::Unreadable, &format!("JSON nested deeper than {DEPTH_MAX} levels")));
+        }
+        compacted.push(character);
+    }
+    Ok(compacted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn check(json: &str, expected: &Expect) {
+        let raw: &RawValue = serde_json::from_str(json).unwrap();
+        let mut attributes = Attributes::new();
+        let shown = match flatten(raw, &mut attributes) {
+            Ok(()) => {
+                date_texts(&mut attributes);
+                attributes.iter().map(|(name, value)| format!("{name} = {value:?}\n")).collect()
+            }
+            Err(problem) => problem.to_string(),
+        };
+        expected.assert_eq(&shown);
+    }
+
+    #[test]
+    fn objects_are_flattened_two_levels_down() {
+        check(
+            r#"{"a": {"b": {"c": {"d": [1, "x y"]}}}, "list": [1, 2], "e": {}}"#,
+            &expect![[r#"
+                a.b.c = Json("{\"d\":[1,\"x y\"]}")
+                list = Json("[1,2]")
+            "#]],
+        );
+    }
+
+    #[test]
+    fn values_keep_their_type() {
+        check(
+            r#"{"n": 12.50, "big": 1e300, "t": true, "at": "2024-03-01T10:00:00Z", "x": "a\"b", "none": null, "empty": ""}"#,
+            &expect![[r#"
+                at = Instant(Instant(1709287200000000))
+                big = Text("1e300")
+                n = Number(Decimal(12500000))
+                t = Bool(true)
+                x = Text("a\"b")
+            "#]],
+        );
+        check(
+            "[1,2]",
+            &expect![[r#"
+            value = Json("[1,2]")
+        "#]],
+        );
+    }
+
+    #[test]
+    fn text_nested_too_deep_is_refused() {
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        check(&deep, &expect!["unreadable: JSON nested deeper than 32 levels"]);
+    }
+}

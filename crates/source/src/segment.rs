@@ -1,0 +1,157 @@
+//! Messages of the Segment Spec: lines, a list, or batches of them.
+//!
+//! Common fields follow `spec/common.md` of the Segment documentation; RudderStack's
+//! export differs in places (`originalTimestamp`, a top-level `channel`), and both
+//! are read. A message that names no channel gets one from the library that sent it.
+
+mod commerce;
+mod message;
+
+use std::io::Read;
+
+use serde_json::value::RawValue;
+use throng_event::{Problem, ProblemKind};
+
+use crate::frames::{Frame, Frames};
+use crate::import::{Intake, raw_text};
+use crate::{Import, SourceError, StopReason, Taken, Tally, decompress};
+use message::Message;
+
+/// Reads Segment messages, packed or plain: one a line, a JSON list of them, or lines and objects
+/// of the form `{"batch": […]}` whose `context` and `sentAt` hold for every message.
+///
+/// The order of the input is the order of the outcomes. A line that is no message
+/// is put aside with its text, and reading goes on.
+///
+/// # Errors
+/// [`SourceError`] when the input cannot be read on or the sink refuses.
+///
+/// ```
+/// use throng_event::{Calendar, Instant, Limits};
+/// use throng_source::{Import, Taken, read_segment};
+///
+/// let limits = Limits { source: "web".to_owned(), earliest: Instant(0), latest: Instant(i64::MAX) };
+/// let import = Import { limits: &limits, calendar: &Calendar::utc(), currency: None };
+/// let line = r#"{"type":"track","event":"Signed Up","userId":7,"timestamp":"2024-03-01T10:00:00Z"}"#;
+/// let mut names = Vec::new();
+/// let tally = read_segment(line.as_bytes(), import, &mut |taken| {
+///     if let Taken::Event { event, .. } = taken {
+///         names.push(event.name);
+///     }
+///     Ok(())
+/// })
+/// .unwrap();
+/// assert_eq!((tally.rows_read, names), (1, vec!["Signed Up".to_owned()]));
+/// ```
+pub fn read_segment(
+    input: impl Read,
+    import: Import<'_>,
+    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+) -> Result<Tally, SourceError> {
+    let mut intake = Intake::new(import, sink);
+    let input = decompress(input).map_err(|error| intake.read_error(error))?;
+    let mut frames = Frames::new(input).map_err(|error| intake.read_error(error))?;
+    while let Some(frame) = frames.next().map_err(|error| intake.read_error(error))? {
+        match frame {
+            Frame::Whole(record) => take_record(record, &mut intake)?,
+            Frame::TooLong(beginning) => {
+                let problem = Problem::new(ProblemKind::TooLarge, "a message longer than any may be");
+                let row = intake.next_row();
+                intake.put_aside(row, vec![problem], raw_text(beginning))?;
+            }
+        }
+    }
+    Ok(intake.finish())
+}
+
+/// Reads messages that were put aside, from their `raw` text; rows are numbered as
+/// the records come.
+///
+/// # Errors
+/// [`SourceError::Stopped`] when the sink refuses.
+pub fn read_quarantined_messages<'r>(
+    records: impl IntoIterator<Item = &'r str>,
+    import: Import<'_>,
+    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+) -> Result<Tally, SourceError> {
+    let mut intake = Intake::new(import, sink);
+    for record in records {
+        take_record(record.as_bytes(), &mut intake)?;
+    }
+    Ok(intake.finish())
+}
+
+/// Takes one line: a message or a batch of them.
+fn take_record(record: &[u8], intake: &mut Intake<'_>) -> Result<(), SourceError> {
+    let message = match parse(record) {
+        Ok(message) => message,
+        Err(problem) => {
+            let row = intake.next_row();
+            return intake.put_aside(row, vec![problem], raw_text(record));
+        }
+    };
+    let Some(batch) = message.batch else {
+        return take_message(&message, None, record, intake);
+    };
+    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(batch.get()) else {
+        let problem = Problem::new(ProblemKind::Unreadable, "the batch is no list");
+        let row = intake.next_row();
+        return intake.put_aside(row, vec![problem], raw_text(record));
+    };
+    for item in items {
+        let item_bytes = item.get().as_bytes();
+        match parse(item_bytes) {
+            Ok(inner) => take_message(&inner, Some(&message), item_bytes, intake)?,
+            Err(problem) => {
+                let row = intake.next_row();
+                intake.put_aside(row, vec![problem], raw_text(item_bytes))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn parse(record: &[u8]) -> Result<Message<'_>, Problem> {
+    let unreadable = |detail: &str| Problem::new(ProblemKind::Unreadable, detail);
+    let text = str::from_utf8(record).map_err(|error| unreadable(&error.to_string()))?;
+    if !text.trim_start().starts_with('{') {
+        return Err(unreadable("the message is no JSON object"));
+    }
+    serde_json::from_str(text).map_err(|error| unreadable(&error.to_string()))
+}
+
+fn take_message(
+    message: &Message<'_>,
+    batch: Option<&Message<'_>>,
+    record: &[u8],
+    intake: &mut Intake<'_>,
+) -> Result<(), SourceError> {
+    let row = intake.next_row();
+    let mut mended = Vec::new();
+    let draft = message.draft(batch, record, intake.import, &mut mended);
+    intake.take(row, draft, mended, || raw_text(&with_batch(record, batch)))
+}
+
+/// Returns a record that says the same when it is read alone.
+fn with_batch(record: &[u8], batch: Option<&Message<'_>>) -> Vec<u8> {
+    let Some(batch) = batch else {
+        return record.to_vec();
+    };
+    let shared = [("context", batch.context), ("sentAt", batch.sent_at), ("receivedAt", batch.received_at)];
+    if shared.iter().all(|(_, value)| value.is_none()) {
+        return record.to_vec();
+    }
+    let mut whole = b"{\"batch\":[".to_vec();
+    whole.extend_from_slice(record);
+    whole.push(b']');
+    for (name, value) in shared {
+        if let Some(value) = value {
+            whole.extend_from_slice(format!(",\"{name}\":{}", value.get()).as_bytes());
+        }
+    }
+    whole.push(b'}');
+    whole
+}
+
+#[cfg(test)]
+mod tests;

