@@ -1,0 +1,50 @@
+//! The query engine: one DataFusion session over the tables of a home.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use crate::error::EngineError;
+use crate::store::Store;
+use crate::tables::TABLES;
+
+/// Returns a session that sees every table of the store.
+///
+/// Names keep their case (`p_productId` needs no quotes).
+pub(crate) async fn session(store: &Store, threads: usize) -> Result<SessionContext, EngineError> {
+    let context = bare_session(threads)?;
+    for table in TABLES {
+        store.register(&context, table.name).await?;
+    }
+    Ok(context)
+}
+
+/// Returns a session without tables.
+pub(crate) fn bare_session(threads: usize) -> Result<SessionContext, EngineError> {
+    let mut config = SessionConfig::new().with_target_partitions(threads).with_information_schema(true);
+    config.options_mut().sql_parser.enable_ident_normalization = false;
+    // An aggregation by person has nearly as many groups as a partition has people:
+    // state is kept once, in the partition that owns the person.
+    config.options_mut().optimizer.repartition_file_min_size = 1024 * 1024;
+    let runtime = RuntimeEnvBuilder::new().build_arc().map_err(|error| EngineError::Query(error.to_string()))?;
+    Ok(SessionContext::new_with_config_rt(config, runtime))
+}
+
+/// Runs a query and returns its rows as one batch.
+pub(crate) async fn collect(context: &SessionContext, query: &str) -> Result<RecordBatch, EngineError> {
+    let failed = |error: datafusion::error::DataFusionError| EngineError::Query(explain(&error));
+    let frame = context.sql(query).await.map_err(failed)?;
+    let schema: SchemaRef = Arc::new(Schema::from(frame.schema().as_arrow().clone()));
+    let batches = frame.collect().await.map_err(failed)?;
+    let schema = batches.first().map_or(schema, RecordBatch::schema);
+    concat_batches(&schema, &batches).map_err(|error| EngineError::Query(error.to_string()))
+}
+
+/// Returns the part of DataFusion's message that is about the query.
+pub(crate) fn explain(error: &datafusion::error::DataFusionError) -> String {
+    error.strip_backtrace()
+}

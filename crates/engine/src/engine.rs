@@ -1,0 +1,419 @@
+//! The engine: one home, one writer, everything a command can ask for.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Date32Array, RecordBatch};
+use datafusion::prelude::SessionContext;
+use throng_event::{AsOf, Calendar, Currency, Day, Instant};
+use throng_feature::{FeatureDefinition, propose};
+use throng_persona::{Discovery, DiscoveryParams, PersonaCount, discover};
+use throng_profile::ProfileId;
+use tokio::runtime::Runtime;
+
+use crate::book::{PersonaBook, read_book, write_book};
+use crate::context::{collect, session};
+use crate::derive::{profile_of, timestamp_literal, write_people};
+use crate::error::EngineError;
+use crate::features::{FeatureRun, by_profile};
+use crate::home::Home;
+use crate::import::{
+    ImportReport, ImportRequest, Progress, QuarantineRow, Readmission, ReadmitRequest, import, quarantine, readmit,
+};
+use crate::journeys::JourneyBook;
+use crate::people::{People, times};
+use crate::population::read_population;
+use crate::rows::{Rows, named_batch, texts};
+use crate::store::Store;
+use crate::tables::{EVENTS, FEATURES};
+use crate::verify::{VerifyReport, verify};
+use crate::vocabulary::read_vocabulary;
+
+/// A home being worked on. Methods block; queries use `threads` threads.
+#[derive(Debug)]
+pub struct Engine {
+    home: Home,
+    store: Store,
+    threads: NonZeroUsize,
+    runtime: Runtime,
+}
+
+/// What to discover, where it differs from the configuration.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DiscoverRequest {
+    /// The day whose end the numbers are taken at; the day of the last event when absent.
+    pub as_of: Option<Day>,
+    /// How many personas; as configured when absent.
+    pub personas: Option<PersonaCount>,
+    /// The seed; as configured when absent.
+    pub seed: Option<u64>,
+}
+
+/// What the data suggests for the configuration.
+#[derive(Debug, Clone)]
+pub struct CatalogueProposal {
+    /// The features, with descriptions.
+    pub features: Vec<FeatureDefinition>,
+    /// The currency of most amounts.
+    pub currency: Option<Currency>,
+    /// The steps of a funnel, when the data has a usual one.
+    pub funnel: Vec<String>,
+}
+
+/// How much of what there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Admitted events.
+    pub n_events: u64,
+    /// Profiles they belong to.
+    pub n_profiles: u64,
+    /// Sources they come from.
+    pub n_sources: u64,
+    /// The local days of the first and the last event.
+    pub span: Option<(Day, Day)>,
+}
+
+/// What one query or command sees: a snapshot of the tables and who is who.
+struct View {
+    context: SessionContext,
+    people: Arc<People>,
+}
+
+impl Engine {
+    /// Opens the tables of a home.
+    ///
+    /// # Errors
+    /// [`EngineError::Configuration`] or [`EngineError::Io`] when the lake cannot be reached.
+    pub fn new(home: Home, threads: NonZeroUsize) -> Result<Self, EngineError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads.get()).enable_all().build();
+        let runtime = runtime.map_err(|source| EngineError::io("start threads for", home.root(), source))?;
+        let store = home.store()?;
+        Ok(Self { home, store, threads, runtime })
+    }
+
+    /// Returns the home.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Replaces the configuration's text, see [`Home::set_config`].
+    ///
+    /// # Errors
+    /// As [`Home::set_config`].
+    pub fn set_config(&mut self, text: &str) -> Result<(), EngineError> {
+        self.home.set_config(text)
+    }
+
+    fn calendar(&self) -> &Calendar {
+        &self.home.config().calendar
+    }
+
+    /// Imports a file or folder. Importing the same again changes nothing.
+    ///
+    /// # Errors
+    /// [`EngineError::Import`] when the file cannot be read; what was committed before
+    /// stays, and importing again takes the rest.
+    pub fn import(
+        &mut self,
+        request: &ImportRequest,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<ImportReport, EngineError> {
+        let _lock = self.home.lock()?;
+        import(&self.home, &self.store, &self.runtime, request, progress)
+    }
+
+    /// Returns the rows in quarantine, by source, file and row.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub fn quarantine(&self) -> Result<Vec<QuarantineRow>, EngineError> {
+        quarantine(&self.store, &self.runtime)
+    }
+
+    /// Reads quarantined rows again; those that are events now leave quarantine.
+    ///
+    /// # Errors
+    /// As [`Self::import`].
+    pub fn readmit(&mut self, request: &ReadmitRequest) -> Result<Readmission, EngineError> {
+        let _lock = self.home.lock()?;
+        readmit(&self.home, &self.store, &self.runtime, request)
+    }
+
+    /// Runs a query over all tables; `profile_of(user_id, anonymous_id)` is available.
+    ///
+    /// # Errors
+    /// [`EngineError::Query`] with what is wrong in it.
+    pub fn query(&self, sql: &str) -> Result<RecordBatch, EngineError> {
+        self.runtime.block_on(async {
+            let context = session(&self.store, self.threads.get()).await?;
+            if context.table_exist(EVENTS).unwrap_or(false) && sql.contains("profile_of") {
+                context.register_udf(profile_of(Arc::new(People::read(&context).await?)));
+            }
+            collect(&context, sql).await
+        })
+    }
+
+    /// Writes a query's rows to a Parquet file and returns how many.
+    ///
+    /// # Errors
+    /// [`EngineError::Query`] or [`EngineError::Io`].
+    pub fn query_to_parquet(&self, sql: &str, path: &Path) -> Result<usize, EngineError> {
+        let rows = self.query(sql)?;
+        write_parquet(path, &rows)?;
+        Ok(rows.num_rows())
+    }
+
+    async fn view(&self) -> Result<View, EngineError> {
+        let context = session(&self.store, self.threads.get()).await?;
+        if !context.table_exist(EVENTS).unwrap_or(false) {
+            return Err(EngineError::Missing {
+                what: format!("the home at {:?} has no events yet", self.home.root()),
+                todo: "import some with `throng import`".to_owned(),
+            });
+        }
+        let people = Arc::new(People::read(&context).await?);
+        context.register_udf(profile_of(Arc::clone(&people)));
+        Ok(View { context, people })
+    }
+
+    /// Returns how much there is; all zero for an empty home.
+    ///
+    /// # Errors
+    /// When a table cannot be read.
+    pub fn summary(&self) -> Result<Summary, EngineError> {
+        self.runtime.block_on(async {
+            let view = match self.view().await {
+                Ok(view) => view,
+                Err(EngineError::Missing { .. }) => {
+                    return Ok(Summary { n_events: 0, n_profiles: 0, n_sources: 0, span: None });
+                }
+                Err(error) => return Err(error),
+            };
+            let rows =
+                collect(&view.context, "SELECT count(*) AS n_events, count(DISTINCT source) AS n_sources FROM events")
+                    .await?;
+            let count = |name: &str| {
+                let counts = Rows(&rows).counts(name).map_err(|error| EngineError::table("read", EVENTS, error));
+                counts.map(|counts| counts.first().copied().unwrap_or(0))
+            };
+            Ok(Summary {
+                n_events: count("n_events")?,
+                n_profiles: u64::try_from(view.people.profiles.len()).unwrap_or(u64::MAX),
+                n_sources: count("n_sources")?,
+                span: Some(self.span(&view).await?),
+            })
+        })
+    }
+
+    /// Returns the local days of the first and the last event.
+    async fn span(&self, view: &View) -> Result<(Day, Day), EngineError> {
+        let query = "SELECT min(occurred_at) AS first, max(occurred_at) AS last FROM events";
+        let rows = collect(&view.context, query).await?;
+        let day = |name: &str| {
+            let times = times(&rows, name).map_err(|error| EngineError::table("read", EVENTS, error))?;
+            Ok::<_, EngineError>(self.calendar().local(Instant(if times.is_valid(0) { times.value(0) } else { 0 })).0)
+        };
+        Ok((day("first")?, day("last")?))
+    }
+
+    async fn as_of(&self, view: &View, day: Option<Day>) -> Result<AsOf, EngineError> {
+        let day = match day {
+            Some(day) => day,
+            None => self.span(view).await?.1,
+        };
+        Ok(self.calendar().as_of(day))
+    }
+
+    /// Looks at the data and proposes features, a currency and a funnel.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`] when there are no events.
+    pub fn propose_catalogue(&self) -> Result<CatalogueProposal, EngineError> {
+        self.runtime.block_on(async {
+            let view = self.view().await?;
+            let (first, last) = self.span(&view).await?;
+            let span_days = u32::try_from(last.0 - first.0 + 1).unwrap_or(1);
+            let mut vocabulary =
+                read_vocabulary(&view.context, view.people.profiles.len(), span_days, self.calendar()).await?;
+            vocabulary.currency = self.home.config().currency.or(vocabulary.currency);
+            let funnel = USUAL_FUNNEL
+                .iter()
+                .filter(|step| vocabulary.events.iter().any(|event| event.name == **step))
+                .map(|step| (*step).to_owned());
+            Ok(CatalogueProposal {
+                features: propose(&vocabulary),
+                currency: vocabulary.currency,
+                funnel: funnel.collect(),
+            })
+        })
+    }
+
+    /// Computes the features of every profile: `profile_id`, `as_of`, one column each.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`] without events or features.
+    pub fn features(&self, as_of: Option<Day>) -> Result<RecordBatch, EngineError> {
+        self.runtime.block_on(async {
+            let view = self.view().await?;
+            let as_of = self.as_of(&view, as_of).await?;
+            self.feature_rows(&view, as_of).await
+        })
+    }
+
+    async fn feature_rows(&self, view: &View, as_of: AsOf) -> Result<RecordBatch, EngineError> {
+        let config = self.home.config();
+        let run = FeatureRun::new(&config.features, config.currency, &config.calendar, as_of)?;
+        let folded = run.fold_lake(&view.context, &view.people, config.currency).await?;
+        let rows = by_profile(&folded, &view.people).and_then(|(ids, rows)| {
+            let days: Date32Array = ids.iter().map(|_| Some(as_of.day.0)).collect();
+            let mut columns: Vec<(String, ArrayRef)> = vec![
+                ("profile_id".to_owned(), texts(ids.iter().map(|id| Some(id.as_str())))),
+                ("as_of".to_owned(), Arc::new(days)),
+            ];
+            let features = rows
+                .schema()
+                .fields()
+                .iter()
+                .zip(rows.columns())
+                .skip(1)
+                .map(|(field, column)| (field.name().clone(), Arc::clone(column)))
+                .collect::<Vec<_>>();
+            columns.extend(features);
+            named_batch(columns)
+        });
+        rows.map_err(|error| EngineError::table("compute", FEATURES, error))
+    }
+
+    /// Computes features, finds personas and writes all derived tables.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`] without events or features. Finding no personas is no
+    /// error, it is a refusal.
+    pub fn discover(
+        &mut self,
+        request: &DiscoverRequest,
+        step: &mut dyn FnMut(&str),
+    ) -> Result<Discovery, EngineError> {
+        let _lock = self.home.lock()?;
+        let config = self.home.config();
+        let params = DiscoveryParams {
+            personas: request.personas.unwrap_or(config.personas),
+            seed: request.seed.unwrap_or(config.seed),
+        };
+        self.runtime.block_on(async {
+            step("who is who");
+            let view = self.view().await?;
+            let as_of = self.as_of(&view, request.as_of).await?;
+            write_people(&self.store, &view.context, &view.people, as_of, config.currency).await?;
+            step("features");
+            self.store.replace(FEATURES, vec![self.feature_rows(&view, as_of).await?]).await?;
+            step("personas");
+            let context = session(&self.store, self.threads.get()).await?;
+            let population = read_population(&context, &config.features, as_of, config.currency).await?;
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.get()).build();
+            let discovery = match pool {
+                Ok(pool) => pool.install(|| discover(&population, &params))?,
+                Err(_) => discover(&population, &params)?,
+            };
+            step("tables");
+            write_book(&self.store, &discovery, as_of.day, params.seed, population.profiles.len()).await?;
+            Ok(discovery)
+        })
+    }
+
+    /// Returns the newest discovery.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`] when there was none yet.
+    pub fn persona_book(&self) -> Result<PersonaBook, EngineError> {
+        self.runtime.block_on(async {
+            let context = session(&self.store, self.threads.get()).await?;
+            read_book(&context).await?.ok_or_else(|| EngineError::Missing {
+                what: "no personas have been looked for yet".to_owned(),
+                todo: "run `throng discover`".to_owned(),
+            })
+        })
+    }
+
+    /// Reads the touchpoints of everybody, with the number of every profile.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`] when there are no events.
+    pub fn journeys(&self, as_of: Option<Day>) -> Result<(JourneyBook, Vec<ProfileId>), EngineError> {
+        self.runtime.block_on(async {
+            let view = self.view().await?;
+            let as_of = self.as_of(&view, as_of).await?;
+            let book = JourneyBook::read(&view.context, &view.people, as_of.end.0).await?;
+            Ok((book, view.people.profiles.clone()))
+        })
+    }
+
+    /// Recomputes what is stored and compares.
+    ///
+    /// # Errors
+    /// When a table cannot be read; a difference is part of the report.
+    pub fn verify(&self, step: &mut dyn FnMut(&str)) -> Result<VerifyReport, EngineError> {
+        self.runtime.block_on(async {
+            let view = self.view().await?;
+            let book = read_book(&view.context).await?;
+            let as_of = self.as_of(&view, book.as_ref().map(|book| book.as_of)).await?;
+            step("features, again from the events");
+            let features = self.feature_rows(&view, as_of).await?;
+            verify(&self.home, &view.context, &view.people, as_of, book.as_ref(), &features, step).await
+        })
+    }
+
+    /// Returns the profile an identity or profile id belongs to: `u:42`, `42`, a device id.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`] when nobody has it.
+    pub fn find_profile(&self, text: &str) -> Result<ProfileId, EngineError> {
+        self.runtime.block_on(async {
+            let view = self.view().await?;
+            let people = &view.people;
+            let by_id = ProfileId::parse(text).filter(|profile| people.position(profile).is_some());
+            let by_identity = || people.number_of(Some(text), None).or_else(|| people.number_of(None, Some(text)));
+            let number = |number: u32| people.profiles.get(usize::try_from(number).unwrap_or(usize::MAX)).cloned();
+            by_id.or_else(|| by_identity().and_then(number)).ok_or_else(|| EngineError::Missing {
+                what: format!("no customer has the id {text:?}"),
+                todo: "look one up with `throng sql \"SELECT profile_id FROM profiles LIMIT 10\"`".to_owned(),
+            })
+        })
+    }
+
+    /// Returns the SQL condition that picks a profile's events.
+    ///
+    /// # Errors
+    /// When the events cannot be read.
+    pub fn events_of(&self, profile: &ProfileId, limit: usize) -> Result<RecordBatch, EngineError> {
+        let id = profile.as_str().replace('\'', "''");
+        let query = format!(
+            "SELECT occurred_at, event, channel, amount_minor, currency, source, event_id FROM events \
+             WHERE profile_of(user_id, anonymous_id) = '{id}' ORDER BY occurred_at DESC, event_key DESC LIMIT {limit}"
+        );
+        self.query(&query)
+    }
+
+    /// Returns an instant as SQL, for queries that pick a time.
+    #[must_use]
+    pub fn instant_sql(instant: Instant) -> String {
+        timestamp_literal(instant)
+    }
+}
+
+/// Names of the spec's e-commerce events in the order a purchase goes through them.
+const USUAL_FUNNEL: [&str; 5] =
+    ["Campaign Received", "Product Viewed", "Product Added", "Checkout Started", "Order Completed"];
+
+/// Writes rows to a Parquet file, whole or not at all.
+pub(crate) fn write_parquet(path: &Path, rows: &RecordBatch) -> Result<(), EngineError> {
+    let beside = path.with_extension("parquet.new");
+    let file = std::fs::File::create(&beside).map_err(|source| EngineError::io("write", path, source))?;
+    let failed = |error: parquet::errors::ParquetError| EngineError::io("write", path, std::io::Error::other(error));
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, rows.schema(), None).map_err(failed)?;
+    writer.write(rows).map_err(failed)?;
+    writer.close().map_err(failed)?;
+    std::fs::rename(&beside, path).map_err(|source| EngineError::io("write", path, source))
+}

@@ -1,0 +1,200 @@
+//! The `events` table: one row per admitted event, readable by any engine.
+//!
+//! The canonical fields are typed columns. Properties, context and traits get
+//! columns of their own as they are discovered (`p_NAME`, `c_NAME`, `t_NAME`), up to
+//! [`PROMOTED_COLUMNS_MAX`]; what has none, or does not fit its column's type, stays
+//! in the JSON column `other`. Reading gives back exactly what was written.
+
+mod read;
+mod write;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field as ArrowField, Fields, Schema, TimeUnit};
+use throng_event::{Field, Value};
+
+pub(crate) use read::{attribute_from_json, read_events, text_column};
+pub(crate) use write::write_events;
+
+/// The name of the table.
+pub(crate) const EVENTS: &str = "events";
+
+/// Columns given to properties, context and traits together. Parquet readers and
+/// people both cope with a few hundred columns; rarer names stay in `other`.
+const PROMOTED_COLUMNS_MAX: usize = 256;
+
+/// Decimals of [`throng_event::Decimal`] need 19 digits, six of them after the point.
+const DECIMAL: DataType = DataType::Decimal128(20, 6);
+
+fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+fn product_fields() -> Fields {
+    Fields::from(vec![
+        ArrowField::new("product_id", DataType::Utf8, true),
+        ArrowField::new("name", DataType::Utf8, true),
+        ArrowField::new("category", DataType::Utf8, true),
+        ArrowField::new("brand", DataType::Utf8, true),
+        ArrowField::new("quantity", DECIMAL, true),
+        ArrowField::new("amount_minor", DataType::Int64, true),
+        ArrowField::new("discount_minor", DataType::Int64, true),
+    ])
+}
+
+fn products_type() -> DataType {
+    DataType::List(Arc::new(ArrowField::new("element", DataType::Struct(product_fields()), true)))
+}
+
+/// The columns every event has, in order; promoted columns and `other` follow.
+fn canonical_fields() -> Vec<ArrowField> {
+    let text = |name: &str| ArrowField::new(name, DataType::Utf8, true);
+    let time = |name: &str| ArrowField::new(name, timestamp(), true);
+    vec![
+        text("event_id"),
+        ArrowField::new("event_key", DataType::Int64, true),
+        text("kind"),
+        text("event"),
+        text("user_id"),
+        text("anonymous_id"),
+        text("group_id"),
+        text("previous_id"),
+        time("occurred_at"),
+        time("sent_at"),
+        time("received_at"),
+        text("source"),
+        text("channel"),
+        ArrowField::new("amount_minor", DataType::Int64, true),
+        text("currency"),
+        ArrowField::new("products", products_type(), true),
+        text("text"),
+        ArrowField::new("rating", DECIMAL, true),
+        text("other"),
+    ]
+}
+
+/// Which of the three attribute maps of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Properties,
+    Context,
+    Traits,
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::Properties, Self::Context, Self::Traits];
+
+    /// The prefix of promoted columns.
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Properties => "p_",
+            Self::Context => "c_",
+            Self::Traits => "t_",
+        }
+    }
+
+    /// The key in the JSON column.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Self::Properties => "properties",
+            Self::Context => "context",
+            Self::Traits => "traits",
+        }
+    }
+}
+
+/// Returns the column an attribute gets when it is promoted, `None` for names that
+/// would need quoting in SQL or could not be told back: dots become `__`.
+pub(crate) fn column_name(part: Part, name: &str) -> Option<String> {
+    let plain = !name.is_empty()
+        && !name.contains("__")
+        && !name.starts_with('_')
+        && !name.ends_with('_')
+        && name.len() <= 64
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.');
+    // "a_.b" and "a._b" would both become "a___b".
+    let ambiguous = name.contains("_.") || name.contains("._");
+    (plain && !ambiguous).then(|| format!("{}{}", part.prefix(), name.replace('.', "__")))
+}
+
+/// Returns the part and name a promoted column stands for.
+pub(crate) fn attribute_of(column: &str) -> Option<(Part, String)> {
+    Part::ALL
+        .into_iter()
+        .find_map(|part| column.strip_prefix(part.prefix()).map(|name| (part, name.replace("__", "."))))
+}
+
+/// Returns the attribute a question's field is about, `None` for canonical fields.
+pub(crate) fn attribute_field(field: &Field) -> Option<(Part, &str)> {
+    match field {
+        Field::Property(name) => Some((Part::Properties, name)),
+        Field::Context(name) => Some((Part::Context, name)),
+        Field::Trait(name) => Some((Part::Traits, name)),
+        Field::Name
+        | Field::Kind
+        | Field::Source
+        | Field::Channel
+        | Field::Amount
+        | Field::Currency
+        | Field::Rating
+        | Field::ProductId
+        | Field::ProductCategory
+        | Field::ProductBrand
+        | Field::ProductQuantity
+        | Field::ProductAmount
+        | Field::ProductDiscount => None,
+    }
+}
+
+/// Returns the column type that holds a value, `None` for lists and objects.
+fn value_type(value: &Value) -> Option<DataType> {
+    match value {
+        Value::Bool(_) => Some(DataType::Boolean),
+        Value::Number(_) => Some(DECIMAL),
+        Value::Instant(_) => Some(timestamp()),
+        Value::Text(_) => Some(DataType::Utf8),
+        Value::Json(_) => None,
+    }
+}
+
+/// The promoted columns of the table, by column name.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Promoted(BTreeMap<String, DataType>);
+
+impl Promoted {
+    /// Returns the promoted columns of a table's schema.
+    pub(crate) fn of(schema: &Schema) -> Self {
+        let fields = schema.fields().iter().filter(|field| attribute_of(field.name()).is_some());
+        Self(fields.map(|field| (field.name().clone(), field.data_type().clone())).collect())
+    }
+
+    pub(crate) fn contains(&self, column: &str) -> bool {
+        self.0.contains_key(column)
+    }
+
+    /// Whether a column differs from one there is only by case, which Delta forbids.
+    fn collides(&self, column: &str) -> bool {
+        self.0.keys().any(|name| name != column && name.eq_ignore_ascii_case(column))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promoted_column_leads_back_to_its_attribute() {
+        for name in ["country", "device.type", "productId", "a_b.c"] {
+            let column = column_name(Part::Context, name).unwrap();
+            assert_eq!(attribute_of(&column), Some((Part::Context, name.to_owned())));
+        }
+    }
+
+    #[test]
+    fn names_that_could_not_be_told_back_stay_in_json() {
+        for name in ["", "a b", "a__b", "_a", "a_", "a_.b", "größe", "x\"y"] {
+            assert_eq!(column_name(Part::Properties, name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Features out of the lake: one row per profile, by `throng_fold`.
+
+use std::sync::Arc;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::DataType;
+use datafusion::common::Column as ColumnName;
+use datafusion::functions::core::expr_fn::get_field;
+use datafusion::logical_expr::{AggregateUDF, Expr, col, lit};
+use datafusion::prelude::{DataFrame, SessionContext};
+use throng_event::{AsOf, Calendar, Currency, Field};
+use throng_feature::{Catalogue, Compiled, FeatureDefinition};
+use throng_profile::ProfileId;
+
+use crate::context::explain;
+use crate::derive::profile_number;
+use crate::error::EngineError;
+use crate::event_table::{attribute_field, column_name};
+use crate::fold::FoldFunction;
+use crate::people::People;
+use crate::tables::EVENTS;
+
+/// A catalogue ready to be computed as of a day.
+pub(crate) struct FeatureRun {
+    pub(crate) compiled: Compiled,
+    pub(crate) calendar: Calendar,
+    pub(crate) as_of: AsOf,
+}
+
+impl FeatureRun {
+    pub(crate) fn new(
+        definitions: &[FeatureDefinition],
+        currency: Option<Currency>,
+        calendar: &Calendar,
+        as_of: AsOf,
+    ) -> Result<Self, EngineError> {
+        if definitions.is_empty() {
+            return Err(EngineError::Missing {
+                what: "throng.toml has no features".to_owned(),
+                todo: "run `throng features propose` to have a catalogue written from the data".to_owned(),
+            });
+        }
+        let catalogue = Catalogue::new(definitions.to_vec(), currency)
+            .map_err(|error| EngineError::Catalogue(error.to_string()))?;
+        Ok(Self { compiled: Compiled::new(&catalogue), calendar: calendar.clone(), as_of })
+    }
+
+    /// Folds the events of the lake: one row per profile number, in any order.
+    pub(crate) async fn fold_lake(
+        &self,
+        context: &SessionContext,
+        people: &Arc<People>,
+        currency: Option<Currency>,
+    ) -> Result<RecordBatch, EngineError> {
+        let frame = self.lake_plan(context, people, currency).await?;
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let batches = frame.collect().await.map_err(|error| EngineError::Query(explain(&error)))?;
+        arrow::compute::concat_batches(&schema, &batches).map_err(|error| EngineError::Query(error.to_string()))
+    }
+
+    /// Returns the plan of [`Self::fold_lake`].
+    pub(crate) async fn lake_plan(
+        &self,
+        context: &SessionContext,
+        people: &Arc<People>,
+        currency: Option<Currency>,
+    ) -> Result<DataFrame, EngineError> {
+        let events = context.table(EVENTS).await.map_err(|error| EngineError::Query(explain(&error)))?;
+        let profile = profile_number(Arc::clone(people)).call(vec![col("user_id"), col("anonymous_id")]);
+        let arguments = self.lake_arguments(&events, currency);
+        let events = events.filter(col("occurred_at").lt(instant(self.as_of.end.0)));
+        let failed = |error| EngineError::Query(explain(&error));
+        self.plan(events.map_err(failed)?, profile, arguments).map_err(failed)
+    }
+
+    /// Returns the plan of a fold over any rows: `profile`, then one column per feature.
+    ///
+    /// `profile` says whose a row is, `arguments` are as `fold::gather::Arguments` lists them.
+    pub(crate) fn plan(
+        &self,
+        rows: DataFrame,
+        profile: Expr,
+        arguments: Vec<Expr>,
+    ) -> Result<DataFrame, datafusion::error::DataFusionError> {
+        let function = FoldFunction::new(self.compiled.clone(), self.calendar.clone(), self.as_of);
+        let output = function.output();
+        let fold = AggregateUDF::from(function);
+        let mut columns = vec![profile.alias("profile")];
+        let names: Vec<String> = (0..arguments.len()).map(|idx| format!("a{idx}")).collect();
+        columns.extend(arguments.into_iter().zip(&names).map(|(argument, name)| argument.alias(name)));
+        let inputs = names.iter().map(|name| plain(name)).collect();
+        let folded = rows
+            .select(columns)?
+            .filter(plain("profile").is_not_null())?
+            .aggregate(vec![plain("profile")], vec![fold.call(inputs).alias("features")])?;
+        let mut result = vec![plain("profile")];
+        result
+            .extend(output.iter().map(|field| get_field(plain("features"), field.name().as_str()).alias(field.name())));
+        folded.select(result)
+    }
+
+    fn lake_arguments(&self, events: &DataFrame, currency: Option<Currency>) -> Vec<Expr> {
+        let schema = events.schema();
+        let has = |column: &str| schema.has_column_with_unqualified_name(column);
+        let in_currency = match currency {
+            Some(currency) => {
+                datafusion::prelude::coalesce(vec![col("currency").eq(lit(currency.to_string())), lit(false)])
+            }
+            None => lit(true),
+        };
+        let lines = self.compiled.fields().iter().any(|form| form.field.per_product());
+        let attributes = self.compiled.fields().iter().any(|form| attribute_field(&form.field).is_some());
+        let mut arguments = vec![
+            col("occurred_at"),
+            col("event_key"),
+            in_currency,
+            if lines { col("products") } else { null() },
+            if attributes { col("other") } else { null() },
+        ];
+        for form in self.compiled.fields() {
+            arguments.push(match &form.field {
+                Field::Name => col("event"),
+                Field::Kind => col("kind"),
+                Field::Source => col("source"),
+                Field::Channel => col("channel"),
+                Field::Amount => col("amount_minor"),
+                Field::Currency => col("currency"),
+                Field::Rating => col("rating"),
+                field => {
+                    let column = attribute_field(field).and_then(|(part, name)| column_name(part, name));
+                    column.filter(|column| has(column)).map_or_else(null, |column| plain(&column))
+                }
+            });
+        }
+        arguments
+    }
+}
+
+pub(crate) fn plain(name: &str) -> Expr {
+    Expr::Column(ColumnName::from_name(name))
+}
+
+fn null() -> Expr {
+    lit(datafusion::common::ScalarValue::Null)
+}
+
+fn instant(us: i64) -> Expr {
+    lit(datafusion::common::ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into())))
+}
+
+/// Returns the rows of a fold by ascending profile number, with the profile's id.
+pub(crate) fn by_profile(
+    rows: &RecordBatch,
+    people: &People,
+) -> Result<(Vec<ProfileId>, RecordBatch), arrow::error::ArrowError> {
+    let order = arrow::compute::sort_to_indices(rows.column(0), None, None)?;
+    let columns: Result<Vec<_>, _> =
+        rows.columns().iter().map(|column| arrow::compute::take(column, &order, None)).collect();
+    let sorted = RecordBatch::try_new(rows.schema(), columns?)?;
+    let numbers = arrow::compute::cast(sorted.column(0), &DataType::UInt32)?;
+    let numbers = numbers.as_primitive::<arrow::datatypes::UInt32Type>();
+    let ids =
+        numbers.values().iter().map(|number| people.profiles[usize::try_from(*number).unwrap_or(usize::MAX)].clone());
+    Ok((ids.collect(), sorted))
+}

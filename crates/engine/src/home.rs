@@ -1,0 +1,158 @@
+//! A home: the folder that holds `throng.toml`, the mappings and (by default) the lake.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::config::Config;
+use crate::error::EngineError;
+use crate::store::Store;
+
+/// The configuration's name, by which a home is recognised.
+pub const CONFIG_FILE: &str = "throng.toml";
+const LOCK_FILE: &str = ".lock";
+const MAPPINGS: &str = "mappings";
+
+/// A home on disk with its configuration read and checked.
+#[derive(Debug, Clone)]
+pub struct Home {
+    root: PathBuf,
+    config: Config,
+}
+
+/// Held while a process writes to a home; released when dropped or killed.
+#[derive(Debug)]
+pub(crate) struct WriteLock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
+
+impl Home {
+    /// Creates a home in a folder that may exist but holds none yet.
+    ///
+    /// # Errors
+    /// [`EngineError::HomeExists`] when there is one, [`EngineError::Configuration`] when
+    /// the text is no valid configuration, [`EngineError::Io`] when the folder cannot be written.
+    pub fn create(root: &Path, config_text: &str) -> Result<Self, EngineError> {
+        let path = root.join(CONFIG_FILE);
+        if path.exists() {
+            return Err(EngineError::HomeExists(root.to_owned()));
+        }
+        let config = Config::parse(config_text, &path)?;
+        fs::create_dir_all(root).map_err(|source| EngineError::io("create", root, source))?;
+        write_whole(&path, config_text)?;
+        Ok(Self { root: root.to_owned(), config })
+    }
+
+    /// Opens a home.
+    ///
+    /// # Errors
+    /// [`EngineError::NoHome`], [`EngineError::NewerHome`] or [`EngineError::Configuration`].
+    pub fn open(root: &Path) -> Result<Self, EngineError> {
+        let path = root.join(CONFIG_FILE);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(EngineError::NoHome(root.to_owned()));
+            }
+            Err(source) => return Err(EngineError::io("read", path, source)),
+        };
+        Ok(Self { root: root.to_owned(), config: Config::parse(&text, &path)? })
+    }
+
+    /// Returns the folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the configuration.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Returns the text of `throng.toml` as it is on disk.
+    ///
+    /// # Errors
+    /// [`EngineError::Io`] when it cannot be read.
+    pub fn config_text(&self) -> Result<String, EngineError> {
+        let path = self.root.join(CONFIG_FILE);
+        fs::read_to_string(&path).map_err(|source| EngineError::io("read", path, source))
+    }
+
+    /// Replaces `throng.toml`; the old text stays if the new one is invalid or cannot be written whole.
+    ///
+    /// # Errors
+    /// [`EngineError::Configuration`] or [`EngineError::Io`].
+    pub fn set_config(&mut self, text: &str) -> Result<(), EngineError> {
+        let path = self.root.join(CONFIG_FILE);
+        let config = Config::parse(text, &path)?;
+        write_whole(&path, text)?;
+        self.config = config;
+        Ok(())
+    }
+
+    /// Returns where the mapping of a table is kept.
+    #[must_use]
+    pub fn mapping_path(&self, table: &str) -> PathBuf {
+        self.root.join(MAPPINGS).join(format!("{table}.toml"))
+    }
+
+    /// Writes a mapping and returns its path.
+    ///
+    /// # Errors
+    /// [`EngineError::Io`] when it cannot be written.
+    pub fn write_mapping(&self, table: &str, text: &str) -> Result<PathBuf, EngineError> {
+        let path = self.mapping_path(table);
+        let folder = self.root.join(MAPPINGS);
+        fs::create_dir_all(&folder).map_err(|source| EngineError::io("create", folder, source))?;
+        write_whole(&path, text)?;
+        Ok(path)
+    }
+
+    /// Returns the store of the tables.
+    pub(crate) fn store(&self) -> Result<Store, EngineError> {
+        let lake = &self.config.lake;
+        let root = if lake.contains("://") {
+            Url::parse(lake).map_err(|error| self.invalid(&format!("lake = {lake:?} is no URL: {error}")))?
+        } else {
+            let folder = self.root.join(lake);
+            fs::create_dir_all(&folder).map_err(|source| EngineError::io("create", &folder, source))?;
+            let absolute = folder.canonicalize().map_err(|source| EngineError::io("read", &folder, source))?;
+            Url::from_directory_path(&absolute).map_err(|()| self.invalid(&format!("lake = {lake:?} is no folder")))?
+        };
+        Ok(Store::new(root, self.config.storage.clone()))
+    }
+
+    fn invalid(&self, reason: &str) -> EngineError {
+        EngineError::Configuration { path: self.root.join(CONFIG_FILE), reason: reason.to_owned() }
+    }
+
+    /// Waits for nobody: a second writer is told so.
+    pub(crate) fn lock(&self) -> Result<WriteLock, EngineError> {
+        let path = self.root.join(LOCK_FILE);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|source| EngineError::io("write", &path, source))?;
+        match file.try_lock() {
+            Ok(()) => Ok(WriteLock(file)),
+            Err(TryLockError::WouldBlock) => Err(EngineError::Missing {
+                what: format!("another throng process is writing to {:?}", self.root),
+                todo: "wait for it to finish, then try again".to_owned(),
+            }),
+            Err(TryLockError::Error(source)) => Err(EngineError::io("lock", path, source)),
+        }
+    }
+}
+
+/// Writes a file beside its place and renames it, so that a full disk or a crash
+/// leaves either the old text or the new one.
+fn write_whole(path: &Path, text: &str) -> Result<(), EngineError> {
+    let beside = path.with_extension("toml.new");
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    };
+    write().map_err(|source| EngineError::io("write", path, source))
+}

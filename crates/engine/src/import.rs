@@ -1,0 +1,271 @@
+//! Import: files become events of the lake, once.
+//!
+//! An import reads a file from the beginning, however often it was read before. What
+//! is known already (by event id, or by content for quarantined rows) is counted as
+//! repeated and not written again, so an interrupted import is simply repeated.
+//! Events are committed in chunks; each commit is whole or not there.
+
+mod file;
+mod intake;
+
+use std::path::{Path, PathBuf};
+
+use throng_event::{Currency, Instant, Limits};
+use throng_source::{
+    Import, Mapping, Tally, read_complete_journey, read_parquet_table, read_quarantined_messages,
+    read_quarantined_rows, read_segment, read_table,
+};
+use tokio::runtime::Runtime;
+
+use crate::error::EngineError;
+use crate::home::Home;
+use crate::rows::{batch, counts, texts};
+use crate::store::Store;
+use crate::tables::IMPORTS;
+use file::{Counted, open};
+use intake::{Intake, read_quarantine};
+
+pub use file::{MappingChoice, choose_mapping, detect_form};
+pub use intake::QuarantineRow;
+
+/// What is imported.
+#[derive(Debug, Clone)]
+pub struct ImportRequest {
+    /// The file, or for Complete Journey the wheel or folder.
+    pub path: PathBuf,
+    /// The form it comes in.
+    pub form: ImportForm,
+    /// The name of the source; events of one source share it.
+    pub source: String,
+    /// The currency of amounts that name none; the home's when absent.
+    pub currency: Option<Currency>,
+    /// Events at or after this instant have a wrong clock.
+    pub latest: Instant,
+    /// Whether anything is written.
+    pub effect: ImportEffect,
+}
+
+/// Whether an import writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportEffect {
+    /// Events go to the lake.
+    Write,
+    /// Everything is read and counted, nothing is written.
+    DryRun,
+}
+
+/// The form of a file.
+#[derive(Debug, Clone)]
+pub enum ImportForm {
+    /// Segment messages: NDJSON, a JSON list, or batches.
+    Segment,
+    /// A table with its mapping.
+    Table(Box<Mapping>),
+    /// The Complete Journey data set.
+    CompleteJourney,
+}
+
+impl ImportForm {
+    /// Returns the form's name on the command line and in tables.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Segment => "segment",
+            Self::Table(_) => "table",
+            Self::CompleteJourney => "complete-journey",
+        }
+    }
+}
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes of the file read.
+    pub n_bytes: u64,
+    /// Bytes of the file, where it is one file.
+    pub n_bytes_total: Option<u64>,
+    /// Rows taken or put aside.
+    pub n_rows: u64,
+}
+
+/// What an import did. `tally.rows_read = rows_new + rows_repeated + tally.rows_quarantined`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportReport {
+    /// Rows and reasons, as the reader counted them.
+    pub tally: Tally,
+    /// Events that were not there before.
+    pub events_new: u64,
+    /// Events that were, and changed nothing.
+    pub events_repeated: u64,
+    /// Rows that are part of new events.
+    pub rows_new: u64,
+    /// Rows that are part of repeated events.
+    pub rows_repeated: u64,
+    /// Quarantined rows that were not in quarantine before.
+    pub quarantined_new: u64,
+}
+
+/// What reading quarantined rows again did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readmission {
+    /// Rows that were read again.
+    pub n_rows: u64,
+    /// Events made of them.
+    pub events_new: u64,
+    /// Rows that stay in quarantine.
+    pub n_left: u64,
+}
+
+/// The earliest plausible time, 1990-01-01: clocks that were never set say 1970 or 1980.
+const EARLIEST: Instant = Instant(631_152_000_000_000);
+
+fn limits(source: &str, latest: Instant) -> Limits {
+    Limits { source: source.to_owned(), earliest: EARLIEST, latest }
+}
+
+pub(crate) fn import(
+    home: &Home,
+    store: &Store,
+    runtime: &Runtime,
+    request: &ImportRequest,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<ImportReport, EngineError> {
+    let failed = |source| EngineError::Import { path: request.path.clone(), source };
+    let limits = limits(&request.source, request.latest);
+    let config = home.config();
+    let import = Import { limits: &limits, calendar: &config.calendar, currency: request.currency.or(config.currency) };
+    let mut intake = Intake::new(store, runtime, request.form.as_str(), &request.path)?;
+    if request.effect == ImportEffect::DryRun {
+        intake.count_only();
+    }
+    let counted = Counted::default();
+    let n_bytes_total = std::fs::metadata(&request.path).ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
+    let mut n_rows = 0;
+    let mut sink = |taken: throng_source::Taken| {
+        n_rows += intake::n_rows(&taken);
+        if n_rows % 1_024 == 0 {
+            progress(Progress { n_bytes: counted.get(), n_bytes_total, n_rows });
+        }
+        intake.take(taken, &request.source)
+    };
+    let tally = match &request.form {
+        ImportForm::Segment => read_segment(counted.reader(open(&request.path)?), import, &mut sink),
+        ImportForm::Table(mapping) if file::is_parquet(&request.path)? => {
+            read_parquet_table(counted.reader(open(&request.path)?), mapping, import, &mut sink)
+        }
+        ImportForm::Table(mapping) => read_table(counted.reader(open(&request.path)?), mapping, import, &mut sink),
+        ImportForm::CompleteJourney => {
+            let tables = file::complete_journey(&request.path)?;
+            read_complete_journey(&tables, import, &mut sink)
+        }
+    };
+    let tally = tally.map_err(failed)?;
+    let written = intake.finish()?;
+    progress(Progress { n_bytes: n_bytes_total.unwrap_or(0), n_bytes_total, n_rows: tally.rows_read });
+    let report = ImportReport {
+        events_new: written.events_new,
+        events_repeated: tally.events - written.events_new,
+        rows_new: written.rows_new,
+        rows_repeated: tally.rows_in_events - written.rows_new,
+        quarantined_new: written.quarantined_new,
+        tally,
+    };
+    if request.effect == ImportEffect::Write {
+        runtime.block_on(log_import(store, request, &report))?;
+    }
+    Ok(report)
+}
+
+/// Adds one row to the table `imports`.
+async fn log_import(store: &Store, request: &ImportRequest, report: &ImportReport) -> Result<(), EngineError> {
+    let reasons: std::collections::BTreeMap<&str, u64> =
+        report.tally.quarantined.iter().map(|(kind, n)| (kind.reason(), *n)).collect();
+    let reasons = serde_json::to_string(&reasons).unwrap_or_default();
+    let count = |n: u64| counts([n]);
+    let rows = batch(vec![
+        ("source", texts([Some(request.source.as_str())])),
+        ("path", texts([Some(file_name(&request.path))])),
+        ("form", texts([Some(request.form.as_str())])),
+        ("rows_read", count(report.tally.rows_read)),
+        ("rows_new", count(report.rows_new)),
+        ("rows_repeated", count(report.rows_repeated)),
+        ("rows_quarantined", count(report.tally.rows_quarantined)),
+        ("events_new", count(report.events_new)),
+        ("events_repeated", count(report.events_repeated)),
+        ("quarantined_by_reason", texts([Some(reasons)])),
+    ]);
+    let rows = rows.map_err(|error| EngineError::table("write", IMPORTS, error))?;
+    store.append(IMPORTS, vec![rows]).await
+}
+
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// Reads quarantined rows again, with another mapping if one is given, and keeps in
+/// quarantine only what is still no event.
+pub(crate) fn readmit(
+    home: &Home,
+    store: &Store,
+    runtime: &Runtime,
+    request: &ReadmitRequest,
+) -> Result<Readmission, EngineError> {
+    let config = home.config();
+    let (chosen, kept): (Vec<QuarantineRow>, Vec<QuarantineRow>) = runtime
+        .block_on(read_quarantine(store))?
+        .into_iter()
+        .partition(|row| request.reason.as_ref().is_none_or(|reason| *reason == row.reason));
+    let mut left = kept;
+    let (mut events_new, n_rows) = (0, chosen.len());
+    // Rows of one file are read together, for rows that are alike are told apart by their number.
+    let mut files: std::collections::BTreeMap<(String, String, String), Vec<QuarantineRow>> =
+        std::collections::BTreeMap::new();
+    for row in chosen {
+        files.entry((row.source.clone(), row.path.clone(), row.form.clone())).or_default().push(row);
+    }
+    for ((source, path, form), rows) in files {
+        let limits = limits(&source, request.latest);
+        let import = Import { limits: &limits, calendar: &config.calendar, currency: config.currency };
+        let mut intake = Intake::new(store, runtime, &form, Path::new(&path))?;
+        intake.forget_quarantined();
+        let raw = || rows.iter().map(|row| row.raw.as_str());
+        let mut sink = |taken: throng_source::Taken| intake.take(taken, &source);
+        let failed = |source| EngineError::Import { path: PathBuf::from(&path), source };
+        match (form.as_str(), file::stored_mapping(home, request.mapping.as_deref(), &path)?) {
+            ("segment", _) => {
+                read_quarantined_messages(raw(), import, &mut sink).map_err(failed)?;
+            }
+            ("table", Some(mapping)) => {
+                read_quarantined_rows(raw(), &mapping, import, &mut sink).map_err(failed)?;
+            }
+            _ => {
+                left.extend(rows);
+                continue;
+            }
+        }
+        let (written, still) = intake.finish_readmission(&rows)?;
+        events_new += written.events_new;
+        left.extend(still);
+    }
+    left.sort_by(|a, b| (&a.source, &a.path, a.row, &a.id).cmp(&(&b.source, &b.path, b.row, &b.id)));
+    let n_left = left.len();
+    runtime.block_on(intake::replace_quarantine(store, &left))?;
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    Ok(Readmission { n_rows: count(n_rows), events_new, n_left: count(n_left) })
+}
+
+/// Which quarantined rows are read again, and how.
+#[derive(Debug, Clone)]
+pub struct ReadmitRequest {
+    /// Only rows put aside for this reason; all when absent.
+    pub reason: Option<String>,
+    /// The mapping for rows of tables; the one kept for their file when absent.
+    pub mapping: Option<PathBuf>,
+    /// Events at or after this instant have a wrong clock.
+    pub latest: Instant,
+}
+
+/// Returns the quarantined rows, by source, file and row.
+pub(crate) fn quarantine(store: &Store, runtime: &Runtime) -> Result<Vec<QuarantineRow>, EngineError> {
+    runtime.block_on(read_quarantine(store))
+}

@@ -1,0 +1,279 @@
+//! The writing half of an import: what is new is committed in chunks.
+
+use std::path::Path;
+
+use arrow::error::ArrowError;
+use throng_event::Event;
+use throng_source::{Quarantined, StopReason, Taken};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use super::file_name;
+use crate::context::{bare_session, collect};
+use crate::error::EngineError;
+use crate::event_table::{Promoted, text_column, write_events};
+use crate::rows::{Rows, batch, counts, texts};
+use crate::store::Store;
+use crate::tables::{EVENTS, QUARANTINE};
+
+/// Events and product lines of one commit: large enough for good Parquet files, small
+/// enough that two chunks (one read, one written) stay below 512 MiB.
+const CHUNK_WEIGHT_MAX: usize = 200_000;
+
+/// Ids seen before, by the first 128 bits of their BLAKE3 hash: 16 bytes each however
+/// long they are, and no two of 10^12 ids alike but with a chance of 10^-15.
+#[expect(clippy::disallowed_types, reason = "only asked, never iterated")]
+type Seen = std::collections::HashSet<u128, foldhash::fast::FixedState>;
+
+fn hash(parts: &[&[u8]]) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&part.len().to_le_bytes());
+        hasher.update(part);
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    u128::from_le_bytes(bytes)
+}
+
+/// A row or message that waits in quarantine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineRow {
+    /// Its key, from source and content.
+    pub id: String,
+    /// The source it was imported for.
+    pub source: String,
+    /// The file's name.
+    pub path: String,
+    /// The form of the file.
+    pub form: String,
+    /// Which record of the file, from 1.
+    pub row: u64,
+    /// The reason, as [`throng_event::ProblemKind::reason`].
+    pub reason: String,
+    /// What was seen.
+    pub detail: String,
+    /// The record itself.
+    pub raw: String,
+}
+
+/// What was written.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Written {
+    pub(super) events_new: u64,
+    pub(super) rows_new: u64,
+    pub(super) quarantined_new: u64,
+}
+
+type Commit = JoinHandle<Result<Promoted, EngineError>>;
+
+/// Takes outcomes of reading and writes what is new.
+pub(super) struct Intake<'a> {
+    store: &'a Store,
+    runtime: &'a Runtime,
+    form: String,
+    path: String,
+    seen: Seen,
+    seen_quarantined: Seen,
+    promoted: Option<Promoted>,
+    commit: Option<Commit>,
+    chunk: Vec<Event>,
+    chunk_weight: usize,
+    quarantined: Vec<QuarantineRow>,
+    writes: bool,
+    written: Written,
+}
+
+impl<'a> Intake<'a> {
+    pub(super) fn new(store: &'a Store, runtime: &'a Runtime, form: &str, path: &Path) -> Result<Self, EngineError> {
+        let (seen, promoted) = runtime.block_on(known_events(store))?;
+        let quarantine = runtime.block_on(read_quarantine(store))?;
+        let seen_quarantined = quarantine.iter().filter_map(|row| u128::from_str_radix(&row.id, 16).ok()).collect();
+        Ok(Self {
+            store,
+            runtime,
+            form: form.to_owned(),
+            path: file_name(path),
+            seen,
+            seen_quarantined,
+            promoted: Some(promoted),
+            commit: None,
+            chunk: Vec::new(),
+            chunk_weight: 0,
+            quarantined: Vec::new(),
+            writes: true,
+            written: Written::default(),
+        })
+    }
+
+    /// From now on nothing is written.
+    pub(super) fn count_only(&mut self) {
+        self.writes = false;
+    }
+
+    /// From now on every quarantined row counts, also those that are in quarantine.
+    pub(super) fn forget_quarantined(&mut self) {
+        self.seen_quarantined.clear();
+    }
+
+    pub(super) fn take(&mut self, taken: Taken, source: &str) -> Result<(), StopReason> {
+        match taken {
+            Taken::Event { event, n_rows, .. } => {
+                if self.seen.insert(hash(&[event.id.0.as_bytes()])) {
+                    self.written.events_new += 1;
+                    self.written.rows_new += n_rows;
+                    self.chunk_weight += 1 + event.products.len();
+                    if self.writes {
+                        self.chunk.push(*event);
+                    }
+                }
+                if self.chunk_weight >= CHUNK_WEIGHT_MAX {
+                    self.flush()?;
+                }
+            }
+            Taken::Quarantined(quarantined) => self.put_aside(quarantined, source),
+        }
+        Ok(())
+    }
+
+    fn put_aside(&mut self, quarantined: Quarantined, source: &str) {
+        let parts =
+            [source.as_bytes(), self.path.as_bytes(), &quarantined.row.to_le_bytes(), quarantined.raw.as_bytes()];
+        let key = hash(&parts);
+        if !self.seen_quarantined.insert(key) {
+            return;
+        }
+        self.written.quarantined_new += 1;
+        self.quarantined.push(QuarantineRow {
+            id: format!("{key:032x}"),
+            source: source.to_owned(),
+            path: self.path.clone(),
+            form: self.form.clone(),
+            row: quarantined.row,
+            reason: quarantined.problem.kind.reason().to_owned(),
+            detail: quarantined.problem.detail,
+            raw: quarantined.raw,
+        });
+    }
+
+    /// Commits the chunk while reading goes on; waits for the commit before.
+    fn flush(&mut self) -> Result<(), EngineError> {
+        self.chunk_weight = 0;
+        self.wait()?;
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        let mut events = std::mem::take(&mut self.chunk);
+        let mut promoted = self.promoted.take().unwrap_or_default();
+        let store = self.store.clone();
+        self.commit = Some(self.runtime.spawn(async move {
+            let rows =
+                write_events(&mut events, &mut promoted).map_err(|error| EngineError::table("write", EVENTS, error))?;
+            drop(events);
+            store.append(EVENTS, vec![rows]).await?;
+            Ok(promoted)
+        }));
+        Ok(())
+    }
+
+    fn wait(&mut self) -> Result<(), EngineError> {
+        let Some(commit) = self.commit.take() else { return Ok(()) };
+        let joined = self.runtime.block_on(commit);
+        self.promoted = Some(joined.map_err(|error| EngineError::table("write", EVENTS, error))??);
+        Ok(())
+    }
+
+    /// Commits what is left.
+    pub(super) fn finish(mut self) -> Result<Written, EngineError> {
+        self.flush()?;
+        self.wait()?;
+        if self.writes && !self.quarantined.is_empty() {
+            let rows =
+                quarantine_rows(&self.quarantined).map_err(|error| EngineError::table("write", QUARANTINE, error))?;
+            self.runtime.block_on(self.store.append(QUARANTINE, vec![rows]))?;
+        }
+        Ok(self.written)
+    }
+
+    /// Commits the events and returns those of `rows`, which were read in this order,
+    /// that stay in quarantine, with their new reasons.
+    pub(super) fn finish_readmission(
+        mut self,
+        rows: &[QuarantineRow],
+    ) -> Result<(Written, Vec<QuarantineRow>), EngineError> {
+        self.flush()?;
+        self.wait()?;
+        let still = self.quarantined.iter().filter_map(|again| {
+            let place = usize::try_from(again.row).ok()?.checked_sub(1)?;
+            let row = rows.get(place)?.clone();
+            Some(QuarantineRow { reason: again.reason.clone(), detail: again.detail.clone(), ..row })
+        });
+        let still = still.collect();
+        Ok((self.written, still))
+    }
+}
+
+/// Returns how many rows an outcome stands for.
+pub(super) fn n_rows(taken: &Taken) -> u64 {
+    match taken {
+        Taken::Event { n_rows, .. } => *n_rows,
+        Taken::Quarantined(_) => 1,
+    }
+}
+
+async fn known_events(store: &Store) -> Result<(Seen, Promoted), EngineError> {
+    let context = bare_session(1)?;
+    if !store.register(&context, EVENTS).await? {
+        return Ok((Seen::default(), Promoted::default()));
+    }
+    let table = context.table(EVENTS).await.map_err(|error| EngineError::table("read", EVENTS, error))?;
+    let promoted = Promoted::of(table.schema().as_arrow());
+    let rows = collect(&context, "SELECT event_id FROM events").await?;
+    let ids = text_column(&rows, "event_id").map_err(|error| EngineError::table("read", EVENTS, error))?;
+    Ok((ids.iter().flatten().map(|id| hash(&[id.as_bytes()])).collect(), promoted))
+}
+
+fn quarantine_rows(rows: &[QuarantineRow]) -> Result<arrow::array::RecordBatch, ArrowError> {
+    batch(vec![
+        ("quarantine_id", texts(rows.iter().map(|row| Some(row.id.as_str())))),
+        ("source", texts(rows.iter().map(|row| Some(row.source.as_str())))),
+        ("path", texts(rows.iter().map(|row| Some(row.path.as_str())))),
+        ("form", texts(rows.iter().map(|row| Some(row.form.as_str())))),
+        ("row", counts(rows.iter().map(|row| row.row))),
+        ("reason", texts(rows.iter().map(|row| Some(row.reason.as_str())))),
+        ("detail", texts(rows.iter().map(|row| Some(row.detail.as_str())))),
+        ("raw", texts(rows.iter().map(|row| Some(row.raw.as_str())))),
+    ])
+}
+
+pub(super) async fn replace_quarantine(store: &Store, rows: &[QuarantineRow]) -> Result<(), EngineError> {
+    let rows = quarantine_rows(rows).map_err(|error| EngineError::table("write", QUARANTINE, error))?;
+    store.replace(QUARANTINE, vec![rows]).await
+}
+
+pub(super) async fn read_quarantine(store: &Store) -> Result<Vec<QuarantineRow>, EngineError> {
+    let context = bare_session(1)?;
+    if !store.register(&context, QUARANTINE).await? {
+        return Ok(Vec::new());
+    }
+    let rows = collect(&context, "SELECT * FROM quarantine ORDER BY source, path, row, quarantine_id").await?;
+    read_rows(&rows).map_err(|error| EngineError::table("read", QUARANTINE, error))
+}
+
+fn read_rows(batch: &arrow::array::RecordBatch) -> Result<Vec<QuarantineRow>, ArrowError> {
+    let rows = Rows(batch);
+    let (ids, sources, paths) = (rows.words("quarantine_id")?, rows.words("source")?, rows.words("path")?);
+    let (forms, reasons, details) = (rows.words("form")?, rows.words("reason")?, rows.words("detail")?);
+    let (raw, numbers) = (rows.words("raw")?, rows.counts("row")?);
+    let read = (0..batch.num_rows()).map(|row| QuarantineRow {
+        id: ids[row].clone(),
+        source: sources[row].clone(),
+        path: paths[row].clone(),
+        form: forms[row].clone(),
+        row: numbers[row],
+        reason: reasons[row].clone(),
+        detail: details[row].clone(),
+        raw: raw[row].clone(),
+    });
+    Ok(read.collect())
+}

@@ -1,0 +1,41 @@
+//! How it runs: homes, the lake, the batch driver. The only crate that knows DataFusion
+//! and Delta, and the lowest one that touches files, clocks and threads.
+//!
+//! [`Engine`] is the one door: open a [`Home`], make an engine of it, ask.
+
+mod bench;
+mod book;
+mod config;
+mod context;
+mod derive;
+mod engine;
+mod error;
+mod event_table;
+mod features;
+mod fold;
+mod home;
+mod import;
+mod journeys;
+#[cfg(test)]
+mod parity;
+mod people;
+mod population;
+mod rows;
+mod store;
+mod tables;
+mod verify;
+mod vocabulary;
+
+pub use bench::fold_parquet;
+pub use book::{BookOutcome, PersonaBook};
+pub use config::{Config, feature_to_toml, features_to_toml, with_features, with_proposals};
+pub use engine::{CatalogueProposal, DiscoverRequest, Engine, Summary};
+pub use error::EngineError;
+pub use home::{CONFIG_FILE, Home};
+pub use import::{
+    ImportEffect, ImportForm, ImportReport, ImportRequest, MappingChoice, Progress, QuarantineRow, Readmission,
+    ReadmitRequest, choose_mapping, detect_form,
+};
+pub use journeys::JourneyBook;
+pub use tables::{TABLES, TableInfo};
+pub use verify::{Check, VerifyReport};

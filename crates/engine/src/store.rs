@@ -1,0 +1,163 @@
+//! Delta tables on any object store: a local folder by default, S3, GCS or Azure by URL.
+//!
+//! The store is the only place that writes tables. A write is one commit of the
+//! Delta protocol: readers see all of it or nothing, and a process that dies in the
+//! middle leaves files that no commit names.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::prelude::SessionContext;
+use deltalake::kernel::StructType;
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::kernel::transaction::CommitProperties;
+use deltalake::logstore::{
+    ObjectStoreFactory, ObjectStoreRef, StorageConfig, logstore_factories, object_store_factories,
+};
+use deltalake::operations::write::SchemaMode;
+use deltalake::protocol::SaveMode;
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use object_store::path::Path;
+use url::Url;
+
+use crate::error::EngineError;
+
+/// The version of the layout of every table this binary writes, kept as a table
+/// property so that a foreign reader sees it too.
+const TABLE_FORMAT: &str = "1";
+const TABLE_FORMAT_PROPERTY: &str = "throng.format";
+
+/// Where the tables are.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    root: Url,
+    options: BTreeMap<String, String>,
+}
+
+/// Opens S3, GCS and Azure locations with the `object_store` crate's own options
+/// (`aws_region`, `google_service_account`, …), from the configuration or the
+/// process's environment.
+#[derive(Debug)]
+struct CloudFactory;
+
+impl ObjectStoreFactory for CloudFactory {
+    fn parse_url_opts(&self, url: &Url, config: &StorageConfig) -> Result<(ObjectStoreRef, Path), DeltaTableError> {
+        let (store, path) = object_store::parse_url_opts(url, config.raw.clone())?;
+        Ok((Arc::new(store), path))
+    }
+}
+
+/// The schemes of [`CloudFactory`].
+const CLOUD_SCHEMES: [&str; 6] = ["s3", "s3a", "gs", "az", "abfs", "abfss"];
+
+impl Store {
+    /// Returns the store at a folder URL. Nothing is touched yet.
+    pub(crate) fn new(root: Url, options: BTreeMap<String, String>) -> Self {
+        let local =
+            Url::parse("file://").ok().and_then(|url| logstore_factories().get(&url).map(|entry| entry.clone()));
+        for scheme in CLOUD_SCHEMES {
+            if let (Ok(url), Some(log)) = (Url::parse(&format!("{scheme}://")), local.clone()) {
+                object_store_factories().insert(url.clone(), Arc::new(CloudFactory));
+                logstore_factories().insert(url, log);
+            }
+        }
+        Self { root, options }
+    }
+
+    fn url(&self, table: &str) -> Url {
+        let mut url = self.root.clone();
+        // A folder URL takes path segments; only mailto: and its like do not.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push(table);
+        }
+        url
+    }
+
+    /// Returns the folder of a table in a local lake.
+    fn folder(&self, table: &str) -> Option<PathBuf> {
+        self.url(table).to_file_path().ok()
+    }
+
+    fn builder(&self, table: &str) -> Result<DeltaTableBuilder, EngineError> {
+        let error = |source: DeltaTableError| EngineError::table("open", table, source);
+        let builder = DeltaTableBuilder::from_url(self.url(table)).map_err(error)?;
+        Ok(builder.with_storage_options(self.options.clone().into_iter().collect()))
+    }
+
+    /// Returns a table's newest snapshot, `None` when it was never written.
+    pub(crate) async fn open(&self, table: &str) -> Result<Option<DeltaTable>, EngineError> {
+        // A local table without a folder is an error to Delta, and an empty table to us.
+        if self.folder(table).is_some_and(|folder| !folder.exists()) {
+            return Ok(None);
+        }
+        match self.builder(table)?.load().await {
+            Ok(delta) => Ok(Some(delta)),
+            Err(DeltaTableError::NotATable(_) | DeltaTableError::InvalidTableLocation(_)) => Ok(None),
+            Err(source) => Err(EngineError::table("open", table, source)),
+        }
+    }
+
+    /// Appends rows, creating the table when it is new and adding columns it lacks.
+    pub(crate) async fn append(&self, table: &str, batches: Vec<RecordBatch>) -> Result<(), EngineError> {
+        self.write(table, batches, SaveMode::Append).await
+    }
+
+    /// Replaces all rows and the columns; earlier versions stay readable by time travel.
+    pub(crate) async fn replace(&self, table: &str, batches: Vec<RecordBatch>) -> Result<(), EngineError> {
+        self.write(table, batches, SaveMode::Overwrite).await
+    }
+
+    async fn write(&self, table: &str, batches: Vec<RecordBatch>, mode: SaveMode) -> Result<(), EngineError> {
+        let error = |source: DeltaTableError| EngineError::table("write", table, source);
+        let Some(first) = batches.first() else {
+            return Ok(());
+        };
+        let schema_mode = if mode == SaveMode::Append { SchemaMode::Merge } else { SchemaMode::Overwrite };
+        let delta = match self.open(table).await? {
+            Some(delta) => delta,
+            None => self.create(table, &first.schema()).await?,
+        };
+        delta
+            .write(batches)
+            .with_save_mode(mode)
+            .with_schema_mode(schema_mode)
+            .with_commit_properties(CommitProperties::default().with_create_checkpoint(true))
+            .await
+            .map_err(error)?;
+        Ok(())
+    }
+
+    async fn create(&self, table: &str, schema: &SchemaRef) -> Result<DeltaTable, EngineError> {
+        let error = |source: DeltaTableError| EngineError::table("create", table, source);
+        let fields: StructType =
+            schema.as_ref().try_into_kernel().map_err(|source| EngineError::table("create", table, source))?;
+        if let Some(folder) = self.folder(table) {
+            std::fs::create_dir_all(&folder).map_err(|source| EngineError::io("create", folder, source))?;
+        }
+        let delta = self.builder(table)?.build().map_err(error)?;
+        delta
+            .create()
+            .with_table_name(table)
+            .with_columns(fields.fields().cloned())
+            .with_raise_if_key_not_exists(false)
+            .with_configuration([(TABLE_FORMAT_PROPERTY, Some(TABLE_FORMAT))])
+            .await
+            .map_err(error)
+    }
+
+    /// Registers a table under its name, when it exists.
+    pub(crate) async fn register(&self, context: &SessionContext, table: &str) -> Result<bool, EngineError> {
+        let Some(delta) = self.open(table).await? else {
+            return Ok(false);
+        };
+        let provider = delta.table_provider().await.map_err(|source| EngineError::table("read", table, source))?;
+        delta
+            .update_datafusion_session(&context.state())
+            .map_err(|source| EngineError::table("read", table, source))?;
+        context.register_table(table, provider).map_err(|source| EngineError::table("read", table, source))?;
+        Ok(true)
+    }
+}

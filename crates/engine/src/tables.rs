@@ -1,0 +1,39 @@
+//! Every table of the lake: its name, what a row is, and whether it is ground state.
+
+/// A table of the lake.
+#[derive(Debug, Clone, Copy)]
+pub struct TableInfo {
+    /// The name in SQL and the folder under the lake.
+    pub name: &'static str,
+    /// What one row is.
+    pub row: &'static str,
+    /// Whether it is ground state; all other tables can be deleted and rebuilt.
+    pub ground: bool,
+}
+
+pub(crate) const EVENTS: &str = crate::event_table::EVENTS;
+pub(crate) const IMPORTS: &str = "imports";
+pub(crate) const QUARANTINE: &str = "quarantine";
+pub(crate) const IDENTITIES: &str = "identities";
+pub(crate) const PROFILES: &str = "profiles";
+pub(crate) const TRAITS: &str = "traits";
+pub(crate) const FEATURES: &str = "features";
+pub(crate) const MEMBERSHIPS: &str = "memberships";
+pub(crate) const PERSONAS: &str = "personas";
+pub(crate) const CLAIMS: &str = "claims";
+pub(crate) const MODELS: &str = "models";
+
+/// The tables in the order a reader wants to meet them.
+pub const TABLES: &[TableInfo] = &[
+    TableInfo { name: EVENTS, row: "an admitted event", ground: true },
+    TableInfo { name: QUARANTINE, row: "a row or message that was not admitted, with its reason", ground: true },
+    TableInfo { name: IMPORTS, row: "an import with its counts", ground: true },
+    TableInfo { name: IDENTITIES, row: "an identity and the profile it belongs to", ground: false },
+    TableInfo { name: PROFILES, row: "a profile with its first and last event and revenue", ground: false },
+    TableInfo { name: TRAITS, row: "the latest value of a trait of a profile", ground: false },
+    TableInfo { name: FEATURES, row: "the features of a profile", ground: false },
+    TableInfo { name: MEMBERSHIPS, row: "the shares of a profile in each persona", ground: false },
+    TableInfo { name: PERSONAS, row: "a persona", ground: false },
+    TableInfo { name: CLAIMS, row: "a statement about a persona and its evidence", ground: false },
+    TableInfo { name: MODELS, row: "a discovery: its parameters and how sure it is", ground: false },
+];
