@@ -128,8 +128,10 @@ fn find_kit(place: &Place, options: &Options) -> anyhow::Result<PathBuf> {
 
 fn build(place: &Place) -> anyhow::Result<PathBuf> {
     let cargo = Cargo::new(&place.root);
-    let example = ["--package", "throng-engine", "--example", "bench_features"];
-    process::run(&mut cargo.command(&[&["build", "--release"], example.as_slice()].concat()))?;
+    // Named together with the binary, the dependencies are those of the demo and the tests.
+    let packages =
+        ["--package", "throng-engine", "--example", "bench_features", "--package", "throng", "--bin", "throng"];
+    process::run(&mut cargo.command(&[&["build", "--release"], packages.as_slice()].concat()))?;
     let program = format!("bench_features{}", std::env::consts::EXE_SUFFIX);
     Ok(cargo.target_folder()?.join("release/examples").join(program))
 }

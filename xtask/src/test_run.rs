@@ -19,6 +19,12 @@ use crate::steps::Steps;
 /// The foreign engines that read our tables in tests.
 const PACKAGES: &[&str] = &["deltalake", "duckdb", "pyarrow"];
 
+/// The crates above the query engine are tested as they are released: one compilation
+/// of it serves the demo, the tests and the benchmarks. The crates below are tested
+/// with debug assertions and overflow checks, which costs them seconds.
+const HEAVY: [&str; 5] = ["--release", "--package", "throng-engine", "--package", "throng"];
+const EXCLUDE_HEAVY: [&str; 4] = ["--exclude", "throng-engine", "--exclude", "throng"];
+
 /// Where a thing is, or why it is left out.
 type Found = anyhow::Result<PathBuf>;
 
@@ -33,9 +39,14 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
         cargo.set("CARGO_TARGET_DIR", place.cache.join("target").into_os_string());
     }
     lint::check(place, &cargo, &mut steps);
-    steps.attempt("tests", || process::run(&mut tests(&cargo)));
-    steps.attempt("examples in the documentation", || {
-        process::run(&mut cargo.command(&["test", "--workspace", "--doc"]))
+    let light = [&["--workspace"], EXCLUDE_HEAVY.as_slice()].concat();
+    let documented = [&["test", "--doc"], light.as_slice()].concat();
+    steps.attempt("tests of the pure crates", || process::run(&mut tests(&cargo, &light)));
+    steps.attempt("examples in the documentation", || process::run(&mut cargo.command(&documented)));
+    steps.attempt("tests of the engine and the command line", || {
+        let mut command = tests(&cargo, &HEAVY);
+        // These tests print what they measured and what they left out.
+        process::run(command.env("NEXTEST_SUCCESS_OUTPUT", "immediate"))
     });
     say::heading("summary");
     say::line(&steps.summary());
@@ -72,12 +83,14 @@ fn prepare(place: &Place, cargo: &mut Cargo, steps: &mut Steps) {
     });
 }
 
-/// Returns the command that runs the tests, by nextest where it is installed: it
-/// runs the tests of all crates side by side instead of one crate after another.
-fn tests(cargo: &Cargo) -> Command {
+/// Returns the command that runs the tests of some crates, by nextest where it is
+/// installed: it runs the tests of all crates side by side instead of one crate after
+/// another.
+fn tests(cargo: &Cargo, crates: &[&str]) -> Command {
     if process::succeeds(&mut cargo.command(&["nextest", "--version"])) {
-        return cargo.command(&["nextest", "run", "--workspace", "--no-fail-fast"]);
+        let words = ["nextest", "run", "--no-fail-fast"];
+        return cargo.command(&[words.as_slice(), crates].concat());
     }
-    let kinds = ["--lib", "--bins", "--tests"];
-    cargo.command(&[&["test", "--workspace", "--no-fail-fast"], kinds.as_slice()].concat())
+    let words = ["test", "--no-fail-fast", "--lib", "--bins", "--tests"];
+    cargo.command(&[words.as_slice(), crates].concat())
 }

@@ -258,7 +258,8 @@ fn correct_clock(
 fn present(text: Option<String>) -> Option<String> {
     let text = text?;
     let trimmed = text.trim();
-    let absent = trimmed.is_empty() || ["null", "undefined", "nan", "(not set)"].iter().any(|word| trimmed.eq_ignore_ascii_case(word));
+    let absent = trimmed.is_empty()
+        || ["null", "undefined", "nan", "(not set)"].iter().any(|word| trimmed.eq_ignore_ascii_case(word));
     match (absent, trimmed.len() == text.len()) {
         (true, _) => None,
         (false, true) => Some(text),

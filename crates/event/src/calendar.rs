@@ -119,7 +119,11 @@ impl Calendar {
     /// Returns the calendar of Coordinated Universal Time.
     #[must_use]
     pub fn utc() -> Self {
-        Self { zone: TimeZone::UTC, name: "UTC".to_owned(), offsets: vec![Offset { start_us: i64::MIN, offset_us: 0, day_min: i32::MIN }] }
+        Self {
+            zone: TimeZone::UTC,
+            name: "UTC".to_owned(),
+            offsets: vec![Offset { start_us: i64::MIN, offset_us: 0, day_min: i32::MIN }],
+        }
     }
 
     /// Returns the zone, for reading local times.

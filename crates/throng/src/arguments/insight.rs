@@ -1,0 +1,214 @@
+//! Arguments of the commands that say something about customers.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Subcommand};
+use throng_event::Day;
+
+use super::day;
+
+/// The feature catalogue.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FeaturesCommand {
+    /// Look at the events and write a catalogue into throng.toml
+    Propose(FeaturesProposeArguments),
+    /// Show the catalogue
+    List,
+    /// Compute the features of every customer and write them to a Parquet file
+    Export(FeaturesExportArguments),
+}
+
+/// Propose a catalogue.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng features propose                 fills in an empty catalogue
+  throng features propose --dry-run       only shows it
+  throng features propose --write         also replaces a catalogue that was edited")]
+pub(crate) struct FeaturesProposeArguments {
+    /// Replace the catalogue in throng.toml even when it differs from the proposal
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) write: bool,
+    /// Show the proposal, write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Export features.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng features export -o features.parquet
+  throng features export --as-of 2024-06-30 -o june.parquet")]
+pub(crate) struct FeaturesExportArguments {
+    /// The day whose end the numbers are taken at [default: the day of the last event]
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    pub(crate) as_of: Option<Day>,
+    /// The Parquet file
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+/// Look for personas.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng discover
+  throng discover --personas 4
+  throng discover --as-of 2024-06-30 --seed 7
+
+When the customers do not fall into groups, Throng says so and why; that is an answer, not an
+error.")]
+pub(crate) struct DiscoverArguments {
+    /// How many: auto lets the data say, or a number from 2 to 12 [default: as in throng.toml]
+    #[arg(long, value_name = "auto|N")]
+    pub(crate) personas: Option<PersonasWanted>,
+    /// The day whose end the numbers are taken at [default: the day of the last event]
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    pub(crate) as_of: Option<Day>,
+    /// What all chance comes from [default: as in throng.toml]
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+}
+
+/// How many personas are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PersonasWanted {
+    /// As many as the data hold.
+    Auto,
+    /// So many.
+    Exactly(usize),
+}
+
+impl FromStr for PersonasWanted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        let number = text.parse().ok().filter(|number| (2..=12).contains(number));
+        number.map(Self::Exactly).ok_or_else(|| "say auto, or a number from 2 to 12".to_owned())
+    }
+}
+
+/// The personas.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PersonasCommand {
+    /// One line for each persona
+    #[command(after_help = "\
+Examples:
+  throng personas list
+  throng personas list --format markdown")]
+    List,
+    /// What sets each persona apart, and how sure that is
+    Show(PersonasShowArguments),
+    /// All personas with all evidence, as JSON (or --format markdown)
+    Export(PersonasExportArguments),
+}
+
+/// Show personas.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng personas show
+  throng personas show p1 p3
+  throng personas show 'weekend families' --format markdown")]
+pub(crate) struct PersonasShowArguments {
+    /// Ids or names, or a part of a name [default: all]
+    #[arg(value_name = "ID|NAME")]
+    pub(crate) personas: Vec<String>,
+}
+
+/// Export personas.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng personas export > personas.json
+  throng personas export --format markdown -o personas.md")]
+pub(crate) struct PersonasExportArguments {
+    /// Write to a file
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// What customers do one after the other.
+#[derive(Debug, Subcommand)]
+pub(crate) enum JourneysCommand {
+    /// The most frequent paths through a session
+    #[command(after_help = "\
+Examples:
+  throng journeys paths --top 20
+  throng journeys paths --persona p2
+  throng journeys paths --history          over a customer's whole history")]
+    Paths(JourneyArguments),
+    /// What follows what, and how long it takes
+    #[command(after_help = "\
+Examples:
+  throng journeys transitions --persona p1")]
+    Transitions(JourneyArguments),
+    /// How many customers take steps in order and in time
+    Funnel(FunnelArguments),
+}
+
+/// Whose journeys, and how many lines.
+#[derive(Debug, Args)]
+pub(crate) struct JourneyArguments {
+    /// Only the customers of this persona, by id or name
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) persona: Option<String>,
+    /// Lines to show
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) top: usize,
+    /// Paths over whole histories instead of sessions
+    #[arg(long)]
+    pub(crate) history: bool,
+}
+
+/// A funnel.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng journeys funnel
+  throng journeys funnel --steps 'Product Viewed,Product Added,Order Completed' --within-days 7
+  throng journeys funnel --persona p1")]
+pub(crate) struct FunnelArguments {
+    /// Only the customers of this persona, by id or name
+    #[arg(long, value_name = "ID|NAME")]
+    pub(crate) persona: Option<String>,
+    /// Event names, the first step first [default: as in throng.toml]
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    pub(crate) steps: Vec<String>,
+    /// Days from the first step to the last [default: as in throng.toml]
+    #[arg(long, value_name = "N")]
+    pub(crate) within_days: Option<NonZeroU32>,
+}
+
+/// One customer.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng profile 12345
+  throng profile u:12345 --format json")]
+pub(crate) struct ProfileArguments {
+    /// A user id, a device's id, or a profile id such as u:12345
+    pub(crate) id: String,
+    /// Recent events to show
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) events: usize,
+}
+
+/// Write the report.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng report -o personas.html
+
+One file without scripts; nothing in it is loaded from elsewhere.")]
+pub(crate) struct ReportArguments {
+    /// The HTML file
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}

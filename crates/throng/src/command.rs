@@ -1,0 +1,84 @@
+//! The commands, one module each: every one opens a home, asks the engine, prints.
+
+mod completions;
+mod demo;
+mod discover;
+mod features;
+mod import;
+mod init;
+mod journeys;
+mod personas;
+mod profile;
+mod quarantine;
+mod report;
+mod simulate;
+mod sql;
+mod verify;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+
+use crate::arguments::{Arguments, Command};
+use crate::home::Session;
+
+/// Runs the command that was typed.
+///
+/// # Errors
+/// Whatever kept it from being done.
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let session = Session::new(arguments.global);
+    match arguments.command {
+        Command::Init(arguments) => init::run(&session, arguments),
+        Command::Import(arguments) => import::run(&session, &arguments),
+        Command::Quarantine(command) => quarantine::run(&session, command),
+        Command::Features(command) => features::run(&session, command),
+        Command::Discover(arguments) => discover::run(&session, &arguments),
+        Command::Personas(command) => personas::run(&session, command),
+        Command::Journeys(command) => journeys::run(&session, command),
+        Command::Profile(arguments) => profile::run(&session, &arguments),
+        Command::Sql(arguments) => sql::run(&session, &arguments),
+        Command::Report(arguments) => report::run(&session, &arguments),
+        Command::Verify => verify::run(&session),
+        Command::Simulate(arguments) => simulate::run(&session, &arguments),
+        Command::Demo(arguments) => demo::run(&session, &arguments),
+        Command::Completions { shell } => completions::run(&session, shell),
+    }
+}
+
+/// Writes a file whole or not at all: beside its place first, then renamed.
+fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let attempt = || format!("cannot write {path:?}");
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut beside = tempfile::NamedTempFile::new_in(folder).with_context(attempt)?;
+    beside.write_all(bytes).with_context(attempt)?;
+    beside.as_file().sync_all().with_context(attempt)?;
+    // What others may read of a new file is the system's default, not the temporary file's.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let permissions = fs::Permissions::from_mode(0o644);
+        beside.as_file().set_permissions(permissions).with_context(attempt)?;
+    }
+    beside.persist(path).with_context(attempt)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_lies_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.html");
+        write_file(&path, b"one").unwrap();
+        write_file(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let error = write_file(&folder.path().join("missing/a.html"), b"x").unwrap_err();
+        assert!(error.to_string().contains("a.html"), "{error}");
+    }
+}

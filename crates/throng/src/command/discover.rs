@@ -1,0 +1,108 @@
+//! `throng discover`: looks for personas and shows on what grounds there are so many.
+
+use throng_engine::{BookOutcome, DiscoverRequest, PersonaBook};
+use throng_persona::{Candidate, PersonaCount};
+
+use super::personas::{list_grid, shown};
+use crate::arguments::{DiscoverArguments, Format, PersonasWanted};
+use crate::format::{counted, day, share, wrapped};
+use crate::home::Session;
+use crate::output::{Align, Grid, Output, Steps};
+use crate::wire::BookDocument;
+use crate::wording::advice;
+
+/// The most personas looked for when the configuration names a number and the caller says auto.
+const PERSONAS_AUTO_MAX: usize = 8;
+
+pub(super) fn run(session: &Session, arguments: &DiscoverArguments) -> anyhow::Result<()> {
+    let mut engine = session.engine()?;
+    let configured = match engine.home().config().personas {
+        PersonaCount::Auto { max } => max,
+        PersonaCount::Exactly(_) => PERSONAS_AUTO_MAX,
+    };
+    let personas = arguments.personas.map(|wanted| match wanted {
+        PersonasWanted::Auto => PersonaCount::Auto { max: configured },
+        PersonasWanted::Exactly(n_personas) => PersonaCount::Exactly(n_personas),
+    });
+    let request = DiscoverRequest { as_of: arguments.as_of, personas, seed: arguments.seed };
+    let mut steps = Steps::new(session.output);
+    engine.discover(&request, &mut |step| steps.begin(step))?;
+    steps.finish();
+    let book = engine.persona_book()?;
+    if session.output.format() == Format::Json {
+        session.output.json(&BookDocument::of(&book, &shown(&book)))?;
+        return Ok(());
+    }
+    print(session.output, &book)?;
+    session.output.note(match &book.outcome {
+        BookOutcome::Found(..) => "Next: throng personas show, throng journeys paths, throng report -o personas.html",
+        BookOutcome::Refused(_) => "Next: throng features list, throng quarantine list",
+    });
+    Ok(())
+}
+
+/// Prints what a discovery found and what it rests on.
+pub(super) fn print(output: Output, book: &PersonaBook) -> anyhow::Result<()> {
+    let width = output.prose_width();
+    let n_used = book.features_used.iter().filter(|used| used.left_out.is_none()).count();
+    output.text(&format!(
+        "{} as of {}, compared by {n_used} of {} features",
+        counted(book.n_profiles, "customer"),
+        day(book.as_of),
+        book.features_used.len()
+    ))?;
+    if !book.candidates.is_empty() {
+        output.heading("\nHow many personas")?;
+        output.grid(&candidates_grid(&book.candidates))?;
+    }
+    match &book.outcome {
+        BookOutcome::Found(personas, memberships) => {
+            if let Some(separation) = book.separation {
+                output.text(&wrapped(separation.sentence(), width, 0))?;
+            }
+            output.heading("\nPersonas")?;
+            output.grid(&list_grid(personas))?;
+            let n_unassigned = u64::try_from(memberships.n_unassigned()).unwrap_or(u64::MAX);
+            if n_unassigned > 0 {
+                output.text(&format!("{} belong to none of them", counted(n_unassigned, "customer")))?;
+            }
+        }
+        BookOutcome::Refused(refusal) => {
+            output.heading("\nNo personas")?;
+            output.text(&wrapped(&refusal.text, width, 0))?;
+            for line in advice(refusal) {
+                output.text(&wrapped(&format!("• {line}"), width, 2))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn candidates_grid(candidates: &[Candidate]) -> Grid {
+    let mut grid = Grid::new(&[
+        ("", Align::Whole),
+        ("personas", Align::Right),
+        ("silhouette", Align::Right),
+        ("without groups", Align::Right),
+        ("stability", Align::Right),
+        ("agreement", Align::Right),
+        ("smallest", Align::Right),
+    ]);
+    for candidate in candidates {
+        grid.row([
+            if candidate.chosen { "→" } else { "" },
+            &candidate.n_personas.to_string(),
+            &decimal(candidate.silhouette),
+            &decimal(candidate.silhouette_reference),
+            &decimal(candidate.stability_min),
+            &decimal(candidate.adjusted_rand),
+            &share(candidate.share_min),
+        ]);
+    }
+    grid
+}
+
+/// Returns a number with two decimals; what was not computed as a dash.
+fn decimal(value: f64) -> String {
+    if value.is_finite() { format!("{value:.2}") } else { "–".to_owned() }
+}

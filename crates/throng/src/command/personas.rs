@@ -1,0 +1,278 @@
+//! `throng personas`: the personas of the newest discovery, with their evidence.
+
+use std::fmt::Write as _;
+
+use anyhow::bail;
+use owo_colors::OwoColorize;
+use throng_engine::{BookOutcome, PersonaBook};
+use throng_feature::FeatureDefinition;
+use throng_persona::{Claim, ClaimKind, Persona, Refusal};
+
+use super::write_file;
+use crate::arguments::{Format, PersonasCommand, PersonasExportArguments, PersonasShowArguments};
+use crate::failure::Usage;
+use crate::format::{clean, count, counted, day, money, share, wrapped};
+use crate::home::Session;
+use crate::output::{Align, Grid, Output};
+use crate::wire::BookDocument;
+use crate::wording::{Wording, advice, confidence};
+
+pub(super) fn run(session: &Session, command: PersonasCommand) -> anyhow::Result<()> {
+    let engine = session.engine()?;
+    let book = engine.persona_book()?;
+    let features = &engine.home().config().features;
+    match command {
+        PersonasCommand::List => list(session.output, &book),
+        PersonasCommand::Show(arguments) => show(session.output, &book, features, &arguments),
+        PersonasCommand::Export(arguments) => export(session.output, &book, features, &arguments),
+    }
+}
+
+/// Returns all personas of a book.
+pub(super) fn shown(book: &PersonaBook) -> Vec<&Persona> {
+    match &book.outcome {
+        BookOutcome::Found(personas, _) => personas.iter().collect(),
+        BookOutcome::Refused(_) => Vec::new(),
+    }
+}
+
+/// Returns the personas as a table.
+pub(super) fn list_grid(personas: &[Persona]) -> Grid {
+    let mut grid = Grid::new(&[
+        ("id", Align::Whole),
+        ("persona", Align::Left),
+        ("customers", Align::Right),
+        ("share", Align::Right),
+        ("of revenue", Align::Right),
+        ("revenue", Align::Right),
+        ("stability", Align::Whole),
+    ]);
+    for persona in personas {
+        let (of_revenue, revenue) = persona.revenue.map_or_else(
+            || ("–".to_owned(), "–".to_owned()),
+            |revenue| {
+                let total = throng_event::Money { minor: revenue.minor, currency: revenue.currency };
+                (share(revenue.share), money(total))
+            },
+        );
+        grid.row([
+            persona.id.as_str(),
+            &persona.name,
+            &count(persona.n_profiles),
+            &share(persona.share),
+            &of_revenue,
+            &revenue,
+            persona.confidence().as_str(),
+        ]);
+    }
+    grid
+}
+
+fn list(output: Output, book: &PersonaBook) -> anyhow::Result<()> {
+    if output.format() == Format::Json {
+        output.json(&BookDocument::of(book, &shown(book)))?;
+        return Ok(());
+    }
+    match &book.outcome {
+        BookOutcome::Found(personas, _) => output.grid(&list_grid(personas))?,
+        BookOutcome::Refused(refusal) => output.text(&refused(refusal, output.prose_width()))?,
+    }
+    Ok(())
+}
+
+fn refused(refusal: &Refusal, width: usize) -> String {
+    let mut text = wrapped(&format!("No personas were found. {}", refusal.text), width, 0);
+    for line in advice(refusal) {
+        text.push('\n');
+        text.push_str(&wrapped(&format!("• {line}"), width, 2));
+    }
+    text
+}
+
+fn show(
+    output: Output,
+    book: &PersonaBook,
+    features: &[FeatureDefinition],
+    arguments: &PersonasShowArguments,
+) -> anyhow::Result<()> {
+    let personas = if arguments.personas.is_empty() {
+        shown(book)
+    } else {
+        arguments.personas.iter().map(|wanted| find(book, wanted)).collect::<anyhow::Result<_>>()?
+    };
+    let wording = Wording::new(features);
+    match (output.format(), &book.outcome) {
+        (Format::Json, _) => output.json(&BookDocument::of(book, &personas))?,
+        (_, BookOutcome::Refused(refusal)) => output.text(&refused(refusal, output.prose_width()))?,
+        (Format::Markdown, _) => output.text(&markdown(book, &personas, wording))?,
+        (Format::Text, _) => {
+            let pages: Vec<String> =
+                personas.iter().map(|persona| page(persona, wording, output.prose_width())).collect();
+            output.text(&pages.join("\n"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the persona somebody means by an id, a name, or a part of one name only.
+///
+/// # Errors
+/// [`Usage`] when there is none or more than one.
+pub(super) fn find<'a>(book: &'a PersonaBook, wanted: &str) -> anyhow::Result<&'a Persona> {
+    let personas = shown(book);
+    let lower = wanted.to_lowercase();
+    let exact = |persona: &&&Persona| persona.id.as_str() == lower || persona.name.to_lowercase() == lower;
+    if let Some(persona) = personas.iter().find(exact) {
+        return Ok(persona);
+    }
+    let parts: Vec<&&Persona> =
+        personas.iter().filter(|persona| persona.name.to_lowercase().contains(&lower)).collect();
+    if let [persona] = parts[..] {
+        return Ok(persona);
+    }
+    let known: Vec<String> = personas.iter().map(|persona| format!("{} ({})", persona.id, persona.name)).collect();
+    let hint =
+        if known.is_empty() { "run `throng discover`".to_owned() } else { format!("there are: {}", known.join(", ")) };
+    let what = match parts.len() {
+        0 => format!("no persona is called {wanted:?}"),
+        n_parts => format!("{n_parts} personas are called {wanted:?}"),
+    };
+    bail!(Usage { what, hint })
+}
+
+/// Returns everything about a persona as lines for a terminal.
+pub(super) fn page(persona: &Persona, wording: Wording<'_>, width: usize) -> String {
+    let mut text = String::new();
+    let name = format!("{} · {}", persona.id, clean(&persona.name));
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{}", name.bold().cyan());
+    let _ = writeln!(text, "{}\n", wrapped(&clean(&persona.summary), width, 0));
+    let mut facts = vec![format!("{} ({})", counted(persona.n_profiles, "customer"), share(persona.share))];
+    if let Some(revenue) = persona.revenue {
+        let total = throng_event::Money { minor: revenue.minor, currency: revenue.currency };
+        facts.push(format!("{} ({} of the revenue)", money(total), share(revenue.share)));
+    }
+    let _ = writeln!(text, "  {}", facts.join("  ·  "));
+    let stability = format!(
+        "{}: {} of a persona {}",
+        persona.confidence().as_str(),
+        share(persona.stability),
+        confidence(persona.confidence())
+    );
+    let _ = writeln!(text, "  {}", wrapped(&stability, width - 2, 2));
+    for (heading, kind) in [("What sets them apart", ClaimKind::Distinction), ("Who they are", ClaimKind::Demographic)]
+    {
+        let claims: Vec<&Claim> = persona.claims.iter().filter(|claim| claim.kind == kind).collect();
+        if claims.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "\n  {}", heading.bold());
+        for claim in claims {
+            let statement = wrapped(&clean(&claim.statement), width - 4, 4);
+            let _ = writeln!(text, "  • {statement}");
+            let _ = writeln!(text, "    {}", wrapped(&evidence(claim, wording), width - 4, 4).dimmed());
+        }
+    }
+    if !persona.exemplars.is_empty() {
+        let ids: Vec<String> = persona.exemplars.iter().map(|id| clean(id.as_str())).collect();
+        let _ = writeln!(text, "\n  {} {}", "Typical customers:".bold(), ids.join(", "));
+    }
+    text
+}
+
+/// Returns what a claim rests on, in a line.
+fn evidence(claim: &Claim, wording: Wording<'_>) -> String {
+    let (inside, outside) = wording.values(claim);
+    let evidence = &claim.evidence;
+    format!(
+        "{inside} against {outside} · 95 %: {} · {} effect · n = {} and {}",
+        wording.interval(claim),
+        evidence.effect.word(),
+        count(evidence.n_persona),
+        count(evidence.n_rest)
+    )
+}
+
+fn markdown(book: &PersonaBook, personas: &[&Persona], wording: Wording<'_>) -> String {
+    let mut text = format!("# Personas as of {}\n", day(book.as_of));
+    for persona in personas {
+        let _ = writeln!(text, "\n## {} ({})\n", plain(&persona.name), persona.id);
+        let _ = writeln!(text, "{}\n", plain(&persona.summary));
+        let _ = writeln!(text, "- Customers: {} ({})", count(persona.n_profiles), share(persona.share));
+        if let Some(revenue) = persona.revenue {
+            let total = throng_event::Money { minor: revenue.minor, currency: revenue.currency };
+            let _ = writeln!(text, "- Revenue: {} ({} of all)", money(total), share(revenue.share));
+        }
+        let stability = persona.confidence();
+        let _ = writeln!(text, "- Stability: {} ({})", share(persona.stability), stability.as_str());
+        let _ =
+            writeln!(text, "\n| what is said | persona | the others | 95 % interval | effect | customers | claim |");
+        let _ = writeln!(text, "|---|---|---|---|---|---|---|");
+        for claim in &persona.claims {
+            let (inside, outside) = wording.values(claim);
+            let _ = writeln!(
+                text,
+                "| {} | {inside} | {outside} | {} | {} | {} | `{}` |",
+                plain(&claim.statement),
+                wording.interval(claim),
+                claim.evidence.effect.word(),
+                count(claim.evidence.n_persona),
+                claim.id
+            );
+        }
+        let ids: Vec<String> = persona.exemplars.iter().map(|id| format!("`{}`", clean(id.as_str()))).collect();
+        if !ids.is_empty() {
+            let _ = writeln!(text, "\nTypical customers: {}", ids.join(", "));
+        }
+    }
+    text
+}
+
+/// Returns a text from data so that Markdown takes it as text.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in clean(text).chars() {
+        if matches!(character, '|' | '<' | '>' | '*' | '_' | '`' | '[' | ']' | '#' | '\\') {
+            plain.push('\\');
+        }
+        plain.push(character);
+    }
+    plain
+}
+
+fn export(
+    output: Output,
+    book: &PersonaBook,
+    features: &[FeatureDefinition],
+    arguments: &PersonasExportArguments,
+) -> anyhow::Result<()> {
+    let personas = shown(book);
+    let document = match output.format() {
+        Format::Markdown => markdown(book, &personas, Wording::new(features)),
+        // Text is for reading, an export for keeping: it is JSON unless it is Markdown.
+        Format::Text | Format::Json => {
+            let mut json = serde_json::to_string_pretty(&BookDocument::of(book, &personas))?;
+            json.push('\n');
+            json
+        }
+    };
+    match &arguments.output {
+        None => output.raw(document.as_bytes())?,
+        Some(path) => {
+            write_file(path, document.as_bytes())?;
+            output.note(&format!("{} personas are in {}", personas.len(), path.display()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn names_cannot_break_out_of_markdown() {
+        assert_eq!(plain("a|b <b>"), "a\\|b \\<b\\>");
+        assert_eq!(plain("50 % of spend"), "50 % of spend");
+    }
+}

@@ -1,0 +1,131 @@
+//! `throng quarantine`: rows that were not admitted, and a second chance for them.
+
+use std::collections::BTreeMap;
+
+use anyhow::bail;
+use serde_json::json;
+use throng_engine::{QuarantineRow, ReadmitRequest};
+use throng_event::{Instant, ProblemKind};
+
+use crate::arguments::{Format, QuarantineCommand, QuarantineListArguments, ReadmitArguments};
+use crate::failure::Usage;
+use crate::format::{count, counted, shortened};
+use crate::home::Session;
+use crate::output::{Align, Grid};
+use crate::world;
+
+pub(super) fn run(session: &Session, command: QuarantineCommand) -> anyhow::Result<()> {
+    match command {
+        QuarantineCommand::List(arguments) => list(session, &arguments),
+        QuarantineCommand::Readmit(arguments) => readmit(session, arguments),
+    }
+}
+
+/// Returns the kind a reason names.
+fn known_reason(reason: &str) -> anyhow::Result<ProblemKind> {
+    let found = ProblemKind::ALL.into_iter().find(|kind| kind.reason() == reason);
+    let Some(kind) = found else {
+        let known = ProblemKind::ALL.map(ProblemKind::reason).join(", ");
+        bail!(Usage { what: format!("{reason:?} is no reason"), hint: format!("the reasons are {known}") });
+    };
+    Ok(kind)
+}
+
+fn list(session: &Session, arguments: &QuarantineListArguments) -> anyhow::Result<()> {
+    if let Some(reason) = &arguments.reason {
+        known_reason(reason)?;
+    }
+    let engine = session.engine()?;
+    let mut rows = engine.quarantine()?;
+    rows.retain(|row| arguments.reason.as_ref().is_none_or(|reason| *reason == row.reason));
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in &rows {
+        *counts.entry(row.reason.as_str()).or_default() += 1;
+    }
+    let shown = &rows[..rows.len().min(arguments.limit)];
+    if session.output.format() == Format::Json {
+        let document = json!({
+            "n_rows": rows.len(),
+            "by_reason": counts,
+            "rows": shown.iter().map(document).collect::<Vec<_>>(),
+        });
+        session.output.json(&document)?;
+        return Ok(());
+    }
+    if rows.is_empty() {
+        session.output.text("the quarantine is empty")?;
+        return Ok(());
+    }
+    let mut grid = Grid::new(&[("reason", Align::Whole), ("rows", Align::Right), ("what to do", Align::Left)]);
+    for (reason, n_rows) in &counts {
+        let advice = ProblemKind::ALL.into_iter().find(|kind| kind.reason() == *reason).map_or("", ProblemKind::advice);
+        grid.row([*reason, &count(*n_rows), advice]);
+    }
+    session.output.grid(&grid)?;
+    let mut grid = Grid::new(&[
+        ("file", Align::Whole),
+        ("row", Align::Right),
+        ("reason", Align::Whole),
+        ("seen", Align::Left),
+        ("record", Align::Left),
+    ]);
+    for row in shown {
+        let detail = shortened(&row.detail, RECORD_LENGTH_MAX);
+        let raw = shortened(&row.raw, RECORD_LENGTH_MAX);
+        grid.row([&row.path, &count(row.row), &row.reason, &detail, &raw]);
+    }
+    session.output.grid(&grid)?;
+    if shown.len() < rows.len() {
+        session.output.note(&format!("{} of {} rows; --limit shows more", shown.len(), rows.len()));
+    }
+    session.output.note("After a correction of the mapping: throng quarantine readmit --mapping FILE");
+    Ok(())
+}
+
+/// Characters of a record that are shown in a table; JSON has all of it.
+const RECORD_LENGTH_MAX: usize = 100;
+
+fn document(row: &QuarantineRow) -> serde_json::Value {
+    json!({
+        "id": row.id,
+        "source": row.source,
+        "path": row.path,
+        "form": row.form,
+        "row": row.row,
+        "reason": row.reason,
+        "detail": row.detail,
+        "raw": row.raw,
+    })
+}
+
+fn readmit(session: &Session, arguments: ReadmitArguments) -> anyhow::Result<()> {
+    if let Some(reason) = &arguments.reason {
+        known_reason(reason)?;
+    }
+    if let Some(mapping) = &arguments.mapping
+        && let Err(error) = std::fs::metadata(mapping)
+    {
+        bail!(Usage { what: format!("cannot read {mapping:?}: {error}"), hint: "check the path".to_owned() });
+    }
+    let mut engine = session.engine()?;
+    // As at import, clocks of sources may run a day ahead.
+    let latest = Instant(world::now().0 + Instant::DAY);
+    let request = ReadmitRequest { reason: arguments.reason, mapping: arguments.mapping, latest };
+    let readmission = engine.readmit(&request)?;
+    if session.output.format() == Format::Json {
+        let document = json!({
+            "n_rows": readmission.n_rows,
+            "events_new": readmission.events_new,
+            "n_left": readmission.n_left,
+        });
+        session.output.json(&document)?;
+        return Ok(());
+    }
+    session.output.text(&format!(
+        "{} read again, {} new, {} left in quarantine",
+        counted(readmission.n_rows, "row"),
+        counted(readmission.events_new, "event"),
+        counted(readmission.n_left, "row")
+    ))?;
+    Ok(())
+}

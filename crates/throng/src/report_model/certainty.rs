@@ -1,0 +1,68 @@
+//! How the personas were found and how well they hold, in words.
+
+use throng_engine::{BookOutcome, PersonaBook};
+use throng_learn::JACCARD_MIN;
+use throng_persona::Candidate;
+
+use crate::report::{self, CertaintySection, UsedFeature};
+use crate::wording::Wording;
+
+/// Returns the section on how sure we are.
+pub(super) fn section(book: &PersonaBook, wording: Wording<'_>) -> CertaintySection {
+    let chosen = book.candidates.iter().find(|candidate| candidate.chosen);
+    let used: Vec<UsedFeature> = book
+        .features_used
+        .iter()
+        .filter(|used| used.left_out.is_none())
+        .map(|used| UsedFeature {
+            name: wording.phrase(&used.name),
+            category: wording.feature(&used.name).map_or_else(String::new, |feature| feature.category.to_string()),
+            transform: used.transform.clone().unwrap_or_default(),
+            weight: used.vote,
+        })
+        .collect();
+    CertaintySection {
+        verdict: verdict(book, chosen),
+        separation: book.separation.map_or_else(String::new, |separation| separation.sentence().to_owned()),
+        method: format!(
+            "K-means on {} features, made comparable by robust scaling; the number of personas is judged by how far \
+             they stand apart and whether they come back when customers are drawn anew. Seed {}.",
+            used.len(),
+            book.seed
+        ),
+        candidates: book.candidates.iter().map(candidate).collect(),
+        n_personas_chosen: chosen.and_then(|chosen| u64::try_from(chosen.n_personas).ok()),
+        features: used,
+    }
+}
+
+fn verdict(book: &PersonaBook, chosen: Option<&Candidate>) -> String {
+    match (&book.outcome, chosen) {
+        (BookOutcome::Found(..), Some(chosen)) if book.candidates.len() > 1 => format!(
+            "Of the {} numbers of personas that were tried, {} tells customers apart best among those that come back \
+             when customers are drawn anew.",
+            book.candidates.len(),
+            chosen.n_personas
+        ),
+        (BookOutcome::Found(personas, _), _) => format!("{} personas, the number that was asked for.", personas.len()),
+        (BookOutcome::Refused(_), _) => "No number of personas held, so none are shown.".to_owned(),
+    }
+}
+
+fn candidate(candidate: &Candidate) -> report::Candidate {
+    let note = if candidate.chosen {
+        "chosen"
+    } else if candidate.stability_min < JACCARD_MIN {
+        "one of its groups does not come back"
+    } else if candidate.silhouette_reference >= candidate.silhouette {
+        "no further apart than without groups"
+    } else {
+        "holds too, tells customers apart less well"
+    };
+    report::Candidate {
+        n_personas: u64::try_from(candidate.n_personas).unwrap_or(u64::MAX),
+        silhouette: candidate.silhouette,
+        stability: candidate.stability_min,
+        note: note.to_owned(),
+    }
+}

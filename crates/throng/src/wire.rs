@@ -1,0 +1,203 @@
+//! The JSON documents of the command line. Their keys are stable: a key is added, never
+//! renamed. Shares lie between 0 and 1, money is in minor units, instants are RFC 3339.
+
+use serde::Serialize;
+use throng_engine::{BookOutcome, PersonaBook};
+use throng_persona::{Claim, Confidence, Persona};
+
+/// `discover`, `personas list`, `personas export`, and `personas show` with what was asked for.
+#[derive(Debug, Serialize)]
+pub(crate) struct BookDocument {
+    /// The day whose end the numbers are taken at.
+    pub(crate) as_of: String,
+    /// The seed of all chance.
+    pub(crate) seed: u64,
+    /// Customers that were looked at.
+    pub(crate) n_customers: u64,
+    /// `found` or `refused`.
+    pub(crate) outcome: &'static str,
+    /// Why there are no personas; null when there are some.
+    pub(crate) refusal: Option<RefusalDocument>,
+    /// Customers who belong to no persona.
+    pub(crate) n_unassigned: Option<u64>,
+    /// Whether there are gaps between the personas: `distinct` or `gradual`.
+    pub(crate) separation: Option<&'static str>,
+    /// The personas, the largest first.
+    pub(crate) personas: Vec<PersonaDocument>,
+    /// Every number of personas that was tried.
+    pub(crate) candidates: Vec<CandidateDocument>,
+    /// Every feature: how it was used, or why not.
+    pub(crate) features: Vec<FeatureUseDocument>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct RefusalDocument {
+    reason: &'static str,
+    text: String,
+}
+
+/// One persona.
+#[derive(Debug, Serialize)]
+pub(crate) struct PersonaDocument {
+    id: String,
+    name: String,
+    summary: String,
+    n_customers: u64,
+    share: f64,
+    revenue: Option<RevenueDocument>,
+    stability: f64,
+    confidence: &'static str,
+    claims: Vec<ClaimDocument>,
+    exemplars: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RevenueDocument {
+    minor: i64,
+    currency: String,
+    share: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct ClaimDocument {
+    id: String,
+    kind: &'static str,
+    statement: String,
+    measure: &'static str,
+    subject: Option<String>,
+    value: Option<String>,
+    evidence: EvidenceDocument,
+}
+
+#[derive(Debug, Serialize)]
+struct EvidenceDocument {
+    persona_value: f64,
+    rest_value: f64,
+    n_persona: u64,
+    n_rest: u64,
+    effect: &'static str,
+    effect_value: f64,
+    effect_word: &'static str,
+    contrast: &'static str,
+    interval_low: f64,
+    interval_high: f64,
+    query: String,
+}
+
+/// How one number of personas fared.
+#[derive(Debug, Serialize)]
+pub(crate) struct CandidateDocument {
+    n_personas: usize,
+    silhouette: f64,
+    silhouette_reference: f64,
+    stability_min: f64,
+    adjusted_rand: f64,
+    share_min: f64,
+    chosen: bool,
+}
+
+/// How one feature was used.
+#[derive(Debug, Serialize)]
+pub(crate) struct FeatureUseDocument {
+    name: String,
+    transform: Option<String>,
+    vote: f64,
+    left_out: Option<String>,
+}
+
+impl BookDocument {
+    /// Returns the document of a book, with those of its personas that are asked for.
+    pub(crate) fn of(book: &PersonaBook, shown: &[&Persona]) -> Self {
+        let (refusal, n_unassigned) = match &book.outcome {
+            BookOutcome::Found(_, memberships) => (None, u64::try_from(memberships.n_unassigned()).ok()),
+            BookOutcome::Refused(refusal) => {
+                (Some(RefusalDocument { reason: refusal.reason.as_str(), text: refusal.text.clone() }), None)
+            }
+        };
+        Self {
+            as_of: book.as_of.to_string(),
+            seed: book.seed,
+            n_customers: book.n_profiles,
+            outcome: if refusal.is_none() { "found" } else { "refused" },
+            refusal,
+            n_unassigned,
+            separation: book.separation.map(throng_persona::Separation::as_str),
+            personas: shown.iter().map(|persona| persona_document(persona)).collect(),
+            candidates: book.candidates.iter().map(candidate_document).collect(),
+            features: book.features_used.iter().map(feature_document).collect(),
+        }
+    }
+}
+
+fn persona_document(persona: &Persona) -> PersonaDocument {
+    PersonaDocument {
+        id: persona.id.to_string(),
+        name: persona.name.clone(),
+        summary: persona.summary.clone(),
+        n_customers: persona.n_profiles,
+        share: persona.share,
+        revenue: persona.revenue.map(|revenue| RevenueDocument {
+            minor: revenue.minor,
+            currency: revenue.currency.to_string(),
+            share: revenue.share,
+        }),
+        stability: persona.stability,
+        confidence: confidence_word(persona.confidence()),
+        claims: persona.claims.iter().map(claim_document).collect(),
+        exemplars: persona.exemplars.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn confidence_word(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::VeryStable => "very-stable",
+        Confidence::Stable => "stable",
+        Confidence::Doubtful => "doubtful",
+    }
+}
+
+fn claim_document(claim: &Claim) -> ClaimDocument {
+    let evidence = &claim.evidence;
+    ClaimDocument {
+        id: claim.id.to_string(),
+        kind: claim.kind.as_str(),
+        statement: claim.statement.clone(),
+        measure: claim.measure.as_str(),
+        subject: claim.measure.subject().map(str::to_owned),
+        value: claim.measure.value().map(str::to_owned),
+        evidence: EvidenceDocument {
+            persona_value: evidence.persona_value,
+            rest_value: evidence.rest_value,
+            n_persona: evidence.n_persona,
+            n_rest: evidence.n_rest,
+            effect: evidence.effect.kind.as_str(),
+            effect_value: evidence.effect.value,
+            effect_word: evidence.effect.word(),
+            contrast: evidence.interval.contrast.as_str(),
+            interval_low: evidence.interval.low,
+            interval_high: evidence.interval.high,
+            query: evidence.query.clone(),
+        },
+    }
+}
+
+fn candidate_document(candidate: &throng_persona::Candidate) -> CandidateDocument {
+    CandidateDocument {
+        n_personas: candidate.n_personas,
+        silhouette: candidate.silhouette,
+        silhouette_reference: candidate.silhouette_reference,
+        stability_min: candidate.stability_min,
+        adjusted_rand: candidate.adjusted_rand,
+        share_min: candidate.share_min,
+        chosen: candidate.chosen,
+    }
+}
+
+fn feature_document(used: &throng_persona::FeatureUse) -> FeatureUseDocument {
+    FeatureUseDocument {
+        name: used.name.clone(),
+        transform: used.transform.clone(),
+        vote: used.vote,
+        left_out: used.left_out.clone(),
+    }
+}
