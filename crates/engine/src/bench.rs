@@ -3,16 +3,19 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
-use datafusion::dataframe::DataFrameWriteOptions;
+use arrow::array::ArrayRef;
 use datafusion::logical_expr::{Expr, lit};
 use datafusion::prelude::ParquetReadOptions;
 use throng_event::{Calendar, Day, Field};
 use throng_feature::FeatureDefinition;
 
 use crate::context::{bare_session, explain};
+use crate::engine::write_parquet;
 use crate::error::EngineError;
 use crate::features::{FeatureRun, plain};
+use crate::rows::named_batch;
 
 /// Reads events from `input`, computes `definitions` as of the end of `day` in UTC and
 /// writes one row per profile to `output`. Columns are named `ts` (the time), `event`,
@@ -47,10 +50,12 @@ pub fn fold_parquet(
                 other => return Err(EngineError::Catalogue(format!("a plain file has no field {other}"))),
             });
         }
-        let frame = run.plan(rows, plain("user_id"), arguments).map_err(failed)?;
-        let frame = frame.with_column_renamed("profile", "user_id").map_err(failed)?;
-        let options = DataFrameWriteOptions::new().with_single_file_output(true);
-        frame.write_parquet(&output.to_string_lossy(), options, None).await.map_err(failed)?;
+        let folded = run.fold(rows, plain("user_id"), arguments).await?;
+        let mut columns: Vec<(String, ArrayRef)> = vec![("user_id".to_owned(), Arc::clone(folded.column(0)))];
+        let names = folded.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+        columns.extend(names.into_iter().zip(folded.columns().iter().cloned()).skip(1));
+        let named = named_batch(columns).map_err(|error| EngineError::Query(error.to_string()))?;
+        write_parquet(output, &named)?;
         Ok(())
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use datafusion::common::Column as ColumnName;
 use datafusion::functions::core::expr_fn::get_field;
@@ -16,8 +16,9 @@ use crate::context::explain;
 use crate::derive::profile_number;
 use crate::error::EngineError;
 use crate::event_table::{attribute_field, column_name};
-use crate::fold::FoldFunction;
+use crate::fold::{FoldFunction, fold_rows};
 use crate::people::People;
+use crate::rows::named_batch;
 use crate::tables::EVENTS;
 
 /// A catalogue ready to be computed as of a day.
@@ -25,6 +26,17 @@ pub(crate) struct FeatureRun {
     pub(crate) compiled: Compiled,
     pub(crate) calendar: Calendar,
     pub(crate) as_of: AsOf,
+    pub(crate) division: Division,
+}
+
+/// How rows are divided among threads before they are folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Division {
+    /// As they come; the threads' buckets are brought together and folded once.
+    Gathered,
+    /// By the query engine's partial and final aggregation, as on a cluster.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the way of a cluster, compared with the other in tests"))]
+    Aggregated,
 }
 
 impl FeatureRun {
@@ -42,7 +54,12 @@ impl FeatureRun {
         }
         let catalogue = Catalogue::new(definitions.to_vec(), currency)
             .map_err(|error| EngineError::Catalogue(error.to_string()))?;
-        Ok(Self { compiled: Compiled::new(&catalogue), calendar: calendar.clone(), as_of })
+        Ok(Self {
+            compiled: Compiled::new(&catalogue),
+            calendar: calendar.clone(),
+            as_of,
+            division: Division::Gathered,
+        })
     }
 
     /// Folds the events of the lake: one row per profile number, in any order.
@@ -52,51 +69,42 @@ impl FeatureRun {
         people: &Arc<People>,
         currency: Option<Currency>,
     ) -> Result<RecordBatch, EngineError> {
-        let frame = self.lake_plan(context, people, currency).await?;
-        let schema = Arc::new(frame.schema().as_arrow().clone());
-        let batches = frame.collect().await.map_err(|error| EngineError::Query(explain(&error)))?;
-        arrow::compute::concat_batches(&schema, &batches).map_err(|error| EngineError::Query(error.to_string()))
-    }
-
-    /// Returns the plan of [`Self::fold_lake`].
-    pub(crate) async fn lake_plan(
-        &self,
-        context: &SessionContext,
-        people: &Arc<People>,
-        currency: Option<Currency>,
-    ) -> Result<DataFrame, EngineError> {
-        let events = context.table(EVENTS).await.map_err(|error| EngineError::Query(explain(&error)))?;
+        let events = context.table(EVENTS).await.map_err(failed)?;
         let profile = profile_number(Arc::clone(people)).call(vec![col("user_id"), col("anonymous_id")]);
         let arguments = self.lake_arguments(&events, currency);
-        let events = events.filter(col("occurred_at").lt(instant(self.as_of.end.0)));
-        let failed = |error| EngineError::Query(explain(&error));
-        self.plan(events.map_err(failed)?, profile, arguments).map_err(failed)
+        let events = events.filter(col("occurred_at").lt(instant(self.as_of.end.0))).map_err(failed)?;
+        self.fold(events, profile, arguments).await
     }
 
-    /// Returns the plan of a fold over any rows: `profile`, then one column per feature.
+    /// Folds any rows into `profile` and one column per feature, in any order.
     ///
     /// `profile` says whose a row is, `arguments` are as `fold::gather::Arguments` lists them.
-    pub(crate) fn plan(
+    pub(crate) async fn fold(
         &self,
         rows: DataFrame,
         profile: Expr,
         arguments: Vec<Expr>,
-    ) -> Result<DataFrame, datafusion::error::DataFusionError> {
-        let function = FoldFunction::new(self.compiled.clone(), self.calendar.clone(), self.as_of);
-        let output = function.output();
-        let fold = AggregateUDF::from(function);
+    ) -> Result<RecordBatch, EngineError> {
         let mut columns = vec![profile.alias("profile")];
         let names: Vec<String> = (0..arguments.len()).map(|idx| format!("a{idx}")).collect();
         columns.extend(arguments.into_iter().zip(&names).map(|(argument, name)| argument.alias(name)));
-        let inputs = names.iter().map(|name| plain(name)).collect();
-        let folded = rows
-            .select(columns)?
-            .filter(plain("profile").is_not_null())?
-            .aggregate(vec![plain("profile")], vec![fold.call(inputs).alias("features")])?;
-        let mut result = vec![plain("profile")];
-        result
-            .extend(output.iter().map(|field| get_field(plain("features"), field.name().as_str()).alias(field.name())));
-        folded.select(result)
+        let rows = rows.select(columns).and_then(|rows| rows.filter(plain("profile").is_not_null())).map_err(failed)?;
+        let function = FoldFunction::new(self.compiled.clone(), self.calendar.clone(), self.as_of);
+        match self.division {
+            Division::Gathered => {
+                let (profiles, features) = fold_rows(&function, rows).await.map_err(failed)?;
+                let mut columns: Vec<(String, ArrayRef)> = vec![("profile".to_owned(), Arc::new(profiles))];
+                let names = features.column_names().into_iter().map(str::to_owned);
+                columns.extend(names.zip(features.columns().iter().cloned()));
+                named_batch(columns).map_err(|error| EngineError::Query(error.to_string()))
+            }
+            Division::Aggregated => {
+                let frame = aggregate(function, rows, &names).map_err(failed)?;
+                let schema = Arc::new(frame.schema().as_arrow().clone());
+                let batches = frame.collect().await.map_err(failed)?;
+                arrow::compute::concat_batches(&schema, &batches).map_err(|error| EngineError::Query(error.to_string()))
+            }
+        }
     }
 
     fn lake_arguments(&self, events: &DataFrame, currency: Option<Currency>) -> Vec<Expr> {
@@ -138,6 +146,26 @@ impl FeatureRun {
 
 pub(crate) fn plain(name: &str) -> Expr {
     Expr::Column(ColumnName::from_name(name))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
+fn failed(error: datafusion::error::DataFusionError) -> EngineError {
+    EngineError::Query(explain(&error))
+}
+
+/// Returns the fold as an aggregation of the query engine.
+fn aggregate(
+    function: FoldFunction,
+    rows: DataFrame,
+    arguments: &[String],
+) -> Result<DataFrame, datafusion::error::DataFusionError> {
+    let output = function.output();
+    let inputs = arguments.iter().map(|name| plain(name)).collect();
+    let fold = AggregateUDF::from(function).call(inputs).alias("features");
+    let folded = rows.aggregate(vec![plain("profile")], vec![fold])?;
+    let mut columns = vec![plain("profile")];
+    columns.extend(output.iter().map(|field| get_field(plain("features"), field.name().as_str()).alias(field.name())));
+    folded.select(columns)
 }
 
 fn null() -> Expr {

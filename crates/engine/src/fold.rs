@@ -6,6 +6,7 @@
 //! one machine or on several) travel the gathered rows in the kernel's own form, one
 //! list per column, so the answer is the same however the rows were divided.
 
+mod drive;
 mod gather;
 mod state;
 
@@ -22,6 +23,7 @@ use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, EmitTo, GroupsAccu
 use throng_event::{AsOf, Calendar, Day, Instant};
 use throng_feature::{Columns, Compiled, FeatureColumn, FeatureMatrix, FieldColumn, NO_CATEGORY, Scratch};
 
+pub(crate) use drive::fold_rows;
 use gather::{BUCKETS, Bucket, Cells, Dictionary, Gathered};
 
 /// What a fold computes: the features of one catalogue as of one day.
@@ -158,7 +160,8 @@ impl GroupsAccumulator for FoldAccumulator {
             let n_profiles = n_groups.saturating_sub(idx).div_ceil(BUCKETS);
             folded.push(fold_bucket(&self.function, bucket, &dictionaries, n_profiles));
         }
-        Ok(Arc::new(interleave(&self.function.output(), &folded, n_groups)?))
+        let all: Vec<usize> = (0..n_groups).collect();
+        Ok(Arc::new(interleave(&self.function.output(), &folded, &all)?))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> DataFusionResult<Vec<ArrayRef>> {
@@ -294,11 +297,11 @@ fn line_order(n_lines: &[u32], order: &[u32]) -> (Vec<u32>, Vec<u32>) {
     (lines, offsets)
 }
 
-/// Puts the profiles of all buckets back in the order of their numbers.
-fn interleave(output: &Fields, folded: &[FeatureMatrix], n_groups: usize) -> Result<StructArray, DataFusionError> {
+/// Takes profiles by their numbers out of the buckets they were folded in.
+fn interleave(output: &Fields, folded: &[FeatureMatrix], profiles: &[usize]) -> Result<StructArray, DataFusionError> {
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(output.len());
     for (feature, field) in output.iter().enumerate() {
-        let places = (0..n_groups).map(|group| (&folded[group % BUCKETS].columns()[feature], group / BUCKETS));
+        let places = profiles.iter().map(|group| (&folded[group % BUCKETS].columns()[feature], group / BUCKETS));
         columns.push(match field.data_type() {
             DataType::Float64 => {
                 let numbers = places.map(|(column, row)| match column {
@@ -318,7 +321,7 @@ fn interleave(output: &Fields, folded: &[FeatureMatrix], n_groups: usize) -> Res
             }
         });
     }
-    Ok(StructArray::try_new_with_length(output.clone(), columns, None, n_groups)?)
+    Ok(StructArray::try_new_with_length(output.clone(), columns, None, profiles.len())?)
 }
 
 /// Rows and codes count what is in memory.

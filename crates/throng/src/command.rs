@@ -19,9 +19,10 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::arguments::{Arguments, Command};
+use crate::failure::Usage;
 use crate::home::Session;
 
 /// Runs the command that was typed.
@@ -63,6 +64,30 @@ fn write_file(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         beside.as_file().set_permissions(permissions).with_context(attempt)?;
     }
     beside.persist(path).with_context(attempt)?;
+    Ok(())
+}
+
+/// Checks that a file can stand where it is to be written, before the work is done.
+///
+/// # Errors
+/// [`Usage`] when its folder is not there.
+fn check_folder_of(path: &Path) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let what = format!("cannot write {path:?}: there is no folder {folder:?}");
+    bail!(Usage { what, hint: "make it first".to_owned() })
+}
+
+/// Checks that a file named on the command line is there.
+///
+/// # Errors
+/// [`Usage`] when it is not.
+fn check_readable(path: &Path) -> anyhow::Result<()> {
+    if let Err(error) = fs::metadata(path) {
+        bail!(Usage { what: format!("cannot read {path:?}: {error}"), hint: "check the path".to_owned() });
+    }
     Ok(())
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         }
     }
     let (headline, causes) = lines.split_first().map_or(("unknown", [].as_slice()), |(first, rest)| (first, rest));
-    output::error(headline, causes, hint(error).as_deref());
+    output::error(headline, causes, hint(error).map(|hint| indented(&hint)).as_deref());
     status
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn counted(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", count(n)) }
 }
 
-/// Returns a number with as many decimals as are worth reading: `0.04`, `2.3`, `1,180`.
+/// Returns a number with as many decimals as are worth reading: `0.043`, `0.25`, `2.3`, `1,180`.
 pub(crate) fn quantity(value: f64) -> String {
     let magnitude = value.abs();
     if value.is_nan() {
@@ -38,7 +38,11 @@ pub(crate) fn quantity(value: f64) -> String {
     if magnitude >= 99.95 {
         return whole(value);
     }
-    let digits = if magnitude < 0.095 && magnitude > 0.0 { 3 } else { 1 };
+    let digits = match magnitude {
+        magnitude if magnitude < 0.0995 => 3,
+        magnitude if magnitude < 0.995 => 2,
+        _ => 1,
+    };
     let text = format!("{value:.digits$}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }
@@ -124,11 +128,18 @@ pub(crate) fn shortened(text: &str, length_max: usize) -> String {
     format!("{}…", head.trim_end())
 }
 
+/// Keeps two words on one line.
+pub(crate) const NO_BREAK: &str = "\u{a0}";
+
 /// Returns a text broken into lines of at most `width` characters, every line after
 /// the first indented by `indent` spaces, which count.
+///
+/// A no-break space does what its name says, and is a space in the result.
 pub(crate) fn wrapped(text: &str, width: usize, indent: usize) -> String {
     let mut result = String::with_capacity(text.len() + 32);
     let mut column = 0;
+    // "45 %" is one word to a reader.
+    let text = text.replace(" %", "\u{a0}%");
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let length = word.chars().count();
         if column > indent && column + 1 + length > width {
@@ -139,7 +150,7 @@ pub(crate) fn wrapped(text: &str, width: usize, indent: usize) -> String {
             result.push(' ');
             column += 1;
         }
-        result.push_str(word);
+        result.push_str(&word.replace(NO_BREAK, " "));
         column += length;
     }
     result
@@ -158,6 +169,9 @@ mod tests {
         assert_eq!(counted(2_000, "customer"), "2,000 customers");
         assert_eq!(quantity(0.0312), "0.031");
         assert_eq!(quantity(-0.04), "-0.04");
+        assert_eq!(quantity(0.247), "0.25");
+        assert_eq!(quantity(-0.0001), "0");
+        assert_eq!(quantity(0.999), "1");
         assert_eq!(quantity(2.0), "2");
         assert_eq!(quantity(f64::NAN), "–");
         assert_eq!(share(0.034), "3.4 %");
@@ -191,5 +205,7 @@ mod tests {
         assert_eq!(text, "one two\n  three\n  four five");
         assert!(text.lines().all(|line| line.chars().count() <= 11));
         assert_eq!(wrapped("unbreakable", 4, 0), "unbreakable");
+        assert_eq!(wrapped("over 99 %", 7, 0), "over\n99 %");
+        assert_eq!(wrapped("n\u{a0}=\u{a0}3 and more", 8, 0), "n = 3\nand more");
     }
 }

@@ -59,12 +59,16 @@ impl<'a> Wording<'a> {
         let end = |value: f64| match interval.contrast {
             Contrast::Ratio => format!("{}×", plain_ratio(value)),
             Contrast::Share => share(value),
-            Contrast::Difference if unit == "share" => {
-                signed(value * 100.0, |points| format!("{} points", quantity(points)))
-            }
+            Contrast::Difference if unit == "share" => signed(value * 100.0, quantity),
+            Contrast::Difference if counted_in(unit) => signed(value, quantity),
             Contrast::Difference => signed(value, |value| with_unit(value, unit)),
         };
-        format!("{} to {}", end(interval.low), end(interval.high))
+        let behind = match interval.contrast {
+            Contrast::Difference if unit == "share" => " points".to_owned(),
+            Contrast::Difference if counted_in(unit) => format!(" {unit}"),
+            Contrast::Difference | Contrast::Ratio | Contrast::Share => String::new(),
+        };
+        format!("{} to {}{behind}", end(interval.low), end(interval.high))
     }
 }
 
@@ -92,21 +96,34 @@ pub(crate) fn with_unit(value: f64, unit: &str) -> String {
     match unit {
         "share" | "%" => share(value),
         "seconds" | "s" => duration(value),
-        "" => quantity(value),
         unit => {
             let number = quantity(value);
-            let unit = if number == "1" { unit.strip_suffix('s').unwrap_or(unit) } else { unit };
-            format!("{number} {unit}")
+            match countable(unit) {
+                None => number,
+                Some(one) if number == "1" => format!("1 {one}"),
+                Some(_) => format!("{number} {unit}"),
+            }
         }
     }
+}
+
+/// Whether a number is written with the unit behind it, as it is.
+fn counted_in(unit: &str) -> bool {
+    countable(unit).is_some() && !matches!(unit, "seconds" | "s")
+}
+
+/// Returns one of what is counted; `None` for units that say what the feature is
+/// ("ratio", "household size") and read badly behind a number.
+fn countable(unit: &str) -> Option<&str> {
+    unit.strip_suffix('s').filter(|one| !one.is_empty() && !one.ends_with('s'))
 }
 
 /// Says in a sentence what a confidence means.
 pub(crate) fn confidence(confidence: Confidence) -> &'static str {
     match confidence {
-        Confidence::VeryStable => "comes back nearly unchanged when customers are drawn anew",
-        Confidence::Stable => "comes back when customers are drawn anew, with changes at its edge",
-        Confidence::Doubtful => "often dissolves when customers are drawn anew: read it with care",
+        Confidence::VeryStable => "it comes back nearly unchanged when customers are drawn anew",
+        Confidence::Stable => "it comes back when customers are drawn anew, with changes at its edge",
+        Confidence::Doubtful => "it often dissolves when customers are drawn anew, read it with care",
     }
 }
 
@@ -146,6 +163,8 @@ mod tests {
             (1.0, "orders", "1 order"),
             (2.34, "orders", "2.3 orders"),
             (3.0, "", "3"),
+            (0.25, "ratio", "0.25"),
+            (2.0, "household size", "2"),
             (f64::NAN, "orders", "–"),
         ] {
             assert_eq!(with_unit(value, unit), text);
@@ -173,7 +192,7 @@ mod tests {
             assert_eq!(Wording::new(&[]).interval(&claim), text);
         };
         check(Contrast::Ratio, 2.13, 2.6, "2.1× to 2.6×");
-        check(Contrast::Difference, -0.02, 0.11, "-2 points to +11 points");
+        check(Contrast::Difference, -0.02, 0.11, "-2 to +11 points");
         check(Contrast::Share, 0.2, 0.25, "20 % to 25 %");
     }
 }

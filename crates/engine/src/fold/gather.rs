@@ -28,6 +28,11 @@ pub(crate) struct Dictionary {
 }
 
 impl Dictionary {
+    /// Takes in the texts of another dictionary and returns the new code of each.
+    pub(crate) fn recode(&mut self, other: &Self) -> Vec<u32> {
+        other.texts.iter().map(|text| self.code(text)).collect()
+    }
+
     fn code(&mut self, text: &str) -> u32 {
         if let Some(code) = self.codes.get(text) {
             return *code;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use throng_engine::{CatalogueProposal, Engine, with_features, with_proposals};
 use throng_feature::{FeatureDefinition, SignalCategory};
 
-use super::write_file;
+use super::{check_folder_of, write_file};
 use crate::arguments::{FeaturesCommand, FeaturesExportArguments, FeaturesProposeArguments, Format};
 use crate::format::count;
 use crate::home::Session;
@@ -168,6 +168,7 @@ fn print_catalogue(session: &Session, features: &[FeatureDefinition]) -> anyhow:
 }
 
 fn export(session: &Session, arguments: &FeaturesExportArguments) -> anyhow::Result<()> {
+    check_folder_of(&arguments.output)?;
     let engine = session.engine()?;
     let mut steps = Steps::new(session.output);
     steps.begin("computing features");

@@ -10,6 +10,7 @@ use throng_engine::{
 };
 use throng_event::{Instant, ProblemKind};
 
+use super::check_readable;
 use crate::arguments::{self, Format, ImportArguments};
 use crate::failure::Usage;
 use crate::format::{clean, count, counted, duration, share, wrapped};
@@ -22,7 +23,7 @@ const CLOCK_AHEAD_MAX: i64 = Instant::DAY;
 
 pub(super) fn run(session: &Session, arguments: &ImportArguments) -> anyhow::Result<()> {
     for path in arguments.paths.iter().chain(&arguments.mapping) {
-        must_exist(path)?;
+        check_readable(path)?;
     }
     let mut engine = session.engine()?;
     let mut documents = Vec::new();
@@ -47,13 +48,6 @@ pub(super) fn run(session: &Session, arguments: &ImportArguments) -> anyhow::Res
     Ok(())
 }
 
-fn must_exist(path: &Path) -> anyhow::Result<()> {
-    if let Err(error) = fs::metadata(path) {
-        bail!(Usage { what: format!("cannot read {path:?}: {error}"), hint: "check the path".to_owned() });
-    }
-    Ok(())
-}
-
 /// One file with what is known of it before it is read.
 pub(super) struct Prepared {
     request: ImportRequest,
@@ -68,7 +62,7 @@ pub(super) fn import_known(
     path: &Path,
     form: ImportForm,
 ) -> anyhow::Result<()> {
-    must_exist(path)?;
+    check_readable(path)?;
     let request = ImportRequest {
         path: path.to_owned(),
         source: source_name(path, &form),
@@ -218,6 +212,9 @@ fn print(output: Output, prepared: &Prepared, report: &ImportReport, seconds: f6
     output.grid(&grid)?;
     reasons(output, "quarantined", &tally.quarantined)?;
     reasons(output, "mended", &tally.mended)?;
+    if tally.rows_read > 0 && tally.rows_quarantined == tally.rows_read {
+        output.note(&format!("Nothing in it became an event; is it really {}?", prepared.request.form.as_str()));
+    }
     output.text(&format!("{}, {} a second", duration(seconds), counted(rate(tally.rows_read, seconds), "row")))?;
     Ok(())
 }

@@ -209,6 +209,7 @@ fn funnel(session: &Session, engine: &Engine, arguments: &FunnelArguments) -> an
     }
     let days = arguments.within_days.map_or(config.funnel_days, NonZeroU32::get);
     let asked = Asked::read(engine, arguments.persona.as_deref())?;
+    check_steps(&asked, &steps)?;
     let found = asked.journeys.funnel(&steps, i64::from(days).saturating_mul(Instant::DAY))?;
     if session.output.format() == Format::Json {
         session.output.json(&funnel_document(&asked, &steps, days, &found))?;
@@ -236,6 +237,19 @@ fn funnel(session: &Session, engine: &Engine, arguments: &FunnelArguments) -> an
     session.output.grid(&grid)?;
     session.output.text(&format!("of {}", counted(found.n_profiles, "customer")))?;
     Ok(())
+}
+
+/// Checks that every step has a name that occurs.
+fn check_steps(asked: &Asked, steps: &[String]) -> anyhow::Result<()> {
+    let names = asked.journeys.names();
+    let unknown = steps.iter().find(|step| !names.iter().any(|name| name.to_lowercase() == step.to_lowercase()));
+    match unknown {
+        None => Ok(()),
+        Some(step) => {
+            let what = format!("nothing called {step:?} ever happened");
+            bail!(Usage { what, hint: format!("what happened is called: {}", names.join(", ")) })
+        }
+    }
 }
 
 fn funnel_document(asked: &Asked, steps: &[String], days: u32, found: &Funnel) -> serde_json::Value {

@@ -11,7 +11,7 @@ use throng_persona::{Claim, ClaimKind, Persona, Refusal};
 use super::write_file;
 use crate::arguments::{Format, PersonasCommand, PersonasExportArguments, PersonasShowArguments};
 use crate::failure::Usage;
-use crate::format::{clean, count, counted, day, money, share, wrapped};
+use crate::format::{NO_BREAK, clean, count, counted, day, money, share, wrapped};
 use crate::home::Session;
 use crate::output::{Align, Grid, Output};
 use crate::wire::BookDocument;
@@ -153,12 +153,8 @@ pub(super) fn page(persona: &Persona, wording: Wording<'_>, width: usize) -> Str
         facts.push(format!("{} ({} of the revenue)", money(total), share(revenue.share)));
     }
     let _ = writeln!(text, "  {}", facts.join("  ·  "));
-    let stability = format!(
-        "{}: {} of a persona {}",
-        persona.confidence().as_str(),
-        share(persona.stability),
-        confidence(persona.confidence())
-    );
+    let word = persona.confidence();
+    let stability = format!("{} ({}): {}", word.as_str(), share(persona.stability), confidence(word));
     let _ = writeln!(text, "  {}", wrapped(&stability, width - 2, 2));
     for (heading, kind) in [("What sets them apart", ClaimKind::Distinction), ("Who they are", ClaimKind::Demographic)]
     {
@@ -175,7 +171,8 @@ pub(super) fn page(persona: &Persona, wording: Wording<'_>, width: usize) -> Str
     }
     if !persona.exemplars.is_empty() {
         let ids: Vec<String> = persona.exemplars.iter().map(|id| clean(id.as_str())).collect();
-        let _ = writeln!(text, "\n  {} {}", "Typical customers:".bold(), ids.join(", "));
+        let _ = writeln!(text, "\n  {}", "Typical customers".bold());
+        let _ = writeln!(text, "    {}", wrapped(&ids.join(", "), width - 4, 4));
     }
     text
 }
@@ -184,13 +181,14 @@ pub(super) fn page(persona: &Persona, wording: Wording<'_>, width: usize) -> Str
 fn evidence(claim: &Claim, wording: Wording<'_>) -> String {
     let (inside, outside) = wording.values(claim);
     let evidence = &claim.evidence;
-    format!(
-        "{inside} against {outside} · 95 %: {} · {} effect · n = {} and {}",
-        wording.interval(claim),
-        evidence.effect.word(),
-        count(evidence.n_persona),
-        count(evidence.n_rest)
-    )
+    let parts = [
+        format!("{inside} against {outside}"),
+        format!("95 %: {}", wording.interval(claim)),
+        format!("{} effect", evidence.effect.word()),
+        format!("n = {} and {}", count(evidence.n_persona), count(evidence.n_rest)),
+    ];
+    // Lines are broken between the parts, never within one.
+    parts.map(|part| clean(&part).replace(' ', NO_BREAK)).join(" · ")
 }
 
 fn markdown(book: &PersonaBook, personas: &[&Persona], wording: Wording<'_>) -> String {

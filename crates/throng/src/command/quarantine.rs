@@ -7,6 +7,7 @@ use serde_json::json;
 use throng_engine::{QuarantineRow, ReadmitRequest};
 use throng_event::{Instant, ProblemKind};
 
+use super::check_readable;
 use crate::arguments::{Format, QuarantineCommand, QuarantineListArguments, ReadmitArguments};
 use crate::failure::Usage;
 use crate::format::{count, counted, shortened};
@@ -102,10 +103,8 @@ fn readmit(session: &Session, arguments: ReadmitArguments) -> anyhow::Result<()>
     if let Some(reason) = &arguments.reason {
         known_reason(reason)?;
     }
-    if let Some(mapping) = &arguments.mapping
-        && let Err(error) = std::fs::metadata(mapping)
-    {
-        bail!(Usage { what: format!("cannot read {mapping:?}: {error}"), hint: "check the path".to_owned() });
+    if let Some(mapping) = &arguments.mapping {
+        check_readable(mapping)?;
     }
     let mut engine = session.engine()?;
     // As at import, clocks of sources may run a day ahead.

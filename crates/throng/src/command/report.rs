@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::json;
 use throng_engine::Engine;
 
-use super::write_file;
+use super::{check_folder_of, write_file};
 use crate::arguments::{Format, ReportArguments};
 use crate::home::Session;
 use crate::output::Steps;
@@ -14,6 +14,7 @@ use crate::report::render;
 use crate::report_model;
 
 pub(super) fn run(session: &Session, arguments: &ReportArguments) -> anyhow::Result<()> {
+    check_folder_of(&arguments.output)?;
     let engine = session.engine()?;
     write(session, &engine, &arguments.output)?;
     if session.output.format() == Format::Json {

@@ -6,6 +6,7 @@ use arrow::json::WriterBuilder;
 use arrow::json::writer::JsonArray;
 use serde_json::json;
 
+use super::check_folder_of;
 use crate::arguments::{Format, SqlArguments};
 use crate::format::counted;
 use crate::home::Session;
@@ -17,6 +18,7 @@ pub(super) fn run(session: &Session, arguments: &SqlArguments) -> anyhow::Result
     let engine = session.engine()?;
     let stopwatch = Stopwatch::start();
     if let Some(path) = &arguments.output {
+        check_folder_of(path)?;
         let n_rows = engine.query_to_parquet(&arguments.query, path)?;
         if session.output.format() == Format::Json {
             session.output.json(&json!({ "path": path, "n_rows": n_rows }))?;

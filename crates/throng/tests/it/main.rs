@@ -1,0 +1,10 @@
+//! What the command line promises, tested on the real binary in folders of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+mod chain;
+mod datasets;
+mod failures;
+mod imports;
+mod printing;
+mod support;
