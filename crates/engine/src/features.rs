@@ -112,7 +112,7 @@ impl FeatureRun {
         let has = |column: &str| schema.has_column_with_unqualified_name(column);
         let in_currency = match currency {
             Some(currency) => {
-                datafusion::prelude::coalesce(vec![col("currency").eq(lit(currency.to_string())), lit(false)])
+                datafusion::prelude::coalesce(vec![col("currency").eq(lit(currency.to_string())), lit(true)])
             }
             None => lit(true),
         };

@@ -21,7 +21,7 @@ const ROWS_MAX: u64 = 10_000;
 const CLOSED_MAX: usize = 4_194_304;
 
 /// The columns of the transactions, in the order of the positions below.
-pub(super) const COLUMNS: [(&str, Form); 11] = [
+pub(super) const COLUMNS: [(&str, Form); 10] = [
     ("household_id", Form::Whole),
     ("basket_id", Form::Whole),
     ("transaction_timestamp", Form::Time),
@@ -32,7 +32,6 @@ pub(super) const COLUMNS: [(&str, Form); 11] = [
     ("coupon_disc", Form::Number),
     ("coupon_match_disc", Form::Number),
     ("store_id", Form::Whole),
-    ("week", Form::Whole),
 ];
 const HOUSEHOLD: usize = 0;
 const BASKET: usize = 1;
@@ -44,7 +43,6 @@ const RETAIL_DISCOUNT: usize = 6;
 const COUPON_DISCOUNT: usize = 7;
 const COUPON_MATCH_DISCOUNT: usize = 8;
 const STORE: usize = 9;
-const WEEK: usize = 10;
 
 /// What is known of products, by product id.
 pub(super) type Shelf = BTreeMap<i64, Product>;
@@ -143,8 +141,6 @@ impl<'a> Baskets<'a> {
             let value = table.whole(column, idx).map(|id| Value::Text(id.to_string()));
             draft.properties.extend(value.map(|value| (name.to_owned(), value)));
         }
-        let week = table.whole(WEEK, idx).and_then(Decimal::from_integer).map(Value::Number);
-        draft.properties.extend(week.map(|week| ("week".to_owned(), week)));
         // What admission refuses is refused now, while the row is at hand.
         match admit(draft.clone(), intake.import.limits) {
             Admission::Rejected(problems) => Err(problems),

@@ -49,7 +49,6 @@ fn tables() -> CompleteJourneyTables {
         ("retail_disc", number(&[0.5, 0.0, 0.0, 0.0, 0.0])),
         ("coupon_disc", number(&[0.25, 0.0, 0.0, 0.0, 0.0])),
         ("coupon_match_disc", number(&[0.25, 0.0, 0.0, 0.0, 0.0])),
-        ("week", whole(&[1, 1, 1, 1, 1])),
         ("transaction_timestamp", time(&[DAY + 3_600, DAY + 3_600, DAY + 7_200, DAY + 3_600, DAY + 9_000])),
     ]);
     CompleteJourneyTables {
@@ -127,8 +126,8 @@ fn every_table_becomes_its_events() {
         })
         .collect();
     expect![[r#"
-        2: Order Completed of 1 at 2017-01-01T06:00:00Z 399 USD ["coupon_discount=0.5", "order_id=100", "retail_discount=0.5", "store_id=30", "week=1"] ["5×2 (300, 100) Some(\"BREAD\") Some(\"National\")", "6×1 (99, 0) Some(\"DRUG GM\") Some(\"Private\")"]
-        1: Order Completed of 2 at 2017-01-01T07:00:00Z 150 USD ["coupon_discount=0", "order_id=101", "retail_discount=0", "store_id=31", "week=1"] ["5×1 (150, 0) Some(\"BREAD\") Some(\"National\")"]
+        2: Order Completed of 1 at 2017-01-01T06:00:00Z 399 USD ["coupon_discount=0.5", "order_id=100", "retail_discount=0.5", "store_id=30"] ["5×2 (300, 100) Some(\"BREAD\") Some(\"National\")", "6×1 (99, 0) Some(\"DRUG GM\") Some(\"Private\")"]
+        1: Order Completed of 2 at 2017-01-01T07:00:00Z 150 USD ["coupon_discount=0", "order_id=101", "retail_discount=0", "store_id=31"] ["5×1 (150, 0) Some(\"BREAD\") Some(\"National\")"]
         row 4: late-line: basket 100
         row 5: invalid-number: sales_value: NaN
         1: Campaign Received of 2 at 2017-01-01T05:00:00Z ["campaign_end=2017-01-02T05:00:00Z", "campaign_id=9", "campaign_type=Type A"] []
