@@ -6,7 +6,6 @@
 mod feature;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::path::Path;
 
@@ -220,8 +219,8 @@ pub fn with_features(text: &str, features: &[FeatureDefinition]) -> String {
         end -= 1;
     }
     let mut result = lines[..end].join("\n").trim_end().to_owned();
-    // Writing to a String cannot fail.
-    let _ = write!(result, "\n\n{}", features_to_toml(features));
+    result.push_str("\n\n");
+    result.push_str(&features_to_toml(features));
     result
 }
 

@@ -27,7 +27,7 @@ use crate::population::read_population;
 use crate::rows::{Rows, named_batch, texts};
 use crate::store::Store;
 use crate::tables::{EVENTS, FEATURES};
-use crate::verify::{VerifyReport, verify};
+use crate::verify::{Subject, VerifyReport, verify};
 use crate::vocabulary::read_vocabulary;
 
 /// A home being worked on. Methods block; queries use `threads` threads.
@@ -361,7 +361,15 @@ impl Engine {
             let as_of = self.as_of(&view, book.as_ref().map(|book| book.as_of)).await?;
             step("features, again from the events");
             let features = self.feature_rows(&view, as_of).await?;
-            verify(&self.home, &view.context, &view.people, as_of, book.as_ref(), &features, step).await
+            let subject = Subject {
+                home: &self.home,
+                context: &view.context,
+                people: &view.people,
+                as_of,
+                book: book.as_ref(),
+                features: &features,
+            };
+            verify(&subject, step).await
         })
     }
 

@@ -148,7 +148,6 @@ pub(crate) fn plain(name: &str) -> Expr {
     Expr::Column(ColumnName::from_name(name))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
 fn failed(error: datafusion::error::DataFusionError) -> EngineError {
     EngineError::Query(explain(&error))
 }

@@ -5,7 +5,6 @@
 //! population, and a second time by the query each carries.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type};
@@ -74,15 +73,19 @@ impl Check {
     }
 }
 
-pub(crate) async fn verify(
-    home: &Home,
-    context: &SessionContext,
-    people: &Arc<People>,
-    as_of: AsOf,
-    book: Option<&PersonaBook>,
-    features: &RecordBatch,
-    step: &mut dyn FnMut(&str),
-) -> Result<VerifyReport, EngineError> {
+/// What is verified.
+pub(crate) struct Subject<'a> {
+    pub(crate) home: &'a Home,
+    pub(crate) context: &'a SessionContext,
+    pub(crate) people: &'a People,
+    pub(crate) as_of: AsOf,
+    pub(crate) book: Option<&'a PersonaBook>,
+    /// The features of everybody, folded again from the events.
+    pub(crate) features: &'a RecordBatch,
+}
+
+pub(crate) async fn verify(subject: &Subject<'_>, step: &mut dyn FnMut(&str)) -> Result<VerifyReport, EngineError> {
+    let Subject { home, context, people, as_of, book, features } = *subject;
     let mut checks = Vec::new();
     if context.table_exist(FEATURES).unwrap_or(false) {
         let stored = collect(context, "SELECT * FROM features ORDER BY profile_id").await?;

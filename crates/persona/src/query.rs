@@ -11,7 +11,8 @@ use crate::{Measure, PersonaId};
 /// Returns the query of one measure for one persona, at the day the features were taken.
 pub(crate) fn query(measure: &Measure, persona: &PersonaId, day: Day) -> String {
     let inside = format!("m.persona_id = {}", literal(persona.as_str()));
-    let outside = format!("m.persona_id IS DISTINCT FROM {}", literal(persona.as_str()));
+    // The parentheses are for parsers that read `IS DISTINCT FROM a AND b` as `FROM (a AND b)`.
+    let outside = format!("(m.persona_id IS DISTINCT FROM {})", literal(persona.as_str()));
     let features =
         format!("FROM memberships AS m JOIN features AS f ON f.profile_id = m.profile_id AND f.as_of = DATE '{day}'");
     match measure {

@@ -1,7 +1,6 @@
 //! The written form of a feature definition.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::num::NonZeroU32;
 
 use serde::Deserialize;
@@ -243,8 +242,8 @@ pub fn feature_to_toml(feature: &FeatureDefinition) -> String {
     lines.push(format!("category = \"{}\"", feature.category));
     let mut text = String::from("[[feature]]\n");
     for line in lines {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{line}");
+        text.push_str(&line);
+        text.push('\n');
     }
     text
 }

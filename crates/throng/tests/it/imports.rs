@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 
 use crate::support::{Shop, simulated_events};
 
-const ORDERS: &str = "\
-customer_id,order_id,order_date,total
-7,a,2024-03-01,12.50
-8,b,2024-03-02,3.00
-,c,2024-03-03,4.00
-7,d,no date,5.00
-";
+/// Returns a table of 60 orders, one row without a customer and one without a time.
+fn orders() -> String {
+    let mut table = String::from("customer_id,order_id,order_date,total\n");
+    for order in 0..60 {
+        table.push_str(&format!("c{},o{order},2024-03-{:02},{order}.50\n", order % 7, order % 28 + 1));
+    }
+    table + ",guest,2024-03-03,4.00\nc1,late,no date,5.00\n"
+}
 
 fn content(shop: &Shop) -> Value {
     shop.json(["sql", "SELECT event_id, event, user_id, occurred_at, amount_minor FROM events ORDER BY event_id"])
@@ -31,23 +32,23 @@ fn importing_again_changes_nothing() {
 #[test]
 fn every_row_is_accounted_for() {
     let shop = Shop::empty();
-    let table = shop.file("orders.csv", ORDERS);
+    let table = shop.file("orders.csv", orders());
     let report = shop.json(["import", "auto", table.to_str().unwrap(), "--currency", "EUR"]);
     let import = &report["imports"][0];
     assert_eq!((&import["form"], &import["source"]), (&json!("table"), &json!("orders")));
     let n = |key: &str| import[key].as_u64().unwrap();
     assert_eq!(n("rows_read"), n("rows_new") + n("rows_repeated") + n("rows_quarantined"));
-    assert_eq!((n("rows_read"), n("events_new"), n("rows_quarantined")), (4, 2, 2));
+    assert_eq!((n("rows_read"), n("events_new"), n("rows_quarantined")), (62, 60, 2));
     assert_eq!(import["quarantined_by_reason"], json!({ "missing-identity": 1, "invalid-time": 1 }));
-    assert_eq!(shop.number("SELECT sum(amount_minor) AS n FROM events"), 1_550);
+    assert_eq!(shop.number("SELECT sum(amount_minor) AS n FROM events"), 180_000);
     let quarantine = shop.json(["quarantine", "list", "--reason", "invalid-time"]);
-    assert_eq!(quarantine["rows"][0]["row"], 4);
+    assert_eq!(quarantine["rows"][0]["row"], 62);
 }
 
 #[test]
 fn a_proposed_mapping_is_written_and_used_again() {
     let shop = Shop::empty();
-    let table = shop.file("orders.2024.csv", ORDERS);
+    let table = shop.file("orders.2024.csv", orders());
     let first = shop.json(["import", "table", table.to_str().unwrap()]);
     assert_eq!(first["imports"][0]["mapping"]["proposed"], true);
     let kept = shop.home().join("mappings/orders.toml");
@@ -60,9 +61,9 @@ fn a_proposed_mapping_is_written_and_used_again() {
 #[test]
 fn a_dry_run_writes_nothing() {
     let shop = Shop::empty();
-    let table = shop.file("orders.csv", ORDERS);
+    let table = shop.file("orders.csv", orders());
     let report = shop.json(["import", "table", table.to_str().unwrap(), "--dry-run"]);
-    assert_eq!(report["imports"][0]["rows_new"], 2);
+    assert_eq!(report["imports"][0]["rows_new"], 60);
     assert!(report["imports"][0]["mapping"]["text"].as_str().unwrap().contains("customer_id"));
     assert!(!shop.home().join("mappings").exists());
     let complaint = shop.fail(1, ["personas", "list"]);
@@ -96,18 +97,40 @@ fn quarantined_rows_are_admitted_after_a_correction() {
 #[test]
 fn compressed_tables_are_read_directly() {
     let shop = Shop::empty();
-    let table = shop.file("orders.csv.zst", zstd::encode_all(ORDERS.as_bytes(), 3).unwrap());
+    let table = shop.file("orders.csv.zst", zstd::encode_all(orders().as_bytes(), 3).unwrap());
     let report = shop.json(["import", "auto", table.to_str().unwrap()]);
-    assert_eq!(report["imports"][0]["events_new"], 2);
+    assert_eq!(report["imports"][0]["events_new"], 60);
 }
 
 #[test]
-fn broken_text_is_put_aside_and_the_rest_is_taken() {
+fn a_second_file_adds_to_the_first() {
+    let shop = Shop::empty();
+    shop.file("orders.csv", orders());
+    shop.run(["import", "table", "orders.csv"]);
+    shop.file(
+        "later.csv",
+        "customer_id,order_id,order_date,total,note\n7,z1,2024-04-01,2.00,a\n8,z2,2024-04-02,2.00,b\n",
+    );
+    let report = shop.json(["import", "table", "later.csv"]);
+    assert_eq!(report["imports"][0]["events_new"], 2);
+    assert_eq!(shop.number("SELECT count(*) AS n FROM events"), 62);
+}
+
+#[test]
+fn broken_text_is_put_aside_or_mended_and_the_rest_is_taken() {
     let shop = Shop::empty();
     let mut rows = b"customer_id,order_id,order_date,total\n7,a,2024-03-01,12.50\n".to_vec();
-    rows.extend_from_slice(b"8,\xff\xfe,2024-03-02,3.00\n9,c,2024-03-03,4.00\n");
-    let table = shop.file("orders.csv", rows);
-    let report = shop.json(["import", "table", table.to_str().unwrap()]);
+    rows.extend_from_slice(b"8,K\xf6ln,2024-03-02,3.00\n9,c,2024-03-03,4.00\n");
+    shop.file("orders.csv", rows);
+    let report = shop.json(["import", "table", "orders.csv"]);
+    assert_eq!(report["imports"][0]["mended_by_reason"], json!({ "unreadable": 1 }));
+    assert_eq!(report["imports"][0]["events_new"], 3);
+    let mut lines =
+        br#"{"type":"track","event":"A","userId":"1","timestamp":"2024-03-01T10:00:00Z","messageId":"m1"}"#.to_vec();
+    lines.extend_from_slice(b"\n{\"type\":\"track\",\"event\":\"\xff\",\"userId\":\"2\"}\n");
+    let other = Shop::empty();
+    other.file("events.ndjson", lines);
+    let report = other.json(["import", "segment", "events.ndjson"]);
     assert_eq!(report["imports"][0]["quarantined_by_reason"], json!({ "unreadable": 1 }));
-    assert_eq!(report["imports"][0]["events_new"], 2);
+    assert_eq!(report["imports"][0]["events_new"], 1);
 }
