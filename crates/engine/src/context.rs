@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
@@ -38,7 +38,7 @@ pub(crate) fn bare_session(threads: usize) -> Result<SessionContext, EngineError
 pub(crate) async fn collect(context: &SessionContext, query: &str) -> Result<RecordBatch, EngineError> {
     let failed = |error: datafusion::error::DataFusionError| EngineError::Query(explain(&error));
     let frame = context.sql(query).await.map_err(failed)?;
-    let schema: SchemaRef = Arc::new(Schema::from(frame.schema().as_arrow().clone()));
+    let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
     let batches = frame.collect().await.map_err(failed)?;
     let schema = batches.first().map_or(schema, RecordBatch::schema);
     concat_batches(&schema, &batches).map_err(|error| EngineError::Query(error.to_string()))

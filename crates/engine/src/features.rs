@@ -107,6 +107,7 @@ impl FeatureRun {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other field is an attribute")]
     fn lake_arguments(&self, events: &DataFrame, currency: Option<Currency>) -> Vec<Expr> {
         let schema = events.schema();
         let has = |column: &str| schema.has_column_with_unqualified_name(column);

@@ -298,6 +298,7 @@ fn line_order(n_lines: &[u32], order: &[u32]) -> (Vec<u32>, Vec<u32>) {
 }
 
 /// Takes profiles by their numbers out of the buckets they were folded in.
+#[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; all others are read alike")]
 fn interleave(output: &Fields, folded: &[FeatureMatrix], profiles: &[usize]) -> Result<StructArray, DataFusionError> {
     let mut columns: Vec<ArrayRef> = Vec::with_capacity(output.len());
     for (feature, field) in output.iter().enumerate() {

@@ -28,6 +28,7 @@ fn definitions() -> Vec<FeatureDefinition> {
     Config::features_from_toml(include_str!("parity.toml")).unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the functions under test take it")]
 fn currency() -> Option<Currency> {
     Some("EUR".parse().unwrap())
 }

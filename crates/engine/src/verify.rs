@@ -61,6 +61,7 @@ impl Check {
         Self { what, n_compared: 0, differences: Vec::new(), n_different: 0 }
     }
 
+    #[expect(clippy::fn_params_excessive_bools, reason = "the outcome of a comparison, not a mode")]
     fn compare(&mut self, agrees: bool, describe: impl FnOnce() -> String) {
         self.n_compared += 1;
         if agrees {
@@ -133,6 +134,7 @@ fn compare_batches(stored: &RecordBatch, again: &RecordBatch) -> Result<Check, E
 }
 
 /// Whether two columns hold the same bits in a row.
+#[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; all others are read alike")]
 fn same(a: &ArrayRef, b: &ArrayRef, row: usize) -> bool {
     if a.is_null(row) || b.is_null(row) {
         return a.is_null(row) && b.is_null(row);

@@ -146,6 +146,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     if full || denied { io_hint(kind).map(str::to_owned) } else { None }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the system knows many errors, few have an advice")]
 fn io_hint(kind: ErrorKind) -> Option<&'static str> {
     match kind {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
@@ -159,6 +160,7 @@ fn io_hint(kind: ErrorKind) -> Option<&'static str> {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "most errors of sources say what to do themselves")]
 fn source_hint(error: &SourceError) -> Option<&'static str> {
     match error {
         SourceError::UnknownColumn { .. } | SourceError::Mapping { .. } => {

@@ -62,6 +62,7 @@ impl Output {
     }
 
     /// Prints a result that is complete as it is.
+    #[expect(clippy::unused_self, reason = "printing belongs to the output, wherever it goes")]
     pub(crate) fn text(self, text: &str) -> io::Result<()> {
         let mut output = anstream::stdout().lock();
         output.write_all(text.as_bytes())?;
@@ -72,6 +73,7 @@ impl Output {
     }
 
     /// Prints bytes as they are, without looking for colours in them.
+    #[expect(clippy::unused_self, reason = "printing belongs to the output, wherever it goes")]
     pub(crate) fn raw(self, bytes: &[u8]) -> io::Result<()> {
         let mut output = io::stdout().lock();
         output.write_all(bytes)?;

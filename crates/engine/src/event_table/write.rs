@@ -46,9 +46,12 @@ fn part(event: &Event, part: Part) -> &Attributes {
     }
 }
 
+/// How many values of an attribute have each type, by the type's written name.
+type TypeCounts = BTreeMap<String, (u64, DataType)>;
+
 /// Gives columns to the attributes of these events, the most frequent first.
 fn promote(events: &[Event], promoted: &mut Promoted) {
-    let mut counts: BTreeMap<(Part, &str), BTreeMap<String, (u64, DataType)>> = BTreeMap::new();
+    let mut counts: BTreeMap<(Part, &str), TypeCounts> = BTreeMap::new();
     for event in events {
         for of in Part::ALL {
             for (name, value) in part(event, of) {
@@ -141,6 +144,7 @@ fn products_column(events: &[Event]) -> ArrayRef {
     Arc::new(list.finish())
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; all others are read alike")]
 fn attribute_column(events: &[Event], of: Part, name: &str, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
     let values = || events.iter().map(|event| part(event, of).get(name));
     Ok(match data_type {

@@ -4,7 +4,7 @@
 //! over buckets by that number, so that sorting and folding a bucket stays within the
 //! processor's cache, and texts become codes of one dictionary per field.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StructArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
     ArrowDictionaryKeyType, DataType, Decimal128Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
@@ -144,44 +144,56 @@ impl Gathered {
         }
         let in_currency = arguments[Arguments::IN_CURRENCY].as_boolean();
         for idx in 0..self.forms.len() {
-            let form = self.forms[idx].clone();
-            let dictionary = &mut self.dictionaries[idx];
             match &lines {
-                Some(lines) if form.field.per_product() => {
-                    let mut cells = lines.cells(&form, dictionary)?;
-                    let money = matches!(form.field, Field::ProductAmount | Field::ProductDiscount);
-                    for (row, bucket) in bucket_of.iter().enumerate() {
-                        let range = lines.range(row);
-                        if money && !in_currency.value(row) {
-                            blank(&mut cells, range.clone());
-                        }
-                        for line in range {
-                            self.buckets[usize::from(*bucket)].fields[idx].push(&cells, line);
-                        }
-                    }
+                Some(lines) if self.forms[idx].field.per_product() => {
+                    self.extend_lines(idx, lines, &bucket_of, in_currency)?;
                 }
-                _ => {
-                    let column = &arguments[Arguments::FIELDS + idx];
-                    let mut cells = cells(column, &form, dictionary)?;
-                    if let Some((part, name)) = attribute_field(&form.field) {
-                        let other = &arguments[Arguments::OTHER];
-                        fill_from_json(
-                            &mut cells,
-                            &form,
-                            other,
-                            |text| attribute_from_json(text, part, name),
-                            dictionary,
-                        )?;
-                    }
-                    if form.field == Field::Amount {
-                        let foreign = (0..groups.len()).filter(|row| !in_currency.value(*row));
-                        foreign.for_each(|row| blank(&mut cells, row..row + 1));
-                    }
-                    for (row, bucket) in bucket_of.iter().enumerate() {
-                        self.buckets[usize::from(*bucket)].fields[idx].push(&cells, row);
-                    }
-                }
+                _ => self.extend_rows(idx, arguments, &bucket_of, in_currency)?,
             }
+        }
+        Ok(())
+    }
+
+    /// Takes in a field of which every row has one value.
+    fn extend_rows(
+        &mut self,
+        idx: usize,
+        arguments: &[ArrayRef],
+        bucket_of: &[u8],
+        in_currency: &BooleanArray,
+    ) -> Result<(), ArrowError> {
+        let (form, dictionary) = (&self.forms[idx], &mut self.dictionaries[idx]);
+        let mut cells = cells(&arguments[Arguments::FIELDS + idx], form, dictionary)?;
+        if let Some((part, name)) = attribute_field(&form.field) {
+            let other = &arguments[Arguments::OTHER];
+            fill_from_json(&mut cells, other, |text| attribute_from_json(text, part, name), dictionary)?;
+        }
+        for (row, bucket) in bucket_of.iter().enumerate() {
+            if form.field == Field::Amount && !in_currency.value(row) {
+                blank(&mut cells, row..row + 1);
+            }
+            self.buckets[usize::from(*bucket)].fields[idx].push(&cells, row);
+        }
+        Ok(())
+    }
+
+    /// Takes in a field of which every product line has one value.
+    fn extend_lines(
+        &mut self,
+        idx: usize,
+        lines: &Lines,
+        bucket_of: &[u8],
+        in_currency: &BooleanArray,
+    ) -> Result<(), ArrowError> {
+        let (form, dictionary) = (&self.forms[idx], &mut self.dictionaries[idx]);
+        let mut cells = lines.cells(form, dictionary)?;
+        let money = matches!(form.field, Field::ProductAmount | Field::ProductDiscount);
+        for (row, bucket) in bucket_of.iter().enumerate() {
+            if money && !in_currency.value(row) {
+                blank(&mut cells, lines.range(row));
+            }
+            let field = &mut self.buckets[usize::from(*bucket)].fields[idx];
+            lines.range(row).for_each(|line| field.push(&cells, line));
         }
         Ok(())
     }
@@ -210,6 +222,7 @@ impl Gathered {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; all others are read alike")]
 fn instants(column: &ArrayRef) -> Result<Vec<i64>, ArrowError> {
     let micros = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None);
     let naive = match column.data_type() {
@@ -268,6 +281,7 @@ impl Lines {
         self.offsets[row]..self.offsets[row + 1]
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest of the fields of product lines")]
     fn cells(&self, form: &FieldForm, dictionary: &mut Dictionary) -> Result<Cells, ArrowError> {
         let name = match form.field {
             Field::ProductId => "product_id",
@@ -290,15 +304,17 @@ impl Lines {
 fn cells(column: &ArrayRef, form: &FieldForm, dictionary: &mut Dictionary) -> Result<Cells, ArrowError> {
     match form.form {
         ValueForm::Text => Ok(Cells::Codes(codes(column, dictionary)?)),
-        ValueForm::Number => Ok(Cells::Numbers(numbers(column, whole_is_one(&form.field))?)),
+        ValueForm::Number => Ok(Cells::Numbers(numbers(column, one(&form.field))?)),
     }
 }
 
-/// Money counts in minor units as it stands; other whole numbers become millionths.
-fn whole_is_one(field: &Field) -> bool {
-    matches!(field, Field::Amount | Field::ProductAmount | Field::ProductDiscount)
+/// Returns what a whole number counts: money stands in minor units already, other
+/// whole numbers become millionths.
+fn one(field: &Field) -> i64 {
+    if matches!(field, Field::Amount | Field::ProductAmount | Field::ProductDiscount) { 1 } else { Decimal::ONE }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; all others are read alike")]
 fn codes(column: &ArrayRef, dictionary: &mut Dictionary) -> Result<Vec<u32>, ArrowError> {
     fn keyed<K: ArrowDictionaryKeyType>(
         column: &ArrayRef,
@@ -360,9 +376,9 @@ fn codes(column: &ArrayRef, dictionary: &mut Dictionary) -> Result<Vec<u32>, Arr
     }
 }
 
-fn numbers(column: &ArrayRef, whole_is_one: bool) -> Result<Vec<i64>, ArrowError> {
-    let whole =
-        |number: i64| if whole_is_one { Some(number) } else { Decimal::from_integer(number).map(|decimal| decimal.0) };
+#[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; all others are read alike")]
+fn numbers(column: &ArrayRef, one: i64) -> Result<Vec<i64>, ArrowError> {
+    let whole = |number: i64| number.checked_mul(one);
     Ok(match column.data_type() {
         DataType::Float64 | DataType::Float32 => {
             let floats = cast(column, &DataType::Float64)?;
@@ -391,7 +407,6 @@ fn numbers(column: &ArrayRef, whole_is_one: bool) -> Result<Vec<i64>, ArrowError
 /// Fills what the promoted column does not have from the JSON column `other`.
 fn fill_from_json(
     cells: &mut Cells,
-    form: &FieldForm,
     other: &ArrayRef,
     value: impl Fn(&str) -> Option<Value>,
     dictionary: &mut Dictionary,
@@ -417,7 +432,6 @@ fn fill_from_json(
             Cells::Codes(_) | Cells::Numbers(_) => {}
         }
     }
-    debug_assert_eq!(form.field.per_product(), false);
     Ok(())
 }
 

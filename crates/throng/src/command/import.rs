@@ -157,7 +157,7 @@ fn source_name(path: &Path, form: &ImportForm) -> String {
 fn import(output: Output, engine: &mut Engine, prepared: &Prepared) -> anyhow::Result<(ImportReport, f64)> {
     let path = &prepared.request.path;
     let metadata = fs::metadata(path).with_context(|| format!("cannot read {path:?}"))?;
-    let n_bytes = metadata.is_file().then(|| metadata.len());
+    let n_bytes = metadata.is_file().then_some(metadata.len());
     let bar = ImportBar::new(output, &prepared.request.source, n_bytes);
     let report = engine.import(&prepared.request, &mut |progress| bar.show(progress.n_bytes, progress.n_rows));
     let seconds = bar.finish();

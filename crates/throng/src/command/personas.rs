@@ -1,4 +1,5 @@
 //! `throng personas`: the personas of the newest discovery, with their evidence.
+#![expect(clippy::let_underscore_must_use, reason = "writing to a String cannot fail")]
 
 use std::fmt::Write as _;
 

@@ -221,7 +221,7 @@ fn print(session: &Session, engine: &Engine, known: &Known) -> anyhow::Result<()
         let text = match value {
             Value::Number(number) => wording.value(name, number.as_f64().unwrap_or(f64::NAN)),
             Value::String(text) => text.clone(),
-            _ => continue,
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => continue,
         };
         grid.row([name, &wording.phrase(name), &text]);
     }
