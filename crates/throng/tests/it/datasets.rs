@@ -49,7 +49,7 @@ import deltalake, duckdb
 lake = sys.argv[1]
 events = deltalake.DeltaTable(lake + '/events').to_pyarrow_table()
 memberships = deltalake.DeltaTable(lake + '/memberships').to_pyarrow_table()
-count = lambda query: duckdb.sql(query).fetchone()
+count = lambda query: duckdb.sql(query).fetchall()[0]
 n_events, minor = count('SELECT count(*), sum(amount_minor) FROM events')
 n_members = count('SELECT count(*) FROM memberships')[0]
 print(json.dumps({'n_events': n_events, 'minor': int(minor), 'n_members': n_members}))
