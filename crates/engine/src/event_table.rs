@@ -158,6 +158,11 @@ fn value_type(value: &Value) -> Option<DataType> {
     }
 }
 
+/// Returns the type a column is written as: readers may show texts as views.
+fn stored_type(read_as: &DataType) -> DataType {
+    if matches!(read_as, DataType::Utf8View | DataType::LargeUtf8) { DataType::Utf8 } else { read_as.clone() }
+}
+
 /// The promoted columns of the table, by column name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Promoted(BTreeMap<String, DataType>);
@@ -166,7 +171,7 @@ impl Promoted {
     /// Returns the promoted columns of a table's schema.
     pub(crate) fn of(schema: &Schema) -> Self {
         let fields = schema.fields().iter().filter(|field| attribute_of(field.name()).is_some());
-        Self(fields.map(|field| (field.name().clone(), field.data_type().clone())).collect())
+        Self(fields.map(|field| (field.name().clone(), stored_type(field.data_type()))).collect())
     }
 
     pub(crate) fn contains(&self, column: &str) -> bool {
