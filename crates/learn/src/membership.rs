@@ -198,8 +198,9 @@ impl MembershipModel {
         }
         let mut assigned: f64 = left_to_right(&values[start..]);
         if assigned > 1.0 {
-            // Rounding only: each of the k additions is off by at most half an ulp of 1.
-            let shrink = 1.0 - f64::EPSILON * real(distances.len());
+            // Rounding only: over k clusters, the two sums of k - 1 additions, the division and
+            // the product are together off by less than k + 1 epsilons.
+            let shrink = 1.0 - 2.0 * f64::EPSILON * real(distances.len() + 1);
             for value in &mut values[start..] {
                 *value *= shrink;
             }
