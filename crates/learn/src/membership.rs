@@ -219,7 +219,9 @@ fn left_to_right(values: &[f64]) -> f64 {
 impl Component {
     fn log_density(&self, squared: f64) -> f64 {
         let scale = self.squared_mean;
-        self.share.ln() - self.freedom / 2.0 * (scale.ln() + squared / scale)
+        // Where all rows lie on their centroids any other row is infinitely far from each of
+        // them; a finite bound keeps the differences of logarithms numbers.
+        (self.share.ln() - self.freedom / 2.0 * (scale.ln() + squared / scale)).max(f64::MIN)
     }
 
     fn share_inside(&self, squared: f64) -> f64 {

@@ -46,6 +46,14 @@ proptest! {
 }
 
 #[test]
+fn strangers_to_clusters_of_equal_rows_are_unassigned() {
+    let model = fit(&Matrix::new(1, vec![-3.0, -3.0, 7.0, 7.0]).unwrap(), 2);
+    let found = model.predict_proba(&Matrix::new(1, vec![7.0, 1.0]).unwrap()).unwrap();
+    assert!(found.row(0)[2] < 0.2, "{:?}", found.row(0));
+    assert_eq!(found.row(1), [0.0, 0.0, 1.0]);
+}
+
+#[test]
 fn centre_belongs_middle_is_shared_and_stranger_is_unassigned() {
     let mut generator = generator(12);
     let mut values = Vec::new();
