@@ -10,8 +10,8 @@ use arrow::error::ArrowError;
 use datafusion::common::cast::as_string_array;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
-use throng_event::{AsOf, Currency, Instant};
-use throng_profile::{Identity, IdentityKind, Traits};
+use throng_event::{AsOf, Currency, Identity, IdentityKind, Instant};
+use throng_profile::Traits;
 
 use crate::context::collect;
 use crate::error::EngineError;

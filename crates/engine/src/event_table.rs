@@ -47,6 +47,10 @@ fn products_type() -> DataType {
     DataType::List(Arc::new(ArrowField::new("element", DataType::Struct(product_fields()), true)))
 }
 
+fn external_ids_type() -> DataType {
+    DataType::List(Arc::new(ArrowField::new("element", DataType::Utf8, true)))
+}
+
 /// The columns every event has, in order; promoted columns and `other` follow.
 fn canonical_fields() -> Vec<ArrowField> {
     let text = |name: &str| ArrowField::new(name, DataType::Utf8, true);
@@ -58,6 +62,7 @@ fn canonical_fields() -> Vec<ArrowField> {
         text("event"),
         text("user_id"),
         text("anonymous_id"),
+        ArrowField::new("external_ids", external_ids_type(), true),
         text("group_id"),
         text("previous_id"),
         time("occurred_at"),

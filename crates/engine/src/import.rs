@@ -10,7 +10,7 @@ mod intake;
 
 use std::path::{Path, PathBuf};
 
-use throng_event::{Currency, Instant, Limits};
+use throng_event::{Currency, Instant, Limits, PersonalData};
 use throng_source::{
     Import, Mapping, Tally, read_complete_journey, read_parquet_table, read_quarantined_messages,
     read_quarantined_rows, read_segment, read_table,
@@ -120,7 +120,7 @@ pub struct Readmission {
 const EARLIEST: Instant = Instant(631_152_000_000_000);
 
 fn limits(source: &str, latest: Instant) -> Limits {
-    Limits { source: source.to_owned(), earliest: EARLIEST, latest }
+    Limits { source: source.to_owned(), earliest: EARLIEST, latest, personal: PersonalData::default() }
 }
 
 pub(crate) fn import(

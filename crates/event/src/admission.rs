@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::{Attributes, Draft, Event, EventId, EventKind, Instant, Value};
+use crate::{Attributes, Draft, Event, EventId, EventKind, Identity, IdentityKind, Instant, PersonalData, Value};
 
 /// What admission needs to know; all of it is an argument, nothing is read from the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Limits {
     pub earliest: Instant,
     /// Events at or after this instant are rejected: clocks that run ahead.
     pub latest: Instant,
+    /// How e-mail addresses and telephone numbers are kept.
+    pub personal: PersonalData,
 }
 
 /// Ids longer than this are cut by no one and kept by no one: they are mistakes.
@@ -29,6 +31,8 @@ const NAME_BYTES_MAX: usize = 256;
 const ATTRIBUTES_MAX: usize = 1_000;
 /// Bytes of one text value; a review or transcript fits, a file does not.
 const TEXT_BYTES_MAX: usize = 65_536;
+/// External ids of one event; more are a list in the wrong place.
+const EXTERNAL_IDS_MAX: usize = 32;
 /// Product lines of one event; the largest real invoices have about 1,100.
 const PRODUCTS_MAX: usize = 10_000;
 
@@ -183,10 +187,16 @@ fn check(mut draft: Draft, limits: &Limits, noted: &mut Vec<Problem>) -> Result<
     let Some(kind) = draft.kind else {
         return reject(ProblemKind::UnknownKind, "the message has no kind");
     };
-    let user_id = present(draft.user_id);
-    let anonymous_id = present(draft.anonymous_id);
+    let external_ids = external_ids(&mut draft, &limits.personal, noted);
+    let user_id = present(draft.user_id).map(|id| limits.personal.id(id));
+    let anonymous_id = present(draft.anonymous_id).map(|id| limits.personal.id(id));
+    let stands_in = || external_ids.first().map(Identity::to_string);
+    let anonymous_id = if user_id.is_none() { anonymous_id.or_else(stands_in) } else { anonymous_id };
     if user_id.is_none() && anonymous_id.is_none() {
         return reject(ProblemKind::MissingIdentity, "neither a user id nor an anonymous id");
+    }
+    for attributes in [&mut draft.context, &mut draft.properties, &mut draft.traits] {
+        limits.personal.protect(attributes);
     }
     let name = present(draft.name).or_else(|| kind.default_name().map(str::to_owned));
     let Some(name) = name else {
@@ -201,7 +211,7 @@ fn check(mut draft: Draft, limits: &Limits, noted: &mut Vec<Problem>) -> Result<
     }
     let id = present(draft.id).unwrap_or_else(|| content_id(kind, &limits.source, &draft.content));
     let group_id = present(draft.group_id);
-    let previous_id = present(draft.previous_id);
+    let previous_id = present(draft.previous_id).map(|id| limits.personal.id(id));
     let ids = [Some(&id), user_id.as_ref(), anonymous_id.as_ref(), group_id.as_ref(), previous_id.as_ref()];
     if let Some(long) = ids.into_iter().flatten().find(|id| id.len() > ID_BYTES_MAX) {
         return reject(ProblemKind::TooLarge, long);
@@ -218,6 +228,7 @@ fn check(mut draft: Draft, limits: &Limits, noted: &mut Vec<Problem>) -> Result<
         name,
         user_id,
         anonymous_id,
+        external_ids,
         group_id,
         previous_id,
         occurred_at,
@@ -233,6 +244,45 @@ fn check(mut draft: Draft, limits: &Limits, noted: &mut Vec<Problem>) -> Result<
         text: present(draft.text).map(|text| shorten(text, noted)),
         rating: draft.rating,
     })
+}
+
+/// Attributes that name a device every program on it reports alike.
+const DEVICE_IDS: [&str; 2] = ["device.id", "device.advertisingId"];
+
+/// Returns the external ids of a draft in their one form: those it brings, and those
+/// among its traits and in its context. The traits of a group message are the account's.
+fn external_ids(draft: &mut Draft, personal: &PersonalData, noted: &mut Vec<Problem>) -> Vec<Identity> {
+    let mut ids = std::mem::take(&mut draft.external_ids);
+    if draft.kind != Some(EventKind::Group) {
+        let traits = ["email", "phone"].map(|name| draft.traits.get(name));
+        let of_context = ["traits.email", "traits.phone"].map(|name| draft.context.get(name));
+        let kinds = [IdentityKind::Email, IdentityKind::Phone];
+        for (kind, value) in kinds.into_iter().cycle().zip(traits.into_iter().chain(of_context)) {
+            ids.extend(value.map(|value| Identity::new(kind, &value.to_string())));
+        }
+    }
+    let devices = DEVICE_IDS.iter().filter_map(|name| draft.context.get(*name));
+    ids.extend(devices.map(|value| Identity::new(IdentityKind::Device, &value.to_string())));
+    let mut well: Vec<Identity> = ids.into_iter().filter_map(|id| in_one_form(id, personal)).collect();
+    well.sort_unstable();
+    well.dedup();
+    if well.len() > EXTERNAL_IDS_MAX {
+        noted.push(Problem::new(ProblemKind::TooLarge, &format!("{} external ids", well.len())));
+        well.truncate(EXTERNAL_IDS_MAX);
+    }
+    well
+}
+
+/// Returns an external id as it is kept, `None` for what is none of its kind.
+fn in_one_form(id: Identity, personal: &PersonalData) -> Option<Identity> {
+    let value = match id.kind {
+        IdentityKind::Email => personal.email(&id.value)?,
+        IdentityKind::Phone => personal.phone(&id.value)?,
+        IdentityKind::External | IdentityKind::Device => present(Some(id.value))?,
+        // These have fields of their own.
+        IdentityKind::UserId | IdentityKind::AnonymousId => return None,
+    };
+    (value.len() <= ID_BYTES_MAX).then_some(Identity { kind: id.kind, value })
 }
 
 /// Differences below this are the network, not the clock.
@@ -310,7 +360,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn limits() -> Limits {
-        Limits { source: "shop".to_owned(), earliest: Instant(0), latest: Instant(4_000_000_000_000_000) }
+        Limits {
+            source: "shop".to_owned(),
+            earliest: Instant(0),
+            latest: Instant(4_000_000_000_000_000),
+            personal: PersonalData::default(),
+        }
     }
 
     fn draft() -> Draft {
@@ -370,6 +425,43 @@ mod tests {
         let (event, problems) = admitted(ahead);
         assert_eq!(event.occurred_at, occurred_at);
         assert_eq!(problems[0].kind, ProblemKind::ClockSkew);
+    }
+
+    #[test]
+    fn external_ids_are_found_and_one_of_them_stands_in_for_a_cookie() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let by_mail = Draft {
+            user_id: None,
+            traits: Attributes::from([("email".to_owned(), text("Ann@Example.com"))]),
+            context: Attributes::from([("device.id".to_owned(), text("D1"))]),
+            external_ids: vec![Identity::new(IdentityKind::External, "crm:7")],
+            ..draft()
+        };
+        let (event, _) = admitted(by_mail.clone());
+        let ids: Vec<String> = event.external_ids.iter().map(Identity::to_string).collect();
+        assert_eq!(ids, ["e:ann@example.com", "x:crm:7", "d:D1"]);
+        assert_eq!(event.anonymous_id.as_deref(), Some("e:ann@example.com"));
+        let (known, _) = admitted(Draft { user_id: Some("u1".to_owned()), ..by_mail.clone() });
+        assert_eq!(known.anonymous_id, None);
+        let (of_account, _) =
+            admitted(Draft { kind: Some(EventKind::Group), anonymous_id: Some("c".to_owned()), ..by_mail });
+        assert!(of_account.external_ids.iter().all(|id| id.kind != IdentityKind::Email));
+    }
+
+    #[test]
+    fn no_address_is_kept_in_the_clear_where_a_key_is_set() {
+        let keyed = Limits { personal: PersonalData { calling_code: None, key: Some([1; 32]) }, ..limits() };
+        let text = |text: &str| Value::Text(text.to_owned());
+        let by_mail = Draft {
+            user_id: Some("Ann@Example.com".to_owned()),
+            traits: Attributes::from([("email".to_owned(), text("ann@example.com"))]),
+            properties: Attributes::from([("billing.Phone".to_owned(), text("+49301234567"))]),
+            ..draft()
+        };
+        let Admission::Admitted(event, _) = admit(by_mail, &keyed) else { panic!("rejected") };
+        let shown = format!("{event:?}");
+        assert!(!shown.to_lowercase().contains("ann@") && !shown.contains("1234567"), "{shown}");
+        assert_eq!(event.user_id.as_deref(), Some(event.external_ids[0].value.as_str()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::{Decimal, Instant, Money};
+use crate::{Decimal, Identity, Instant, Money};
 
 /// The six kinds of message a source sends (Segment Spec).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -150,6 +150,9 @@ pub struct Draft {
     pub user_id: Option<String>,
     /// The device or cookie.
     pub anonymous_id: Option<String>,
+    /// Other ids of the person, as the source writes them; admission brings them to one
+    /// form and adds those it finds among the traits and in the context.
+    pub external_ids: Vec<Identity>,
     /// The account, for group messages and events in an account's context.
     pub group_id: Option<String>,
     /// The earlier identity, for alias messages.
@@ -191,8 +194,12 @@ pub struct Event {
     pub name: String,
     /// The known person. One of this and `anonymous_id` is present.
     pub user_id: Option<String>,
-    /// The device or cookie.
+    /// The device or cookie; of an event that has neither user id nor cookie, the first
+    /// of its external ids, written with its prefix.
     pub anonymous_id: Option<String>,
+    /// Other ids of the person, ascending: e-mail, phone, device and whatever a source
+    /// calls its own.
+    pub external_ids: Vec<Identity>,
     /// The account.
     pub group_id: Option<String>,
     /// The earlier identity of an alias.

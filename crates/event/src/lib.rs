@@ -10,6 +10,7 @@ mod calendar;
 mod decimal;
 mod event;
 mod field;
+mod identity;
 mod instant;
 mod money;
 
@@ -18,5 +19,6 @@ pub use calendar::{AsOf, Calendar, Day, UnknownTimeZone};
 pub use decimal::Decimal;
 pub use event::{Attributes, Draft, Event, EventId, EventKey, EventKind, ProductLine, Value};
 pub use field::{Field, UnknownField};
+pub use identity::{Identity, IdentityKind, PersonalData};
 pub use instant::Instant;
 pub use money::{Currency, Money};

@@ -22,7 +22,7 @@
 //! in ascending order.
 //!
 //! ```
-//! use throng_event::{Admission, Calendar, Draft, EventKind, Instant, Limits, admit};
+//! use throng_event::{Admission, Calendar, Draft, EventKind, Instant, Limits, PersonalData, admit};
 //! use throng_feature::{
 //!     Catalogue, ColumnsBuilder, Compiled, FeatureDefinition, FeatureKind, FeatureMatrix, FeatureValue, Filter,
 //!     ProfileState, Scratch, SignalCategory, Window,
@@ -41,7 +41,7 @@
 //! };
 //! let compiled = Compiled::new(&Catalogue::new(vec![orders], None).unwrap());
 //!
-//! let limits = Limits { source: "shop".to_owned(), earliest: Instant(0), latest: Instant(i64::MAX) };
+//! let limits = Limits { source: "shop".to_owned(), earliest: Instant(0), latest: Instant(i64::MAX), personal: PersonalData::default() };
 //! let draft = Draft {
 //!     kind: Some(EventKind::Track),
 //!     name: Some("Order Completed".to_owned()),

@@ -198,7 +198,7 @@ fn largest_position(values: &[f64]) -> usize {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
-    use throng_profile::Identity;
+    use throng_event::Identity;
 
     use super::*;
 

@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use throng_event::{Event, EventId, EventKey, EventKind, Instant};
+use throng_event::{Event, EventId, EventKey, EventKind, Identity, IdentityKind, Instant};
 
-use crate::{Identity, IdentityKind, Link, LinkKind, Proof, Resolution, usable};
+use crate::{Link, LinkKind, Proof, Resolution, usable};
 
 /// What an event says about identities, for callers that hold columns.
 #[derive(Debug, Clone, Copy)]

@@ -2,72 +2,16 @@
 
 use std::fmt;
 
-use throng_event::{EventId, EventKey, Instant};
-
-/// What an identity's value is an id of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum IdentityKind {
-    /// A person known to the company: an account, a loyalty card.
-    UserId,
-    /// A device or cookie.
-    AnonymousId,
-}
-
-impl IdentityKind {
-    /// Returns the kind's name in tables and on the command line.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::UserId => "user-id",
-            Self::AnonymousId => "anonymous-id",
-        }
-    }
-
-    /// Returns what a [`ProfileId`] of this kind begins with.
-    fn prefix(self) -> &'static str {
-        match self {
-            Self::UserId => "u:",
-            Self::AnonymousId => "a:",
-        }
-    }
-}
-
-/// One external id: its kind and its value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Identity {
-    /// What it is an id of.
-    pub kind: IdentityKind,
-    /// The id as the source sent it.
-    pub value: String,
-}
-
-impl Identity {
-    /// Returns the identity of a known person.
-    #[must_use]
-    pub fn user(value: &str) -> Self {
-        Self { kind: IdentityKind::UserId, value: value.to_owned() }
-    }
-
-    /// Returns the identity of a device or cookie.
-    #[must_use]
-    pub fn anonymous(value: &str) -> Self {
-        Self { kind: IdentityKind::AnonymousId, value: value.to_owned() }
-    }
-}
-
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {:?}", self.kind.as_str(), self.value)
-    }
-}
+use throng_event::{EventId, EventKey, Identity, IdentityKind, Instant};
 
 /// The key of a resolved person: their canonical identity, readable and stable.
 ///
-/// `u:` and the user id when the person is known, `a:` and the anonymous id
-/// otherwise. The prefixes keep a user id from colliding with a cookie.
+/// `u:` and the user id when the person is known, otherwise the most telling of the
+/// other ids with the prefix of its kind ([`IdentityKind::prefix`]).
 ///
 /// ```
-/// use throng_profile::{Identity, ProfileId};
+/// use throng_event::Identity;
+/// use throng_profile::ProfileId;
 /// let id = ProfileId::of(&Identity::user("42"));
 /// assert_eq!(id.as_str(), "u:42");
 /// assert_eq!(id.identity(), Identity::user("42"));
@@ -93,18 +37,14 @@ impl ProfileId {
     /// nothing behind it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let value = text.strip_prefix("u:").or_else(|| text.strip_prefix("a:"))?;
-        (!value.is_empty()).then(|| Self(text.to_owned()))
+        Identity::parts(text).map(|_| Self(text.to_owned()))
     }
 
     /// Returns the canonical identity.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        // The constructors put one of two prefixes of two bytes in front.
-        let (prefix, value) = self.0.split_at(2);
-        let kind =
-            if prefix == IdentityKind::UserId.prefix() { IdentityKind::UserId } else { IdentityKind::AnonymousId };
-        Identity { kind, value: value.to_owned() }
+        // The constructors put a prefix in front; a canonical id is never empty behind it.
+        Identity::parse(&self.0).unwrap_or_else(|| Identity::anonymous(&self.0))
     }
 
     /// Returns the id as it is written in tables and addresses.
@@ -235,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_text_without_prefix_or_value_is_no_profile_id() {
-        for text in ["", "7", "u:", "a:", "x:7"] {
+        for text in ["", "7", "u:", "a:", "z:7"] {
             assert_eq!(ProfileId::parse(text), None, "{text}");
         }
     }

@@ -13,7 +13,7 @@ mod session;
 mod traits;
 
 pub use graph::{IdentityGraph, Observation};
-pub use identity::{Identity, IdentityKind, Link, LinkKind, ProfileId, Proof, usable};
+pub use identity::{Link, LinkKind, ProfileId, Proof, usable};
 pub use resolution::Resolution;
 pub use session::sessions;
 pub use traits::{StatedTrait, Traits};

@@ -17,7 +17,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Identity, IdentityGraph, IdentityKind, Link, LinkKind, ProfileId, Proof, usable};
+use throng_event::{Identity, IdentityKind};
+
+use crate::{IdentityGraph, Link, LinkKind, ProfileId, Proof, usable};
 
 /// Who is who according to one [`IdentityGraph`]; immutable.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -57,7 +59,7 @@ impl Resolution {
             for identity in &identities {
                 let places = match identity.kind {
                     IdentityKind::UserId => &mut resolution.users,
-                    IdentityKind::AnonymousId => &mut resolution.anonymous,
+                    _ => &mut resolution.anonymous,
                 };
                 places.insert(identity.value.clone(), profile_idx);
             }
@@ -65,8 +67,8 @@ impl Resolution {
             identities.retain(|identity| {
                 let device = graph.seen_together.contains_key(&identity.value);
                 match identity.kind {
-                    IdentityKind::AnonymousId => device,
                     IdentityKind::UserId => !device || named.contains(identity.value.as_str()),
+                    _ => device,
                 }
             });
             resolution.profiles.push((profile, identities));
@@ -125,7 +127,7 @@ impl Resolution {
     fn place(&self, kind: IdentityKind, value: &str) -> Option<usize> {
         match kind {
             IdentityKind::UserId => self.users.get(value).copied(),
-            IdentityKind::AnonymousId => self.anonymous.get(value).copied(),
+            _ => self.anonymous.get(value).copied(),
         }
     }
 

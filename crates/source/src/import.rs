@@ -110,6 +110,40 @@ impl<'a> Intake<'a> {
         }
     }
 
+    /// Admits the drafts one record makes: a deal that was opened and won is two events.
+    ///
+    /// The record counts once. It is put aside, with the first reason, only when none of
+    /// its drafts is admitted; what is wrong with single ones is noted on its first event.
+    #[expect(dead_code, reason = "for the readers of records that make several events")]
+    pub(crate) fn take_all(
+        &mut self,
+        row: u64,
+        drafts: Vec<Draft>,
+        mended: Vec<Problem>,
+        raw: impl FnOnce() -> String,
+    ) -> Result<(), SourceError> {
+        let (mut admitted, mut rejected) = (Vec::new(), Vec::new());
+        for draft in drafts {
+            match admit(draft, self.import.limits) {
+                Admission::Admitted(event, problems) => admitted.push((event, problems)),
+                Admission::Rejected(problems) => rejected.extend(problems),
+            }
+        }
+        if admitted.is_empty() {
+            if rejected.is_empty() {
+                rejected.push(Problem::new(ProblemKind::MissingName, "the record says nothing that happened"));
+            }
+            return self.put_aside(row, rejected, raw());
+        }
+        let mut further = [mended, rejected].concat();
+        let mut n_rows = 1;
+        for (event, mut problems) in admitted {
+            problems.append(&mut further);
+            self.hand_on(event, problems, std::mem::take(&mut n_rows))?;
+        }
+        Ok(())
+    }
+
     /// Hands on an event made from several records.
     pub(crate) fn hand_on(
         &mut self,

@@ -27,10 +27,11 @@ use message::Message;
 /// [`SourceError`] when the input cannot be read on or the sink refuses.
 ///
 /// ```
-/// use throng_event::{Calendar, Instant, Limits};
+/// use throng_event::{Calendar, Instant, Limits, PersonalData};
 /// use throng_source::{Import, Taken, read_segment};
 ///
-/// let limits = Limits { source: "web".to_owned(), earliest: Instant(0), latest: Instant(i64::MAX) };
+/// let personal = PersonalData::default();
+/// let limits = Limits { source: "web".to_owned(), earliest: Instant(0), latest: Instant(i64::MAX), personal };
 /// let import = Import { limits: &limits, calendar: &Calendar::utc(), currency: None };
 /// let line = r#"{"type":"track","event":"Signed Up","userId":7,"timestamp":"2024-03-01T10:00:00Z"}"#;
 /// let mut names = Vec::new();

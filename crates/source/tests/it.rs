@@ -9,7 +9,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use expect_test::{Expect, expect};
-use throng_event::{Calendar, Event, Instant, Limits, ProblemKind};
+use throng_event::{Calendar, Event, Instant, Limits, PersonalData, ProblemKind};
 use throng_source::{
     CompleteJourneyTables, Import, Mapping, SourceError, Taken, Tally, propose_mapping, read_complete_journey,
     read_table, sample_table,
@@ -31,7 +31,12 @@ fn dataset(path: &str) -> Option<PathBuf> {
 }
 
 fn limits() -> Limits {
-    Limits { source: "test".to_owned(), earliest: Instant(0), latest: Instant(4_000_000_000_000_000) }
+    Limits {
+        source: "test".to_owned(),
+        earliest: Instant(0),
+        latest: Instant(4_000_000_000_000_000),
+        personal: PersonalData::default(),
+    }
 }
 
 fn check_proposal(path: &str, expected: &Expect) {

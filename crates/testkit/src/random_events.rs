@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use throng_event::{Attributes, Currency, Decimal, Event, EventId, EventKind, Instant, Money, ProductLine, Value};
+use throng_event::{
+    Attributes, Currency, Decimal, Event, EventId, EventKind, Identity, IdentityKind, Instant, Money, ProductLine,
+    Value,
+};
 
 use crate::dice::{Dice, length};
 
@@ -79,6 +82,7 @@ fn event(dice: &mut Dice, number: usize, n_people: i64, occurred_at: Instant) ->
         money: money(dice, &name, &products),
         user_id: known.then(|| format!("user-{person}")),
         anonymous_id: (!known || dice.chance(0.5)).then(|| format!("device-{device}")),
+        external_ids: external_ids(dice, person),
         group_id: (kind == EventKind::Group).then(|| format!("company-{}", person % 3)),
         previous_id: (kind == EventKind::Alias).then(|| format!("user-{}", dice.between(1, n_people + 2))),
         occurred_at,
@@ -95,6 +99,13 @@ fn event(dice: &mut Dice, number: usize, n_people: i64, occurred_at: Instant) ->
             .then(|| Decimal(dice.between(2, 10) * Decimal::ONE / 2)),
         name,
     }
+}
+
+/// Mostly nothing; sometimes an address of one's own or a telephone shared with others.
+fn external_ids(dice: &mut Dice, person: i64) -> Vec<Identity> {
+    let own = dice.chance(0.15).then(|| Identity::new(IdentityKind::Email, &format!("person-{person}@example.com")));
+    let shared = dice.chance(0.05).then(|| Identity::new(IdentityKind::Phone, &format!("+4930{:07}", person / 3)));
+    own.into_iter().chain(shared).collect()
 }
 
 fn products(dice: &mut Dice, name: &str) -> Vec<ProductLine> {

@@ -8,7 +8,9 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use serde_json::Value as Json;
-use throng_event::{Attributes, Currency, Decimal, Event, EventId, EventKind, Instant, Money, ProductLine, Value};
+use throng_event::{
+    Attributes, Currency, Decimal, Event, EventId, EventKind, Identity, Instant, Money, ProductLine, Value,
+};
 
 use super::{DECIMAL, Part, attribute_of, timestamp};
 
@@ -46,6 +48,7 @@ pub(crate) fn read_events(batch: &RecordBatch) -> Result<Vec<Event>, ArrowError>
     let currencies = texts("currency")?;
     let ratings: Decimal128Array = column_as(batch, "rating", &DECIMAL)?.as_primitive::<Decimal128Type>().clone();
     let mut products = read_products(batch)?;
+    let mut external_ids = read_external_ids(batch)?;
     let mut attributes = read_attributes(batch)?;
     let instant =
         |column: &TimestampMicrosecondArray, row: usize| column.is_valid(row).then(|| Instant(column.value(row)));
@@ -62,6 +65,7 @@ pub(crate) fn read_events(batch: &RecordBatch) -> Result<Vec<Event>, ArrowError>
             name: text(&names, row).ok_or_else(|| unreadable("event"))?,
             user_id: text(&people[0], row),
             anonymous_id: text(&people[1], row),
+            external_ids: std::mem::take(&mut external_ids[row]),
             group_id: text(&people[2], row),
             previous_id: text(&people[3], row),
             occurred_at,
@@ -84,6 +88,18 @@ pub(crate) fn read_events(batch: &RecordBatch) -> Result<Vec<Event>, ArrowError>
 /// What was written came from an `i64`; a foreign writer's larger number is cut.
 fn decimal(millionths: i128) -> Decimal {
     Decimal(i64::try_from(millionths).unwrap_or(if millionths < 0 { i64::MIN } else { i64::MAX }))
+}
+
+/// Returns the external ids of every row of a batch that has their column.
+pub(crate) fn read_external_ids(batch: &RecordBatch) -> Result<Vec<Vec<Identity>>, ArrowError> {
+    let lists: ListArray = column_as(batch, "external_ids", &super::external_ids_type())?.as_list::<i32>().clone();
+    let written = lists.values().as_string::<i32>();
+    let read = (0..lists.len()).map(|row| {
+        let offsets = lists.value_offsets();
+        let ids = if lists.is_null(row) { 0..0 } else { usize_of(offsets[row])..usize_of(offsets[row + 1]) };
+        ids.filter_map(|id| Identity::parse(written.value(id))).collect()
+    });
+    Ok(read.collect())
 }
 
 fn read_products(batch: &RecordBatch) -> Result<Vec<Vec<ProductLine>>, ArrowError> {

@@ -100,6 +100,7 @@ fn canonical_columns(events: &[Event]) -> Vec<ArrayRef> {
         text(events, |event| Some(&event.name)),
         text(events, |event| event.user_id.as_deref()),
         text(events, |event| event.anonymous_id.as_deref()),
+        external_ids_column(events),
         text(events, |event| event.group_id.as_deref()),
         text(events, |event| event.previous_id.as_deref()),
         time(|event| Some(event.occurred_at)),
@@ -113,6 +114,18 @@ fn canonical_columns(events: &[Event]) -> Vec<ArrayRef> {
         text(events, |event| event.text.as_deref()),
         Arc::new(ratings.with_data_type(DECIMAL)),
     ]
+}
+
+fn external_ids_column(events: &[Event]) -> ArrayRef {
+    let field = ArrowField::new("element", DataType::Utf8, true);
+    let mut list = ListBuilder::new(StringBuilder::new()).with_field(field);
+    for event in events {
+        for id in &event.external_ids {
+            list.values().append_value(id.to_string());
+        }
+        list.append(!event.external_ids.is_empty());
+    }
+    Arc::new(list.finish())
 }
 
 fn products_column(events: &[Event]) -> ArrayRef {

@@ -30,6 +30,7 @@ pub(crate) fn event(id: &str, name: &str, occurred_at: Instant) -> Event {
         name: name.to_owned(),
         user_id: Some("u".to_owned()),
         anonymous_id: None,
+        external_ids: Vec::new(),
         group_id: None,
         previous_id: None,
         occurred_at,

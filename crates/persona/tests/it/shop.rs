@@ -1,12 +1,13 @@
 //! Shops with planted customers, made from a seed without any library of chance.
 
+use throng_event::Identity;
 use throng_event::{Calendar, Day, Field};
 use throng_feature::{FeatureDefinition, FeatureKind, Filter, SignalCategory, ValueSource, Window};
 use throng_persona::{
     Discovery, DiscoveryParams, FeatureColumn, Found, Outcome, PersonaCount, Population, Revenue, TraitColumn, Values,
     discover,
 };
-use throng_profile::{Identity, ProfileId};
+use throng_profile::ProfileId;
 
 /// A stream of numbers that looks random (SplitMix64; Steele et al. 2014).
 pub(crate) struct Chance(pub(crate) u64);

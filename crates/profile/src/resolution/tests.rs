@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use throng_event::{EventId, Instant};
 
-use crate::{Identity, IdentityGraph, LinkKind, Observation, ProfileId, Resolution};
+use throng_event::Identity;
+
+use crate::{IdentityGraph, LinkKind, Observation, ProfileId, Resolution};
 
 /// One event: (second, user id, anonymous id, previous id), "" for absent.
 type Said<'a> = (i64, &'a str, &'a str, &'a str);
@@ -178,8 +180,8 @@ fn naive_profile(said: &[Said<'_>], user: &str, anonymous: &str) -> Option<Strin
 
 fn check_chain(resolution: &Resolution, said: &[Said<'_>], from: &Identity, to: &Identity) {
     let profile = |identity: &Identity| match identity.kind {
-        crate::IdentityKind::UserId => resolution.profile(Some(&identity.value), None),
-        crate::IdentityKind::AnonymousId => resolution.profile(None, Some(&identity.value)),
+        throng_event::IdentityKind::UserId => resolution.profile(Some(&identity.value), None),
+        _ => resolution.profile(None, Some(&identity.value)),
     };
     let same = profile(from) == profile(to);
     let chain = resolution.why(from, to);

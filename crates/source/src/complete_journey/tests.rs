@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use expect_test::expect;
 use parquet::arrow::ArrowWriter;
-use throng_event::{Calendar, Limits, ProblemKind};
+use throng_event::{Calendar, Limits, PersonalData, ProblemKind};
 
 use super::*;
 
@@ -83,7 +83,12 @@ fn tables() -> CompleteJourneyTables {
 }
 
 fn read(tables: &CompleteJourneyTables) -> Result<(Vec<Taken>, Tally), SourceError> {
-    let limits = Limits { source: "store".to_owned(), earliest: Instant(0), latest: Instant(4_000_000_000_000_000) };
+    let limits = Limits {
+        source: "store".to_owned(),
+        earliest: Instant(0),
+        latest: Instant(4_000_000_000_000_000),
+        personal: PersonalData::default(),
+    };
     let calendar = Calendar::new("America/New_York").unwrap();
     let import = Import { limits: &limits, calendar: &calendar, currency: None };
     let mut taken = Vec::new();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use throng_event::{Draft, EventKind, Instant, Problem, ProblemKind, Value};
+use throng_event::{Draft, EventKind, Identity, IdentityKind, Instant, Problem, ProblemKind, Value};
 
 use super::commerce;
 use crate::Import;
@@ -122,6 +122,9 @@ impl Message<'_> {
                 let (_, traits) = entries.remove(idx);
                 flatten(traits, &mut draft.traits)?;
             }
+            if let Some(idx) = entries.iter().position(|(name, _)| name == "externalIds") {
+                draft.external_ids.extend(external_ids(entries.remove(idx).1));
+            }
             flatten_members_of(Members(entries), &mut draft.context)?;
         }
         if draft.group_id.is_none()
@@ -169,6 +172,40 @@ impl Message<'_> {
             _ => None,
         }
     }
+}
+
+/// One of `context.externalIds` (Segment Unify); `collection` and `encoding` say nothing
+/// more about people.
+#[derive(Deserialize)]
+struct ExternalId<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    collection: Option<Cow<'a, str>>,
+}
+
+/// Returns the external ids of a context's list; what is none of a person is left out.
+fn external_ids(list: &RawValue) -> Vec<Identity> {
+    let listed = serde_json::from_str::<Vec<ExternalId<'_>>>(list.get()).unwrap_or_default();
+    let of_people = listed.into_iter().filter(|id| id.collection.as_deref().is_none_or(|name| name == "users"));
+    let read = of_people.filter_map(|id| {
+        let (kind, value) = (id.kind?, id.id.and_then(scalar_text)?);
+        let value = value.trim();
+        if value.is_empty() {
+            return None;
+        }
+        Some(match kind.as_ref() {
+            "email" => Identity::new(IdentityKind::Email, value),
+            "phone" => Identity::new(IdentityKind::Phone, value),
+            "ios.id" | "android.id" | "ios.idfa" | "android.idfa" => Identity::new(IdentityKind::Device, value),
+            // These have fields of their own.
+            "user_id" | "anonymous_id" => return None,
+            kind => Identity::new(IdentityKind::External, &format!("{kind}:{value}")),
+        })
+    });
+    read.collect()
 }
 
 /// Returns the channel a library serves, as its name says it.

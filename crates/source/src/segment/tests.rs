@@ -5,12 +5,17 @@ use std::io::{self, Read};
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
-use throng_event::{Calendar, Event, Instant, Limits};
+use throng_event::{Calendar, Event, Instant, Limits, PersonalData};
 
 use super::*;
 
 fn limits() -> Limits {
-    Limits { source: "web".to_owned(), earliest: Instant(0), latest: Instant(4_000_000_000_000_000) }
+    Limits {
+        source: "web".to_owned(),
+        earliest: Instant(0),
+        latest: Instant(4_000_000_000_000_000),
+        personal: PersonalData::default(),
+    }
 }
 
 fn read(input: impl Read) -> (Vec<Taken>, Tally) {
@@ -31,6 +36,7 @@ fn show(event: &Event) -> String {
     for (name, id) in ids.into_iter().chain([("previous", &event.previous_id), ("channel", &event.channel)]) {
         id.iter().for_each(|id| writeln!(text, "{name} {id}").unwrap());
     }
+    event.external_ids.iter().for_each(|id| writeln!(text, "id {id}").unwrap());
     for (name, attributes) in [("context", &event.context), ("property", &event.properties), ("trait", &event.traits)] {
         attributes.iter().for_each(|(key, value)| writeln!(text, "{name} {key} = {value}").unwrap());
     }

@@ -10,7 +10,7 @@ use arrow::array::{
 use expect_test::{Expect, expect};
 use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
-use throng_event::{Calendar, Event, Instant, Limits, ProblemKind};
+use throng_event::{Calendar, Event, Instant, Limits, PersonalData, ProblemKind};
 
 use super::*;
 
@@ -44,7 +44,12 @@ n = "n"
 fn collect(
     read: impl FnOnce(Import<'_>, &mut dyn FnMut(Taken) -> Result<(), StopReason>) -> Result<Tally, SourceError>,
 ) -> Result<(Vec<Taken>, Tally), SourceError> {
-    let limits = Limits { source: "shop".to_owned(), earliest: Instant(0), latest: Instant(4_000_000_000_000_000) };
+    let limits = Limits {
+        source: "shop".to_owned(),
+        earliest: Instant(0),
+        latest: Instant(4_000_000_000_000_000),
+        personal: PersonalData::default(),
+    };
     let calendar = Calendar::new("Europe/Berlin").unwrap();
     let import = Import { limits: &limits, calendar: &calendar, currency: None };
     let mut taken = Vec::new();

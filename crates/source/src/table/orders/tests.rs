@@ -1,6 +1,6 @@
 //! Orders that are put together, and rows that come too late.
 
-use throng_event::{Calendar, Limits, Value};
+use throng_event::{Calendar, Limits, PersonalData, Value};
 
 use super::*;
 use crate::table::row::Columns;
@@ -9,7 +9,12 @@ use crate::{Import, Mapping, Taken};
 /// Ten orders of two rows each, the second rows after all first ones.
 #[test]
 fn a_row_of_a_closed_order_is_put_aside() {
-    let limits = Limits { source: "shop".to_owned(), earliest: Instant(0), latest: Instant(i64::MAX) };
+    let limits = Limits {
+        source: "shop".to_owned(),
+        earliest: Instant(0),
+        latest: Instant(i64::MAX),
+        personal: PersonalData::default(),
+    };
     let calendar = Calendar::utc();
     let import = Import { limits: &limits, calendar: &calendar, currency: None };
     let mapping =
@@ -48,7 +53,12 @@ fn a_row_of_a_closed_order_is_put_aside() {
 
 #[test]
 fn an_order_of_the_most_rows_is_one_that_admission_takes() {
-    let limits = Limits { source: "shop".to_owned(), earliest: Instant(0), latest: Instant(i64::MAX) };
+    let limits = Limits {
+        source: "shop".to_owned(),
+        earliest: Instant(0),
+        latest: Instant(i64::MAX),
+        personal: PersonalData::default(),
+    };
     let draft = Draft {
         kind: Some(throng_event::EventKind::Track),
         name: Some("Order Completed".to_owned()),
