@@ -12,6 +12,7 @@ mod complete_journey;
 mod decompress;
 mod error;
 mod frames;
+mod head;
 mod import;
 mod mapping;
 mod number;
@@ -22,6 +23,7 @@ mod table;
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
 pub use decompress::decompress;
 pub use error::{Missing, SourceError};
+pub use head::Head;
 pub use import::{Import, Quarantined, StopReason, Taken, Tally};
 pub use mapping::{
     AmountColumn, AmountPer, AmountUnit, ColumnType, Condition, DecimalMark, EventRule, Mapping, ProductColumns,
