@@ -1,23 +1,26 @@
-//! The identity graph: links between identities, each with the event that proves it.
+//! The identity graph: links between identities, each with the earliest event that
+//! proves it.
 //!
-//! A link is (from, user id, kind); of several events that say the same the earliest
-//! in the total order is kept. The graph is a map with `min` on its values, which is
-//! why the order and the grouping of events cannot matter, and why repeats change
-//! nothing. What the links *mean* is decided in `resolution.rs`, at reading time.
+//! An event belongs to its *carrier*: the user id, or what stands in the place of the
+//! anonymous id. It links the carrier with every other id it names, and an alias links
+//! the previous id. Of several events that say the same the earliest in the total order
+//! is kept, so the graph is a map with `min` on its values: the order and the grouping
+//! of events cannot matter, and repeats change nothing. What the links *mean* is decided
+//! in `resolution.rs`, at reading time.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
-use throng_event::{Event, EventId, EventKey, EventKind, Identity, IdentityKind, Instant};
+use throng_event::{Event, EventKey, EventKind, Identity, IdentityKind, Instant};
 
-use crate::{Link, LinkKind, Proof, Resolution, usable};
+use crate::intern::{Interner, Table, hash, next_number};
+use crate::{Decision, IdentityRules, Link, LinkKind, Proof, Proposal, Resolution};
 
 /// What an event says about identities, for callers that hold columns.
 #[derive(Debug, Clone, Copy)]
 pub struct Observation<'a> {
     /// The known person, if any.
     pub user_id: Option<&'a str>,
-    /// The device or cookie, if any.
+    /// The device or cookie, or the written external id in its place, if any.
     pub anonymous_id: Option<&'a str>,
     /// The earlier identity, for alias messages only.
     pub previous_id: Option<&'a str>,
@@ -25,133 +28,295 @@ pub struct Observation<'a> {
     pub occurred_at: Instant,
     /// Its place among events of that instant.
     pub key: EventKey,
-    /// Its id.
-    pub event_id: &'a str,
 }
 
-/// Links of one kind: the attached id → the user id → the earliest proof.
-type Links = BTreeMap<String, BTreeMap<String, Proof>>;
-
-/// Which identities were said to be one person, and by which events.
+/// Which identities were said to be one person, and by which events; and every
+/// identity that carries events, so that a [`Resolution`] knows all profiles.
 ///
-/// Ids that no event links need no place here: their profile follows from the id alone.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Two graphs are equal when they say the same, in whatever order they learnt it.
+#[derive(Debug, Clone)]
 pub struct IdentityGraph {
-    /// Anonymous ids seen together with user ids.
-    pub(crate) seen_together: Links,
-    /// Previous ids of alias messages, whatever kind of id they are.
-    pub(crate) aliased: Links,
+    rules: Arc<IdentityRules>,
+    /// Shared with the resolutions made of it, for it is the bulk of the memory.
+    store: Arc<Store>,
+}
+
+/// The identities and links of a graph, by number.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Store {
+    /// Written, with their prefix.
+    identities: Interner,
+    /// The earliest event that names an identity, `None` for user ids that only an
+    /// alias names: whether they are user ids, other events must say.
+    first_seen: Vec<Option<Proof>>,
+    /// Whether an event belongs to the identity.
+    carries: Vec<bool>,
+    links: Vec<StoredLink>,
+    table: Table,
+}
+
+/// A link between two identities by number.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StoredLink {
+    pub(crate) from: u32,
+    pub(crate) to: u32,
+    pub(crate) kind: LinkKind,
+    pub(crate) proof: Proof,
 }
 
 impl IdentityGraph {
+    /// Returns an empty graph that goes by these rules.
+    #[must_use]
+    pub fn new(rules: IdentityRules) -> Self {
+        Self { rules: Arc::new(rules), store: Arc::default() }
+    }
+
+    /// Returns the rules it goes by.
+    #[must_use]
+    pub fn rules(&self) -> &IdentityRules {
+        &self.rules
+    }
+
     /// Takes in what an event says about identities.
     pub fn update(&mut self, event: &Event) {
-        let previous_id = if event.kind == EventKind::Alias { event.previous_id.as_deref() } else { None };
-        let (user_id, anonymous_id) = (event.user_id.as_deref(), event.anonymous_id.as_deref());
-        if user_id.is_none() || (anonymous_id.is_none() && previous_id.is_none()) {
-            // Nothing to link; the key's hash is not worth computing.
-            return;
-        }
         let (occurred_at, key) = event.position();
-        let event_id = event.id.0.as_str();
-        self.observe(&Observation { user_id, anonymous_id, previous_id, occurred_at, key, event_id });
-    }
-
-    /// Takes in one observation. Values that stand for nobody never link, an alias
-    /// of an id to itself says nothing, and an alias without a user id has no target.
-    pub fn observe(&mut self, observation: &Observation<'_>) {
-        let Some(user_id) = observation.user_id.filter(|id| usable(id)) else {
-            return;
+        let observation = Observation {
+            user_id: event.user_id.as_deref(),
+            anonymous_id: event.anonymous_id.as_deref(),
+            previous_id: event.previous_id.as_deref().filter(|_| event.kind == EventKind::Alias),
+            occurred_at,
+            key,
         };
-        if let Some(anonymous_id) = observation.anonymous_id.filter(|id| usable(id)) {
-            keep_earliest(&mut self.seen_together, (anonymous_id, user_id), observation);
-        }
-        if let Some(previous_id) = observation.previous_id.filter(|id| usable(id) && *id != user_id) {
-            keep_earliest(&mut self.aliased, (previous_id, user_id), observation);
-        }
+        self.observe(&observation, event.external_ids.iter().map(|id| (id.kind, id.value.as_str())));
     }
 
-    /// Takes in everything another graph has seen; commutative and associative.
-    pub fn merge(&mut self, other: &Self) {
-        for (mine, theirs) in [(&mut self.seen_together, &other.seen_together), (&mut self.aliased, &other.aliased)] {
-            for (from, users) in theirs {
-                let kept = mine.entry(from.clone()).or_default();
-                for (user_id, proof) in users {
-                    keep_earliest_proof(kept, user_id, proof);
-                }
+    /// Takes in one observation with the other ids the event names
+    /// ([`Identity::parts`] reads written ones). Values that stand for nobody never
+    /// link, an alias of an id to itself says nothing, and an alias without a user id
+    /// has no target.
+    pub fn observe<'a>(
+        &mut self,
+        observation: &Observation<'a>,
+        external_ids: impl IntoIterator<Item = (IdentityKind, &'a str)>,
+    ) {
+        let Some((kind, value)) = self.rules.carrier(observation.user_id, observation.anonymous_id) else { return };
+        let proof = Proof { occurred_at: observation.occurred_at, key: observation.key };
+        let store = Arc::make_mut(&mut self.store);
+        let carrier = store.name(kind, value, Some(proof));
+        store.carries[carrier as usize] = true;
+        let known_person = kind == IdentityKind::UserId;
+        let beside = observation.anonymous_id.filter(|_| known_person).map(Identity::of_anonymous_id);
+        for (other_kind, other) in beside.into_iter().chain(external_ids) {
+            if !self.rules.blocked.contains(other) {
+                let other = store.name(other_kind, other, Some(proof));
+                store.keep_earliest(carrier, other, LinkKind::SeenTogether, proof);
             }
         }
+        let previous = observation.previous_id.filter(|id| known_person && *id != value);
+        if let Some(previous) = previous.filter(|id| !self.rules.blocked.contains(id)) {
+            // It names a value, not a kind; which kind, the resolution finds.
+            let previous = store.name(IdentityKind::UserId, previous, None);
+            store.keep_earliest(previous, carrier, LinkKind::Aliased, proof);
+        }
     }
 
-    /// Returns every link, ordered by kind, then by ids: the state of the graph,
-    /// from which [`insert`](Self::insert) builds it again.
-    pub fn links(&self) -> impl Iterator<Item = Link> {
-        let kinds = [(LinkKind::SeenTogether, &self.seen_together), (LinkKind::Aliased, &self.aliased)];
-        kinds.into_iter().flat_map(|(kind, links)| {
-            links.iter().flat_map(move |(from, users)| {
-                users.iter().map(move |(user_id, proof)| Link {
-                    // An alias names a value, not a kind; a user id is what it mostly is.
-                    from: match kind {
-                        LinkKind::SeenTogether => Identity::anonymous(from),
-                        LinkKind::Aliased => Identity::user(from),
-                    },
-                    user_id: user_id.clone(),
-                    kind,
-                    proof: proof.clone(),
-                })
+    /// Takes in everything another graph of the same rules has seen; commutative and
+    /// associative.
+    pub fn merge(&mut self, other: &Self) {
+        assert!(self.rules == other.rules, "graphs of different rules are not merged");
+        let (mine, theirs) = (Arc::make_mut(&mut self.store), &other.store);
+        let named: Vec<u32> = theirs
+            .identities
+            .numbers()
+            .map(|identity| {
+                let number = mine.name_written(theirs.text(identity), theirs.first_seen(identity));
+                mine.carries[number as usize] |= theirs.carries(identity);
+                number
             })
-        })
+            .collect();
+        for link in &theirs.links {
+            mine.keep_earliest(named[link.from as usize], named[link.to as usize], link.kind, link.proof);
+        }
     }
 
-    /// Takes in one link, of [`links`](Self::links) or from a stored table.
+    /// Returns every link, ascending. With [`carriers`](Self::carriers) they are the
+    /// state of the graph, from which [`insert`](Self::insert) and
+    /// [`insert_carrier`](Self::insert_carrier) build it again.
+    pub fn links(&self) -> impl Iterator<Item = Link> {
+        let mut links: Vec<&StoredLink> = self.store.links.iter().collect();
+        links.sort_unstable_by(|a, b| self.store.compare(a, b).then_with(|| a.proof.cmp(&b.proof)));
+        links.into_iter().map(|link| self.store.link(link))
+    }
+
+    /// Returns every identity that carries events, ascending as written, with the
+    /// earliest event that names it.
+    pub fn carriers(&self) -> impl Iterator<Item = (Identity, Proof)> {
+        let store = &self.store;
+        let mut carriers: Vec<u32> = store.identities.numbers().filter(|identity| store.carries(*identity)).collect();
+        carriers.sort_unstable_by_key(|identity| store.text(*identity));
+        carriers.into_iter().filter_map(|identity| Some((store.identity(identity), store.first_seen(identity)?)))
+    }
+
+    /// Takes in one link of [`links`](Self::links), or of a stored table. What no event
+    /// says is no part of the graph and left out.
     pub fn insert(&mut self, link: &Link) {
-        let observation = Observation {
-            user_id: Some(&link.user_id),
-            anonymous_id: (link.kind == LinkKind::SeenTogether).then_some(link.from.value.as_str()),
-            previous_id: (link.kind == LinkKind::Aliased).then_some(link.from.value.as_str()),
-            occurred_at: link.proof.occurred_at,
-            key: link.proof.key,
-            event_id: &link.proof.event_id.0,
-        };
-        debug_assert!(link.kind == LinkKind::Aliased || link.from.kind == IdentityKind::AnonymousId);
-        self.observe(&observation);
+        let Some(proof) = link.proof else { return };
+        let store = Arc::make_mut(&mut self.store);
+        let to = store.name(link.to.kind, &link.to.value, Some(proof));
+        let seen = if link.kind == LinkKind::Aliased { None } else { Some(proof) };
+        let from = store.name(link.from.kind, &link.from.value, seen);
+        store.keep_earliest(from, to, link.kind, proof);
+    }
+
+    /// Takes in one identity of [`carriers`](Self::carriers).
+    pub fn insert_carrier(&mut self, identity: &Identity, first_seen: Proof) {
+        let store = Arc::make_mut(&mut self.store);
+        let number = store.name(identity.kind, &identity.value, Some(first_seen));
+        store.carries[number as usize] = true;
     }
 
     /// Returns how many links there are.
     #[must_use]
     pub fn n_links(&self) -> usize {
-        [&self.seen_together, &self.aliased].into_iter().flat_map(BTreeMap::values).map(BTreeMap::len).sum()
+        self.store.links.len()
     }
 
-    /// Returns who is who according to all links.
+    /// Returns how many identities there are.
     #[must_use]
-    pub fn resolve(&self) -> Resolution {
-        Resolution::of(self)
+    pub fn n_identities(&self) -> usize {
+        self.store.identities.len()
+    }
+
+    /// Returns who is who according to all links, to what was decided and to what a
+    /// linker proposes.
+    #[must_use]
+    pub fn resolve(&self, decisions: &[Decision], proposals: &[Proposal]) -> Resolution {
+        Resolution::of(&self.rules, &self.store, decisions, proposals)
     }
 }
 
-fn keep_earliest(links: &mut Links, (from, user_id): (&str, &str), observation: &Observation<'_>) {
-    // Most observations repeat a known link later: look before allocating.
-    if let Some(known) = links.get(from).and_then(|users| users.get(user_id)) {
-        let (at, key) = (observation.occurred_at, observation.key);
-        if (known.occurred_at, known.key, known.event_id.0.as_str()) <= (at, key, observation.event_id) {
+impl PartialEq for IdentityGraph {
+    fn eq(&self, other: &Self) -> bool {
+        self.rules == other.rules
+            && self.n_links() == other.n_links()
+            && self.links().eq(other.links())
+            && self.carriers().eq(other.carriers())
+    }
+}
+
+impl Store {
+    /// Returns the number of an identity that an event names, `None` for one that only
+    /// an alias names.
+    fn name(&mut self, kind: IdentityKind, value: &str, proof: Option<Proof>) -> u32 {
+        let number = self.identities.intern(kind.prefix(), value);
+        self.see(number, proof);
+        number
+    }
+
+    fn name_written(&mut self, text: &str, proof: Option<Proof>) -> u32 {
+        // Prefixes have two bytes; the hash is of both parts.
+        let (prefix, value) = text.split_at(2);
+        let number = self.identities.intern(prefix, value);
+        self.see(number, proof);
+        number
+    }
+
+    fn see(&mut self, number: u32, proof: Option<Proof>) {
+        let number = number as usize;
+        if number == self.first_seen.len() {
+            self.first_seen.push(proof);
+            self.carries.push(false);
             return;
         }
-    }
-    let event_id = EventId(observation.event_id.to_owned());
-    let proof = Proof { occurred_at: observation.occurred_at, key: observation.key, event_id };
-    links.entry(from.to_owned()).or_default().insert(user_id.to_owned(), proof);
-}
-
-fn keep_earliest_proof(users: &mut BTreeMap<String, Proof>, user_id: &str, proof: &Proof) {
-    match users.entry(user_id.to_owned()) {
-        Entry::Vacant(vacant) => {
-            vacant.insert(proof.clone());
+        if let Some(proof) = proof
+            && self.first_seen[number].is_none_or(|earliest| proof < earliest)
+        {
+            self.first_seen[number] = Some(proof);
         }
-        Entry::Occupied(mut occupied) => {
-            if proof < occupied.get() {
-                occupied.insert(proof.clone());
+    }
+
+    /// Keeps a link, or its earlier proof. What is seen together has no direction.
+    fn keep_earliest(&mut self, from: u32, to: u32, kind: LinkKind, proof: Proof) {
+        if from == to {
+            return;
+        }
+        let (from, to) = if kind == LinkKind::Aliased { (from, to) } else { (from.max(to), from.min(to)) };
+        let hash = hash(&(from, to, kind == LinkKind::Aliased));
+        let same = |position: u32| {
+            let link = &self.links[position as usize];
+            (link.from, link.to, link.kind) == (from, to, kind)
+        };
+        match self.table.find(hash, same) {
+            Some(position) => {
+                let known = &mut self.links[position as usize].proof;
+                *known = proof.min(*known);
+            }
+            None => {
+                self.table.insert(hash, next_number(self.links.len()));
+                self.links.push(StoredLink { from, to, kind, proof });
             }
         }
+    }
+
+    pub(crate) fn n_identities(&self) -> usize {
+        self.identities.len()
+    }
+
+    pub(crate) fn numbers(&self) -> std::ops::Range<u32> {
+        self.identities.numbers()
+    }
+
+    pub(crate) fn find(&self, kind: IdentityKind, value: &str) -> Option<u32> {
+        self.identities.find(kind.prefix(), value)
+    }
+
+    pub(crate) fn text(&self, identity: u32) -> &str {
+        self.identities.text(identity)
+    }
+
+    pub(crate) fn kind(&self, identity: u32) -> IdentityKind {
+        Identity::parts(self.text(identity)).map_or(IdentityKind::AnonymousId, |(kind, _)| kind)
+    }
+
+    pub(crate) fn value(&self, identity: u32) -> &str {
+        self.text(identity).split_at(2).1
+    }
+
+    pub(crate) fn identity(&self, identity: u32) -> Identity {
+        Identity::new(self.kind(identity), self.value(identity))
+    }
+
+    pub(crate) fn first_seen(&self, identity: u32) -> Option<Proof> {
+        self.first_seen[identity as usize]
+    }
+
+    pub(crate) fn carries(&self, identity: u32) -> bool {
+        self.carries[identity as usize]
+    }
+
+    pub(crate) fn links(&self) -> &[StoredLink] {
+        &self.links
+    }
+
+    /// Orders links by their content: kind, then ids.
+    pub(crate) fn compare(&self, a: &StoredLink, b: &StoredLink) -> std::cmp::Ordering {
+        let ((a_from, a_to), (b_from, b_to)) = (self.ends(a), self.ends(b));
+        a.kind
+            .cmp(&b.kind)
+            .then_with(|| self.text(a_from).cmp(self.text(b_from)))
+            .then_with(|| self.text(a_to).cmp(self.text(b_to)))
+    }
+
+    /// Returns the ends of a link, by content where it has no direction.
+    pub(crate) fn ends(&self, link: &StoredLink) -> (u32, u32) {
+        let key = |identity: u32| (self.kind(identity), self.text(identity));
+        let turned = link.kind != LinkKind::Aliased && key(link.from) < key(link.to);
+        if turned { (link.to, link.from) } else { (link.from, link.to) }
+    }
+
+    pub(crate) fn link(&self, link: &StoredLink) -> Link {
+        let (from, to) = self.ends(link);
+        let proof = matches!(link.kind, LinkKind::SeenTogether | LinkKind::Aliased).then_some(link.proof);
+        Link { from: self.identity(from), to: self.identity(to), kind: link.kind, proof }
     }
 }

@@ -1,8 +1,8 @@
-//! Identities, the links between them, and the profile ids that are made of them.
+//! The links between identities, and the profile ids that are made of identities.
 
 use std::fmt;
 
-use throng_event::{EventId, EventKey, Identity, IdentityKind, Instant};
+use throng_event::{EventKey, Identity, IdentityKind, Instant};
 
 /// The key of a resolved person: their canonical identity, readable and stable.
 ///
@@ -33,7 +33,12 @@ impl ProfileId {
         Self(text)
     }
 
-    /// Returns the profile id a text writes, `None` when it has neither prefix or
+    /// Returns the id an identity writes, which the caller knows to be one.
+    pub(crate) fn written(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Returns the profile id a text writes, `None` when it has no known prefix or
     /// nothing behind it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -60,16 +65,14 @@ impl fmt::Display for ProfileId {
     }
 }
 
-/// The event that proves a link. Proofs are ordered as events are; the id breaks
-/// the ties of the key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The place of the event that proves something. Proofs are ordered as events are; the
+/// event is found by both fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Proof {
     /// When the event happened.
     pub occurred_at: Instant,
     /// Its place among events of that instant.
     pub key: EventKey,
-    /// Its id.
-    pub event_id: EventId,
 }
 
 /// Why two identities are taken for one person.
@@ -79,6 +82,10 @@ pub enum LinkKind {
     SeenTogether,
     /// An alias message said so.
     Aliased,
+    /// Someone decided so.
+    Stated,
+    /// They are alike enough, says a probabilistic linker.
+    Proposed,
 }
 
 impl LinkKind {
@@ -88,66 +95,119 @@ impl LinkKind {
         match self {
             Self::SeenTogether => "seen-together",
             Self::Aliased => "aliased",
+            Self::Stated => "stated",
+            Self::Proposed => "proposed",
         }
     }
 }
 
-/// One reason to take two identities for one person, with the earliest event that
-/// proves it.
+/// One reason to take two identities for one person.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Link {
-    /// The identity that is attached: a device, or the previous id of an alias.
+    /// The previous id of an alias; otherwise the later of the two in their order, so
+    /// mostly the less telling.
     pub from: Identity,
-    /// The user id it is attached to.
-    pub user_id: String,
+    /// The user id of an alias; otherwise the other of the two.
+    pub to: Identity,
     /// Why.
     pub kind: LinkKind,
-    /// The earliest event that says so.
-    pub proof: Proof,
+    /// The earliest event that says so; none for what no event says, the stated and
+    /// the proposed.
+    pub proof: Option<Proof>,
 }
 
-/// Values that stand for "nobody": they are many people at once and never link
-/// (after Segment Unify's blocked values and the lists of Mixpanel and Amplitude).
-const BLOCKED: [&str; 21] = [
-    "-1",
-    "[]",
-    "{}",
-    "<nil>",
-    "anon",
-    "anonymous",
-    "default",
-    "false",
-    "guest",
-    "invalid",
-    "n/a",
-    "na",
-    "nan",
-    "nil",
-    "none",
-    "null",
-    "true",
-    "undefined",
-    "unidentified",
-    "unknown",
-    "(not set)",
-];
+/// What someone decided about two identities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// They are one person, whatever the limits say.
+    Merge,
+    /// What links them directly does not count.
+    Split,
+}
 
-/// Whether an id can stand for one person: not empty, not all zeros and dashes
-/// (the zero UUID), not one of the words that mean "nobody", in any case.
+impl Verdict {
+    /// Returns the verdict's name in tables and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Merge => "merge",
+            Self::Split => "split",
+        }
+    }
+
+    /// Returns the verdict of a name, `None` for others.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Merge, Self::Split].into_iter().find(|verdict| verdict.as_str() == name)
+    }
+}
+
+/// One entry of the list of decisions, which only grows: of several about one pair the
+/// last of the list holds. Split after merge therefore leaves what was before, unless
+/// events link the two directly.
 ///
-/// ```
-/// assert!(throng_profile::usable("1007"));
-/// for nobody in ["", " ", "null", "Anonymous", "-1", "0", "00000000-0000-0000-0000-000000000000"] {
-///     assert!(!throng_profile::usable(nobody));
-/// }
-/// ```
-#[must_use]
-pub fn usable(id: &str) -> bool {
-    let id = id.trim();
-    let blank = id.bytes().all(|byte| matches!(byte, b'0' | b'-'));
-    // The longest blocked word has 12 bytes; real ids are mostly longer.
-    let blocked = id.len() <= 12 && BLOCKED.iter().any(|word| word.eq_ignore_ascii_case(id));
-    !blank && !blocked
+/// A decision about an identity that no event names waits until one does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What is decided.
+    pub verdict: Verdict,
+    /// One identity.
+    pub a: Identity,
+    /// The other.
+    pub b: Identity,
+    /// When; a merge is applied after the events until then.
+    pub at: Instant,
+}
+
+/// A link that a probabilistic linker proposes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Proposal {
+    /// One identity.
+    pub a: Identity,
+    /// The other.
+    pub b: Identity,
+    /// How probable it is that they are one person, 0 to 1.
+    pub probability: f64,
+}
+
+/// Why a link is not applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// One of its identities is shared by many.
+    Shared,
+    /// The profile would have too many values of this kind.
+    Limit(IdentityKind),
+    /// An earlier alias has taken the previous id.
+    AliasedBefore,
+    /// Someone decided to split the two.
+    Split,
+}
+
+impl Refusal {
+    /// Returns the reason in plain words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "shared by many",
+            Self::Limit(IdentityKind::UserId) => "too many user ids",
+            Self::Limit(IdentityKind::Email) => "too many e-mail addresses",
+            Self::Limit(IdentityKind::Phone) => "too many phone numbers",
+            Self::Limit(IdentityKind::External) => "too many external ids",
+            Self::Limit(IdentityKind::Device) => "too many devices",
+            Self::Limit(IdentityKind::AnonymousId) => "too many anonymous ids",
+            Self::AliasedBefore => "aliased before",
+            Self::Split => "split by decision",
+        }
+    }
+}
+
+/// A link that is not applied, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RefusedLink {
+    /// The link.
+    pub link: Link,
+    /// Why not.
+    pub reason: Refusal,
 }
 
 #[cfg(test)]
@@ -155,21 +215,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_blocked_word_is_short_enough_to_be_looked_up() {
-        for word in BLOCKED {
-            assert!(word.len() <= 12, "{word}");
-            assert!(!usable(word), "{word}");
-            assert!(!usable(&word.to_uppercase()), "{word}");
-        }
-    }
-
-    #[test]
     fn a_user_and_a_device_of_one_value_are_two_profiles() {
-        let (user, device) = (ProfileId::of(&Identity::user("7")), ProfileId::of(&Identity::anonymous("7")));
-        assert_ne!(user, device);
-        for id in [user, device] {
-            assert_eq!(ProfileId::parse(id.as_str()), Some(id.clone()));
-            assert_eq!(ProfileId::of(&id.identity()), id);
+        let ids = IdentityKind::ALL.map(|kind| ProfileId::of(&Identity::new(kind, "7")));
+        for (idx, id) in ids.iter().enumerate() {
+            assert!(!ids[..idx].contains(id));
+            assert_eq!(ProfileId::parse(id.as_str()).as_ref(), Some(id));
+            assert_eq!(&ProfileId::of(&id.identity()), id);
         }
     }
 
@@ -178,5 +229,13 @@ mod tests {
         for text in ["", "7", "u:", "a:", "z:7"] {
             assert_eq!(ProfileId::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_verdict_is_found_by_its_name() {
+        for verdict in [Verdict::Merge, Verdict::Split] {
+            assert_eq!(Verdict::from_name(verdict.as_str()), Some(verdict));
+        }
+        assert_eq!(Verdict::from_name("maybe"), None);
     }
 }

@@ -1,239 +1,296 @@
 //! Who is who: the meaning of an identity graph's links.
 //!
-//! The rules of this first cut, all functions of the set of events:
+//! All rules are functions of the set of events, the rules of the home and the list of
+//! decisions:
 //!
-//! 1. An event with a user id belongs to that user.
-//! 2. An anonymous id belongs to the user of the earliest event that links it. So a
-//!    device shared by two people gives its anonymous events to the first of them,
-//!    and never makes the two one person.
-//! 3. An alias makes its previous id and its user id one person. It names a value,
-//!    not a kind: it attaches the user id and the anonymous id of that value. A
-//!    previous id follows its earliest alias only, for the same reason as in 2.
-//! 4. Links are applied in the total order of their proofs; one that would close a
-//!    circle is left out. What remains is a forest, so there is one reason, not
-//!    several, why any two identities are one person.
-//! 5. The canonical identity of merged user ids is the user id of the earliest of
-//!    their alias links: later aliases do not rename a profile.
+//! 1. An event belongs to its carrier's profile: the user id's, or that of what stands
+//!    in the place of the anonymous id. Other ids only link.
+//! 2. Links are applied in the total order of their proofs; of one event's links the
+//!    more telling come first. One that would close a circle says nothing new. What is
+//!    applied is a forest: there is one reason, not several, why two identities are one
+//!    person.
+//! 3. A link that would give a profile more values of a kind than its limit is refused.
+//!    So a device two people use belongs to the first of them, and never makes the two
+//!    one person. Stated links (an alias of a user id, a merge by decision) are bound by
+//!    no limit.
+//! 4. A shared identity ([`IdentityRules::shared_above`]) links nobody.
+//! 5. A previous id follows its earliest alias only.
+//! 6. Proposed links come last, the most probable first, within all limits.
+//! 7. The canonical identity is of the most telling kind the one seen first; of aliased
+//!    user ids the target of the earliest alias.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod classes;
+mod evidence;
+mod merging;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 
 use throng_event::{Identity, IdentityKind};
 
-use crate::{IdentityGraph, Link, LinkKind, ProfileId, Proof, usable};
+use self::classes::Classes;
+use self::evidence::{Evidence, sort_refused};
+use self::merging::{Merging, other_end};
+use crate::graph::{Store, StoredLink};
+use crate::intern::{NONE, next_number};
+use crate::{Decision, IdentityRules, Link, ProfileId, Proposal, Refusal, RefusedLink};
 
-/// Who is who according to one [`IdentityGraph`]; immutable.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Who is who according to one [`IdentityGraph`](crate::IdentityGraph); immutable.
+///
+/// Profiles are all those that events belong to, numbered from 0 in the order of their
+/// ids.
+#[derive(Debug, Clone)]
 pub struct Resolution {
-    /// The identities of every profile that has more than one, ascending.
-    profiles: Vec<(ProfileId, Vec<Identity>)>,
-    /// Positions in `profiles` of the user ids that are linked.
-    users: BTreeMap<String, usize>,
-    /// Positions in `profiles` of the anonymous ids that are linked.
-    anonymous: BTreeMap<String, usize>,
-    /// The one link that attaches an identity, for those attached at all.
-    parents: BTreeMap<Identity, Link>,
+    rules: Arc<IdentityRules>,
+    store: Arc<Store>,
+    /// Links that are none of the graph's.
+    extra: Vec<StoredLink>,
+    /// The number of an identity's profile, [`NONE`] where no event belongs to it.
+    numbers: Vec<u32>,
+    /// The canonical identity of every profile, ascending as written.
+    canonical: Vec<u32>,
+    /// The identities of all profiles, one after the other, ascending in each.
+    members: Vec<u32>,
+    /// Where the members of a profile begin; one more than there are profiles.
+    starts: Vec<usize>,
+    /// The link by which an identity hangs on its canonical one.
+    hanging: Vec<u32>,
+    refused: Vec<(u32, Refusal)>,
+    /// Ascending as written.
+    shared: Vec<u32>,
 }
 
 impl Resolution {
-    pub(crate) fn of(graph: &IdentityGraph) -> Self {
-        let mut parents = BTreeMap::new();
-        let canonical = merge_users(graph, &mut parents);
-        attach_devices(graph, &mut parents);
-        let canonical_of = |user_id: &str| {
-            let canonical_id = canonical.get(user_id).map_or(user_id, String::as_str);
-            ProfileId::from_parts(IdentityKind::UserId, canonical_id)
-        };
-        let mut known: BTreeSet<Identity> = parents.keys().cloned().collect();
-        known.extend(parents.values().map(|link| Identity::user(&link.user_id)));
-        let mut members: BTreeMap<ProfileId, Vec<Identity>> = BTreeMap::new();
-        for identity in known {
-            let user_id = parents.get(&identity).map_or(&identity.value, |link| &link.user_id);
-            members.entry(canonical_of(user_id)).or_default().push(identity);
-        }
-        let named: BTreeSet<&str> = [&graph.seen_together, &graph.aliased]
-            .into_iter()
-            .flat_map(|links| links.values().flat_map(|users| users.keys().map(String::as_str)))
-            .collect();
-        let mut resolution = Self { parents, ..Self::default() };
-        for (profile_idx, (profile, mut identities)) in members.into_iter().enumerate() {
-            for identity in &identities {
-                let places = match identity.kind {
-                    IdentityKind::UserId => &mut resolution.users,
-                    _ => &mut resolution.anonymous,
-                };
-                places.insert(identity.value.clone(), profile_idx);
+    pub(crate) fn of(
+        rules: &Arc<IdentityRules>,
+        store: &Arc<Store>,
+        decisions: &[Decision],
+        proposals: &[Proposal],
+    ) -> Self {
+        let classes = Classes::of(store);
+        let mut evidence = Evidence::gather(rules, store, &classes, decisions);
+        let mut merging = Merging::new(rules, store, &classes);
+        let order = evidence.in_order();
+        merging.apply(&order, &mut evidence);
+        drop(order);
+        let proposed = evidence.proposed(proposals);
+        merging.apply(&proposed, &mut evidence);
+
+        let of_root = merging.canonical();
+        let mut carries = vec![false; store.n_identities()];
+        for identity in store.numbers() {
+            let canonical = of_root[merging.root(identity) as usize];
+            carries[canonical as usize] |= store.carries(identity);
+            if identity == canonical {
+                merging.reroot(identity, &evidence);
             }
-            // An alias names a value; of its two readings only those that events use are shown.
-            identities.retain(|identity| {
-                let device = graph.seen_together.contains_key(&identity.value);
-                match identity.kind {
-                    IdentityKind::UserId => !device || named.contains(identity.value.as_str()),
-                    _ => device,
-                }
-            });
-            resolution.profiles.push((profile, identities));
         }
-        resolution
+        let canonical = sorted_as_written(store, |identity| carries[identity as usize]);
+        let mut numbers = vec![NONE; store.n_identities()];
+        for (number, identity) in (0..).zip(&canonical) {
+            numbers[*identity as usize] = number;
+        }
+        for identity in store.numbers() {
+            numbers[identity as usize] = numbers[of_root[merging.root(identity) as usize] as usize];
+        }
+        let (members, starts) = members(store, &classes, &numbers, canonical.len());
+        let hanging = merging.hanging;
+        let Evidence { extra, mut refused, shared, .. } = evidence;
+        sort_refused(store, &extra, &mut refused);
+        let shared = sorted_as_written(store, |identity| shared[identity as usize]);
+        let (rules, store) = (Arc::clone(rules), Arc::clone(store));
+        Self { rules, store, extra, numbers, canonical, members, starts, hanging, refused, shared }
+    }
+
+    /// Returns how many profiles there are.
+    #[must_use]
+    pub fn n_profiles(&self) -> usize {
+        self.canonical.len()
+    }
+
+    /// Returns the number of the profile an event with these ids belongs to, `None` when
+    /// both are absent or stand for nobody, or no event of the graph carried them.
+    ///
+    /// The answer depends on the ids alone; it needs two look-ups and no memory.
+    #[must_use]
+    pub fn number(&self, user_id: Option<&str>, anonymous_id: Option<&str>) -> Option<u32> {
+        let (kind, value) = self.rules.carrier(user_id, anonymous_id)?;
+        self.number_of_parts(kind, value)
+    }
+
+    /// Returns the number of the profile that has an identity.
+    #[must_use]
+    pub fn number_of(&self, identity: &Identity) -> Option<u32> {
+        self.number_of_parts(identity.kind, &identity.value)
+    }
+
+    pub(crate) fn number_of_written(&self, text: &str) -> Option<u32> {
+        let (kind, value) = Identity::parts(text)?;
+        self.number_of_parts(kind, value)
+    }
+
+    fn number_of_parts(&self, kind: IdentityKind, value: &str) -> Option<u32> {
+        let identity = self.store.find(kind, value)?;
+        Some(self.numbers[identity as usize]).filter(|number| *number != NONE)
+    }
+
+    /// Returns the id of a profile by its number.
+    ///
+    /// # Panics
+    /// When there is no profile of that number.
+    #[must_use]
+    pub fn profile_id(&self, number: u32) -> ProfileId {
+        ProfileId::written(self.store.text(self.canonical[number as usize]))
+    }
+
+    /// Returns the id of every profile, by number and so ascending.
+    pub fn profile_ids(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.canonical.iter().map(|identity| self.store.text(*identity))
     }
 
     /// Returns the profile an event with these ids belongs to, `None` when both are
     /// absent or stand for nobody.
-    ///
-    /// The answer depends on the ids alone, so callers with columns ask once for
-    /// every distinct pair.
     #[must_use]
     pub fn profile(&self, user_id: Option<&str>, anonymous_id: Option<&str>) -> Option<ProfileId> {
-        let usable_user = user_id.filter(|id| usable(id)).map(|id| (IdentityKind::UserId, id));
-        let usable_device = || anonymous_id.filter(|id| usable(id)).map(|id| (IdentityKind::AnonymousId, id));
-        let (kind, value) = usable_user.or_else(usable_device)?;
-        match self.place(kind, value) {
-            Some(profile_idx) => Some(self.profiles[profile_idx].0.clone()),
-            None => Some(ProfileId::from_parts(kind, value)),
-        }
+        let (kind, value) = self.rules.carrier(user_id, anonymous_id)?;
+        let number = self.number_of_parts(kind, value);
+        Some(number.map_or_else(|| ProfileId::from_parts(kind, value), |number| self.profile_id(number)))
     }
 
-    /// Returns all identities of a profile, ascending. A profile that has since been
-    /// merged into another gives that one's.
+    /// Returns all identities of a profile, ascending by kind and value.
+    ///
+    /// # Panics
+    /// When there is no profile of that number.
+    pub fn identities(&self, number: u32) -> impl ExactSizeIterator<Item = Identity> {
+        self.members(number).iter().map(|identity| self.store.identity(*identity))
+    }
+
+    /// Returns the profiles that have more than one identity, by number.
+    pub fn linked(&self) -> impl Iterator<Item = u32> {
+        (0..next_number(self.canonical.len())).filter(|number| self.members(*number).len() > 1)
+    }
+
+    /// Returns the link by which an identity hangs on its profile: the last of the chain
+    /// from the canonical identity. `None` for the canonical identity itself.
     #[must_use]
-    pub fn identities(&self, profile: &ProfileId) -> Vec<Identity> {
-        let identity = profile.identity();
-        match self.place(identity.kind, &identity.value) {
-            Some(profile_idx) => self.profiles[profile_idx].1.clone(),
-            None => vec![identity],
-        }
-    }
-
-    /// Returns the profiles that have more than one identity, ascending.
-    pub fn linked(&self) -> impl Iterator<Item = (&ProfileId, &[Identity])> {
-        self.profiles.iter().map(|(profile, identities)| (profile, identities.as_slice()))
+    pub fn link_of(&self, identity: &Identity) -> Option<Link> {
+        let number = self.hanging[self.store.find(identity.kind, &identity.value)? as usize];
+        (number != NONE).then(|| self.store.link(self.stored(number)))
     }
 
     /// Returns the chain of links that makes two identities one person, from the
     /// first to the second: empty for an identity and itself, `None` for two people.
     #[must_use]
-    pub fn why(&self, from: &Identity, to: &Identity) -> Option<Vec<&Link>> {
-        let (rising, falling) = (self.ancestors(from), self.ancestors(to));
-        for (n_rising, (identity, _)) in rising.iter().enumerate() {
-            let Some(n_falling) = falling.iter().position(|(other, _)| other == identity) else {
-                continue;
-            };
-            let up = rising[..n_rising].iter().filter_map(|(_, link)| *link);
-            let down = falling[..n_falling].iter().rev().filter_map(|(_, link)| *link);
-            return Some(up.chain(down).collect());
+    pub fn why(&self, from: &Identity, to: &Identity) -> Option<Vec<Link>> {
+        if from == to {
+            return Some(Vec::new());
         }
-        None
+        let find = |identity: &Identity| self.store.find(identity.kind, &identity.value);
+        let (rising, falling) = (self.ancestors(find(from)?), self.ancestors(find(to)?));
+        // The roots agree for one person; from there down they part once.
+        let same = rising.iter().rev().zip(falling.iter().rev()).take_while(|(a, b)| a.0 == b.0).count();
+        if same == 0 {
+            return None;
+        }
+        let up = &rising[..rising.len() - same];
+        let down = falling[..falling.len() - same].iter().rev();
+        Some(up.iter().chain(down).map(|(_, number)| self.store.link(self.stored(*number))).collect())
     }
 
-    fn place(&self, kind: IdentityKind, value: &str) -> Option<usize> {
-        match kind {
-            IdentityKind::UserId => self.users.get(value).copied(),
-            _ => self.anonymous.get(value).copied(),
-        }
+    /// Returns the links that are not applied, ascending, each with its reason.
+    pub fn refused(&self) -> impl ExactSizeIterator<Item = RefusedLink> {
+        self.refused
+            .iter()
+            .map(|(number, reason)| RefusedLink { link: self.store.link(self.stored(*number)), reason: *reason })
     }
 
-    /// Returns an identity and all it is attached to, nearest first, each with the
-    /// link that leads on.
-    fn ancestors(&self, identity: &Identity) -> Vec<(Identity, Option<&Link>)> {
+    /// Returns the identities that are shared by many, ascending as written.
+    pub fn shared(&self) -> impl ExactSizeIterator<Item = Identity> {
+        self.shared.iter().map(|identity| self.store.identity(*identity))
+    }
+
+    fn members(&self, number: u32) -> &[u32] {
+        let number = number as usize;
+        &self.members[self.starts[number]..self.starts[number + 1]]
+    }
+
+    fn stored(&self, number: u32) -> &StoredLink {
+        evidence::link(&self.store, &self.extra, number)
+    }
+
+    /// Returns an identity and all it hangs on, nearest first, each with the link that
+    /// leads on.
+    fn ancestors(&self, identity: u32) -> Vec<(u32, u32)> {
         let mut chain = Vec::new();
-        let mut current = identity.clone();
+        let mut current = identity;
         // Ends, for the links form a forest.
-        while let Some(link) = self.parents.get(&current) {
-            let parent = Identity::user(&link.user_id);
-            chain.push((current, Some(link)));
-            current = parent;
-        }
-        chain.push((current, None));
-        chain
-    }
-}
-
-/// Applies the alias links; returns the canonical user id of every merged one.
-fn merge_users(graph: &IdentityGraph, parents: &mut BTreeMap<Identity, Link>) -> BTreeMap<String, String> {
-    let mut aliases: Vec<(&Proof, &str, &str)> = Vec::with_capacity(graph.aliased.len());
-    for (previous_id, users) in &graph.aliased {
-        aliases.extend(earliest(users).map(|(proof, user_id)| (proof, previous_id.as_str(), user_id)));
-    }
-    aliases.sort_unstable();
-    let mut groups = Groups::default();
-    for (proof, previous_id, user_id) in aliases {
-        let (previous, user) = (groups.member(previous_id), groups.member(user_id));
-        if !groups.join(previous, user) {
-            continue;
-        }
-        let from = Identity::user(previous_id);
-        let link =
-            Link { from: from.clone(), user_id: user_id.to_owned(), kind: LinkKind::Aliased, proof: proof.clone() };
-        parents.insert(from, link);
-    }
-    let members = std::mem::take(&mut groups.members);
-    let mut canonical_of_group: BTreeMap<usize, (&Proof, &str)> = BTreeMap::new();
-    for link in parents.values() {
-        let group = groups.root(members[link.user_id.as_str()]);
-        let candidate = (&link.proof, link.user_id.as_str());
-        canonical_of_group.entry(group).and_modify(|best| *best = candidate.min(*best)).or_insert(candidate);
-    }
-    let mut canonical = BTreeMap::new();
-    for (user_id, member) in members {
-        // A previous id whose only alias closed a circle is in a group all the same.
-        if let Some((_, canonical_id)) = canonical_of_group.get(&groups.root(member)) {
-            canonical.insert(user_id.to_owned(), (*canonical_id).to_owned());
+        loop {
+            let number = self.hanging[current as usize];
+            chain.push((current, number));
+            if number == NONE {
+                return chain;
+            }
+            current = other_end(self.stored(number), current);
         }
     }
-    canonical
-}
 
-/// Attaches every anonymous id to the user of its earliest link of either kind.
-fn attach_devices(graph: &IdentityGraph, parents: &mut BTreeMap<Identity, Link>) {
-    let values: Vec<&String> = graph.seen_together.keys().chain(graph.aliased.keys()).collect();
-    for value in values {
-        let seen = graph.seen_together.get(value).and_then(earliest).map(|best| (best, LinkKind::SeenTogether));
-        let aliased = graph.aliased.get(value).and_then(earliest).map(|best| (best, LinkKind::Aliased));
-        let Some(((proof, user_id), kind)) = seen.into_iter().chain(aliased).min() else {
-            continue;
-        };
-        let from = Identity::anonymous(value);
-        let link = Link { from: from.clone(), user_id: user_id.to_owned(), kind, proof: proof.clone() };
-        parents.insert(from, link);
+    fn applied(&self, number: u32) -> impl Iterator<Item = Option<Link>> {
+        let hanging = self.members(number).iter().map(|identity| self.hanging[*identity as usize]);
+        hanging.map(|link| (link != NONE).then(|| self.store.link(self.stored(link))))
     }
 }
 
-fn earliest(users: &BTreeMap<String, Proof>) -> Option<(&Proof, &str)> {
-    users.iter().map(|(user_id, proof)| (proof, user_id.as_str())).min()
+/// Equal are resolutions that say the same of all profiles: ids, identities, links and
+/// refusals.
+impl PartialEq for Resolution {
+    fn eq(&self, other: &Self) -> bool {
+        let profiles = || 0..next_number(self.canonical.len());
+        self.rules == other.rules
+            && self.profile_ids().eq(other.profile_ids())
+            && profiles().all(|number| self.identities(number).eq(other.identities(number)))
+            && profiles().all(|number| self.applied(number).eq(other.applied(number)))
+            && self.refused().eq(other.refused())
+            && self.shared().eq(other.shared())
+    }
 }
 
-/// Disjoint groups of user ids, named by their smallest member.
-#[derive(Default)]
-struct Groups<'a> {
-    members: BTreeMap<&'a str, usize>,
-    parent: Vec<usize>,
+/// Returns the wanted identities, ascending as written.
+fn sorted_as_written(store: &Store, wanted: impl Fn(u32) -> bool) -> Vec<u32> {
+    // The head of each text stands beside its number: most comparisons end there.
+    let head = |identity: u32| {
+        let mut head = [0; 16];
+        head.iter_mut().zip(store.text(identity).bytes()).for_each(|(place, byte)| *place = byte);
+        (head, identity)
+    };
+    let mut order: Vec<([u8; 16], u32)> = store.numbers().filter(|identity| wanted(*identity)).map(head).collect();
+    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| store.text(a.1).cmp(store.text(b.1))));
+    order.into_iter().map(|(_, identity)| identity).collect()
 }
 
-impl<'a> Groups<'a> {
-    fn member(&mut self, user_id: &'a str) -> usize {
-        let next = self.parent.len();
-        let member = *self.members.entry(user_id).or_insert(next);
-        if member == next {
-            self.parent.push(next);
+/// Returns the members of every profile and where each begins.
+fn members(store: &Store, classes: &Classes, numbers: &[u32], n_profiles: usize) -> (Vec<u32>, Vec<usize>) {
+    let mut starts = vec![0_usize; n_profiles + 1];
+    let known = || numbers.iter().filter(|number| **number != NONE);
+    for number in known() {
+        starts[*number as usize + 1] += 1;
+    }
+    for number in 0..n_profiles {
+        starts[number + 1] += starts[number];
+    }
+    let mut free = starts.clone();
+    let mut members = vec![NONE; known().count()];
+    for identity in store.numbers() {
+        let number = numbers[identity as usize];
+        if number != NONE {
+            let place = &mut free[number as usize];
+            members[*place] = identity;
+            *place += 1;
         }
-        member
     }
-
-    /// Returns the group's name, halving the way to it for the next who asks.
-    fn root(&mut self, mut member: usize) -> usize {
-        while self.parent[member] != member {
-            self.parent[member] = self.parent[self.parent[member]];
-            member = self.parent[member];
-        }
-        member
+    for profile in starts.windows(2) {
+        members[profile[0]..profile[1]]
+            .sort_unstable_by(|a, b| (classes.kind(*a), store.text(*a)).cmp(&(classes.kind(*b), store.text(*b))));
     }
-
-    /// Joins two groups; `false` when they were one already.
-    fn join(&mut self, a: usize, b: usize) -> bool {
-        let (a, b) = (self.root(a), self.root(b));
-        self.parent[a.max(b)] = a.min(b);
-        a != b
-    }
+    (members, starts)
 }
-
-#[cfg(test)]
-mod tests;

@@ -15,6 +15,8 @@ pub struct StatedTrait {
     pub occurred_at: Instant,
     /// The place of the statement among events of that instant.
     pub key: EventKey,
+    /// The configured source that stated it.
+    pub source: String,
 }
 
 impl StatedTrait {
@@ -39,7 +41,8 @@ impl Traits {
         }
         let (occurred_at, key) = event.position();
         for (name, value) in &event.traits {
-            self.state(name, StatedTrait { value: value.clone(), occurred_at, key });
+            let (value, source) = (value.clone(), event.source.clone());
+            self.state(name, StatedTrait { value, occurred_at, key, source });
         }
     }
 
@@ -89,9 +92,11 @@ impl Traits {
 }
 
 /// Orders statements by position. Two at one position come from one event or from
-/// colliding keys; their values decide, so that the order of arrival never does.
+/// colliding keys; their values decide, then their sources, so that the order of arrival
+/// never does.
 fn later(a: &StatedTrait, b: &StatedTrait) -> Ordering {
-    a.position().cmp(&b.position()).then_with(|| sort_key(&a.value).cmp(&sort_key(&b.value)))
+    let of_value = || sort_key(&a.value).cmp(&sort_key(&b.value));
+    a.position().cmp(&b.position()).then_with(of_value).then_with(|| a.source.cmp(&b.source))
 }
 
 fn sort_key(value: &Value) -> (u8, String) {
@@ -110,17 +115,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn statements() -> impl Strategy<Value = Vec<(usize, i64, i64, usize)>> {
-        prop::collection::vec((0_usize..3, 0_i64..4, 0_i64..2, 0_usize..4), 0..30)
+    fn statements() -> impl Strategy<Value = Vec<(usize, i64, i64, usize, usize)>> {
+        prop::collection::vec((0_usize..3, 0_i64..4, 0_i64..2, 0_usize..4, 0_usize..2), 0..30)
     }
 
-    fn fold<'a>(statements: impl IntoIterator<Item = &'a (usize, i64, i64, usize)>) -> Traits {
+    fn fold<'a>(statements: impl IntoIterator<Item = &'a (usize, i64, i64, usize, usize)>) -> Traits {
         let mut traits = Traits::default();
-        for (name, at, key, value) in statements {
+        for (name, at, key, value, source) in statements {
             let value = [Value::Bool(true), Value::Text("1".into()), Value::Text("2".into()), Value::Json("[]".into())]
                 [*value]
                 .clone();
-            let stated = StatedTrait { value, occurred_at: Instant(*at), key: EventKey(*key) };
+            let stated = StatedTrait {
+                value,
+                occurred_at: Instant(*at),
+                key: EventKey(*key),
+                source: ["crm", "web"][*source].into(),
+            };
             traits.state(["age", "city", "plan"][*name], stated);
         }
         traits
@@ -141,7 +151,8 @@ mod tests {
 
     #[test]
     fn the_latest_statement_holds_whenever_it_arrives() {
-        let traits = fold(&[(0, 3, 0, 1), (0, 1, 0, 2)]);
-        assert_eq!(traits.get("age").unwrap().value, Value::Text("1".into()));
+        let traits = fold(&[(0, 3, 0, 1, 0), (0, 1, 0, 2, 1)]);
+        let age = traits.get("age").unwrap();
+        assert_eq!((&age.value, age.source.as_str()), (&Value::Text("1".into()), "crm"));
     }
 }
