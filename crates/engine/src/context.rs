@@ -5,8 +5,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
+use futures::StreamExt;
 
 use crate::error::EngineError;
 use crate::store::Store;
@@ -42,6 +44,20 @@ pub(crate) async fn collect(context: &SessionContext, query: &str) -> Result<Rec
     let batches = frame.collect().await.map_err(failed)?;
     let schema = batches.first().map_or(schema, RecordBatch::schema);
     concat_batches(&schema, &batches).map_err(|error| EngineError::Query(error.to_string()))
+}
+
+/// Runs a query and hands on its rows batch by batch, for results that may be large.
+pub(crate) async fn for_each_batch(
+    context: &SessionContext,
+    query: &str,
+    take: &mut (dyn FnMut(&RecordBatch) -> Result<(), ArrowError> + Send),
+) -> Result<(), EngineError> {
+    let failed = |error: datafusion::error::DataFusionError| EngineError::Query(explain(&error));
+    let mut stream = context.sql(query).await.map_err(failed)?.execute_stream().await.map_err(failed)?;
+    while let Some(rows) = stream.next().await {
+        take(&rows.map_err(failed)?).map_err(|error| EngineError::Query(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Returns the part of DataFusion's message that is about the query.

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field as ArrowField, Fields, Schema, TimeUnit};
 use throng_event::{Field, Value};
 
-pub(crate) use read::{attribute_from_json, read_events, text_column};
-pub(crate) use write::write_events;
+pub(crate) use read::{attribute_from_json, external_id_lists, read_events, text_column, usize_of};
+pub(crate) use write::EventRows;
 
 /// The name of the table.
 pub(crate) const EVENTS: &str = "events";

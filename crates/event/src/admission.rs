@@ -4,7 +4,6 @@
 //! is rejected with the [`Problem`] that says why; everything else is admitted, and
 //! what was mended on the way is noted.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::{Attributes, Draft, Event, EventId, EventKind, Identity, IdentityKind, Instant, PersonalData, Value};
@@ -328,22 +327,20 @@ fn content_id(kind: EventKind, source: &str, content: &[u8]) -> String {
     format!("content-{}", &hash[..32])
 }
 
-fn bounded(attributes: Attributes, noted: &mut Vec<Problem>) -> Attributes {
+fn bounded(mut attributes: Attributes, noted: &mut Vec<Problem>) -> Attributes {
     if attributes.len() > ATTRIBUTES_MAX {
         noted.push(Problem::new(ProblemKind::TooLarge, &format!("{} attributes", attributes.len())));
+        attributes = attributes.into_iter().take(ATTRIBUTES_MAX).collect();
     }
-    let kept = attributes.into_iter().take(ATTRIBUTES_MAX);
-    let mut result = BTreeMap::new();
-    for (name, value) in kept {
-        let value = match value {
-            Value::Text(text) => Value::Text(shorten(text, noted)),
-            // Half a JSON text is no JSON text.
-            Value::Json(text) if text.len() > TEXT_BYTES_MAX => Value::Text(shorten(text, noted)),
-            Value::Bool(_) | Value::Number(_) | Value::Instant(_) | Value::Json(_) => value,
-        };
-        result.insert(name, value);
+    for value in attributes.values_mut() {
+        // Half a JSON text is no JSON text, so what is cut becomes text.
+        if let Value::Text(text) | Value::Json(text) = value
+            && text.len() > TEXT_BYTES_MAX
+        {
+            *value = Value::Text(shorten(std::mem::take(text), noted));
+        }
     }
-    result
+    attributes
 }
 
 fn shorten(mut text: String, noted: &mut Vec<Problem>) -> String {

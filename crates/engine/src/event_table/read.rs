@@ -90,9 +90,13 @@ fn decimal(millionths: i128) -> Decimal {
     Decimal(i64::try_from(millionths).unwrap_or(if millionths < 0 { i64::MIN } else { i64::MAX }))
 }
 
-/// Returns the external ids of every row of a batch that has their column.
-pub(crate) fn read_external_ids(batch: &RecordBatch) -> Result<Vec<Vec<Identity>>, ArrowError> {
-    let lists: ListArray = column_as(batch, "external_ids", &super::external_ids_type())?.as_list::<i32>().clone();
+/// Returns the column of external ids, written; empty lists where there is none.
+pub(crate) fn external_id_lists(batch: &RecordBatch) -> Result<ListArray, ArrowError> {
+    Ok(column_as(batch, "external_ids", &super::external_ids_type())?.as_list::<i32>().clone())
+}
+
+fn read_external_ids(batch: &RecordBatch) -> Result<Vec<Vec<Identity>>, ArrowError> {
+    let lists = external_id_lists(batch)?;
     let written = lists.values().as_string::<i32>();
     let read = (0..lists.len()).map(|row| {
         let offsets = lists.value_offsets();

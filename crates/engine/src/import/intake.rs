@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
+use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use throng_event::Event;
 use throng_source::{Quarantined, StopReason, Taken};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use super::file_name;
-use crate::context::{bare_session, collect};
+use crate::context::{bare_session, collect, for_each_batch};
 use crate::error::EngineError;
-use crate::event_table::{Promoted, text_column, write_events};
+use crate::event_table::{EventRows, Promoted, text_column};
 use crate::rows::{Rows, batch, counts, texts};
 use crate::store::Store;
 use crate::tables::{EVENTS, QUARANTINE};
@@ -19,6 +19,10 @@ use crate::tables::{EVENTS, QUARANTINE};
 /// Events and product lines of one commit: large enough for good Parquet files, small
 /// enough that two chunks (one read, one written) stay below 512 MiB.
 const CHUNK_WEIGHT_MAX: usize = 200_000;
+
+/// Bytes of quarantined records held before they are written: a file that is garbage
+/// from end to end must not fill the memory.
+const QUARANTINE_BYTES_MAX: usize = 32 << 20;
 
 /// Ids seen before, by the first 128 bits of their BLAKE3 hash: 16 bytes each however
 /// long they are, and no two of 10^12 ids alike but with a chance of 10^-15.
@@ -77,18 +81,18 @@ pub(super) struct Intake<'a> {
     seen_quarantined: Seen,
     promoted: Option<Promoted>,
     commit: Option<Commit>,
-    chunk: Vec<Event>,
-    chunk_weight: usize,
+    chunk: EventRows,
     quarantined: Vec<QuarantineRow>,
+    quarantined_bytes: usize,
     writes: bool,
+    readmits: bool,
     written: Written,
 }
 
 impl<'a> Intake<'a> {
     pub(super) fn new(store: &'a Store, runtime: &'a Runtime, form: &str, path: &Path) -> Result<Self, EngineError> {
         let (seen, promoted) = runtime.block_on(known_events(store))?;
-        let quarantine = runtime.block_on(read_quarantine(store))?;
-        let seen_quarantined = quarantine.iter().filter_map(|row| u128::from_str_radix(&row.id, 16).ok()).collect();
+        let seen_quarantined = runtime.block_on(known_quarantined(store))?;
         Ok(Self {
             store,
             runtime,
@@ -98,10 +102,11 @@ impl<'a> Intake<'a> {
             seen_quarantined,
             promoted: Some(promoted),
             commit: None,
-            chunk: Vec::new(),
-            chunk_weight: 0,
+            chunk: EventRows::default(),
             quarantined: Vec::new(),
+            quarantined_bytes: 0,
             writes: true,
+            readmits: false,
             written: Written::default(),
         })
     }
@@ -114,6 +119,7 @@ impl<'a> Intake<'a> {
     /// From now on every quarantined row counts, also those that are in quarantine.
     pub(super) fn forget_quarantined(&mut self) {
         self.seen_quarantined.clear();
+        self.readmits = true;
     }
 
     pub(super) fn take(&mut self, taken: Taken, source: &str) -> Result<(), StopReason> {
@@ -122,28 +128,31 @@ impl<'a> Intake<'a> {
                 if self.seen.insert(hash(&[event.id.0.as_bytes()])) {
                     self.written.events_new += 1;
                     self.written.rows_new += n_rows;
-                    self.chunk_weight += 1 + event.products.len();
                     if self.writes {
                         self.chunk.push(*event);
                     }
                 }
-                if self.chunk_weight >= CHUNK_WEIGHT_MAX {
+                if self.chunk.weight() >= CHUNK_WEIGHT_MAX {
                     self.flush()?;
                 }
+                Ok(())
             }
-            Taken::Quarantined(quarantined) => self.put_aside(quarantined, source),
+            Taken::Quarantined(quarantined) => Ok(self.put_aside(quarantined, source)?),
         }
-        Ok(())
     }
 
-    fn put_aside(&mut self, quarantined: Quarantined, source: &str) {
+    fn put_aside(&mut self, quarantined: Quarantined, source: &str) -> Result<(), EngineError> {
         let parts =
             [source.as_bytes(), self.path.as_bytes(), &quarantined.row.to_le_bytes(), quarantined.raw.as_bytes()];
         let key = hash(&parts);
         if !self.seen_quarantined.insert(key) {
-            return;
+            return Ok(());
         }
         self.written.quarantined_new += 1;
+        if !self.writes {
+            return Ok(());
+        }
+        self.quarantined_bytes += quarantined.raw.len();
         self.quarantined.push(QuarantineRow {
             id: format!("{key:032x}"),
             source: source.to_owned(),
@@ -154,22 +163,31 @@ impl<'a> Intake<'a> {
             detail: quarantined.problem.detail,
             raw: quarantined.raw,
         });
+        // Rows that are read again replace the table when all are known.
+        if self.readmits || self.quarantined_bytes < QUARANTINE_BYTES_MAX { Ok(()) } else { self.write_quarantined() }
+    }
+
+    fn write_quarantined(&mut self) -> Result<(), EngineError> {
+        self.quarantined_bytes = 0;
+        let quarantined = std::mem::take(&mut self.quarantined);
+        if quarantined.is_empty() {
+            return Ok(());
+        }
+        let rows = quarantine_rows(&quarantined).map_err(|error| EngineError::table("write", QUARANTINE, error))?;
+        self.runtime.block_on(self.store.append(QUARANTINE, vec![rows]))
     }
 
     /// Commits the chunk while reading goes on; waits for the commit before.
     fn flush(&mut self) -> Result<(), EngineError> {
-        self.chunk_weight = 0;
         self.wait()?;
-        if self.chunk.is_empty() {
+        if self.chunk.weight() == 0 {
             return Ok(());
         }
-        let mut events = std::mem::take(&mut self.chunk);
+        let events = std::mem::take(&mut self.chunk);
         let mut promoted = self.promoted.take().unwrap_or_default();
         let store = self.store.clone();
         self.commit = Some(self.runtime.spawn(async move {
-            let rows =
-                write_events(&mut events, &mut promoted).map_err(|error| EngineError::table("write", EVENTS, error))?;
-            drop(events);
+            let rows = events.finish(&mut promoted).map_err(|error| EngineError::table("write", EVENTS, error))?;
             store.append(EVENTS, vec![rows]).await?;
             Ok(promoted)
         }));
@@ -187,11 +205,7 @@ impl<'a> Intake<'a> {
     pub(super) fn finish(mut self) -> Result<Written, EngineError> {
         self.flush()?;
         self.wait()?;
-        if self.writes && !self.quarantined.is_empty() {
-            let rows =
-                quarantine_rows(&self.quarantined).map_err(|error| EngineError::table("write", QUARANTINE, error))?;
-            self.runtime.block_on(self.store.append(QUARANTINE, vec![rows]))?;
-        }
+        self.write_quarantined()?;
         Ok(self.written)
     }
 
@@ -228,12 +242,31 @@ async fn known_events(store: &Store) -> Result<(Seen, Promoted), EngineError> {
     }
     let table = context.table(EVENTS).await.map_err(|error| EngineError::table("read", EVENTS, error))?;
     let promoted = Promoted::of(table.schema().as_arrow());
-    let rows = collect(&context, "SELECT event_id FROM events").await?;
-    let ids = text_column(&rows, "event_id").map_err(|error| EngineError::table("read", EVENTS, error))?;
-    Ok((ids.iter().flatten().map(|id| hash(&[id.as_bytes()])).collect(), promoted))
+    let mut seen = Seen::default();
+    let mut take = |rows: &RecordBatch| {
+        seen.extend(text_column(rows, "event_id")?.iter().flatten().map(|id| hash(&[id.as_bytes()])));
+        Ok(())
+    };
+    for_each_batch(&context, "SELECT event_id FROM events", &mut take).await?;
+    Ok((seen, promoted))
 }
 
-fn quarantine_rows(rows: &[QuarantineRow]) -> Result<arrow::array::RecordBatch, ArrowError> {
+async fn known_quarantined(store: &Store) -> Result<Seen, EngineError> {
+    let context = bare_session(1)?;
+    let mut seen = Seen::default();
+    if !store.register(&context, QUARANTINE).await? {
+        return Ok(seen);
+    }
+    let mut take = |rows: &RecordBatch| {
+        let ids = text_column(rows, "quarantine_id")?;
+        seen.extend(ids.iter().flatten().filter_map(|id| u128::from_str_radix(id, 16).ok()));
+        Ok(())
+    };
+    for_each_batch(&context, "SELECT quarantine_id FROM quarantine", &mut take).await?;
+    Ok(seen)
+}
+
+fn quarantine_rows(rows: &[QuarantineRow]) -> Result<RecordBatch, ArrowError> {
     batch(vec![
         ("quarantine_id", texts(rows.iter().map(|row| Some(row.id.as_str())))),
         ("source", texts(rows.iter().map(|row| Some(row.source.as_str())))),
@@ -260,7 +293,7 @@ pub(super) async fn read_quarantine(store: &Store) -> Result<Vec<QuarantineRow>,
     read_rows(&rows).map_err(|error| EngineError::table("read", QUARANTINE, error))
 }
 
-fn read_rows(batch: &arrow::array::RecordBatch) -> Result<Vec<QuarantineRow>, ArrowError> {
+fn read_rows(batch: &RecordBatch) -> Result<Vec<QuarantineRow>, ArrowError> {
     let rows = Rows(batch);
     let (ids, sources, paths) = (rows.words("quarantine_id")?, rows.words("source")?, rows.words("path")?);
     let (forms, reasons, details) = (rows.words("form")?, rows.words("reason")?, rows.words("detail")?);

@@ -10,6 +10,9 @@ use super::commerce;
 use crate::Import;
 use crate::attributes::{Members, date_texts, flatten, flatten_members_of, members, scalar_text};
 
+/// Bytes of the longest word that stands for no id (`undefined`, `(not set)`).
+const ABSENT_WORD_BYTES_MAX: usize = 9;
+
 /// The common fields of a message, and of a batch around messages.
 ///
 /// Every field is taken as it stands and read afterwards: a user id may be a
@@ -46,9 +49,12 @@ impl Message<'_> {
         import: Import<'_>,
         mended: &mut Vec<Problem>,
     ) -> Draft {
+        let message_id = id("messageId", self.message_id, mended);
+        // A short id may be a word for none, and then the content is what tells messages apart.
+        let told_apart = message_id.as_ref().is_some_and(|id| id.trim().len() > ABSENT_WORD_BYTES_MAX);
         let mut draft = Draft {
-            id: id("messageId", self.message_id, mended),
-            content: record.to_vec(),
+            id: message_id,
+            content: if told_apart { Vec::new() } else { record.to_vec() },
             user_id: id("userId", self.user_id, mended),
             anonymous_id: id("anonymousId", self.anonymous_id, mended),
             group_id: id("groupId", self.group_id, mended),
