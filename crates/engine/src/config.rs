@@ -4,6 +4,7 @@
 //! types. Unknown keys are refused, for a misspelt key would silently do nothing.
 
 mod feature;
+mod identity;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -17,6 +18,7 @@ use throng_persona::PersonaCount;
 use crate::error::EngineError;
 
 pub use feature::{feature_to_toml, features_to_toml};
+pub use identity::IdentityConfig;
 
 /// The newest home format this binary reads and the one it writes.
 pub(crate) const HOME_FORMAT: u32 = 1;
@@ -35,6 +37,8 @@ pub struct Config {
     pub lake: String,
     /// Options of the object store.
     pub storage: BTreeMap<String, String>,
+    /// Who is taken for one person, and how personal ids are kept.
+    pub identity: IdentityConfig,
     /// The gap that ends a session.
     pub session_gap_minutes: NonZeroU32,
     /// How many personas to look for.
@@ -61,6 +65,8 @@ struct ConfigForm {
     lake: String,
     #[serde(default)]
     storage: BTreeMap<String, String>,
+    #[serde(default)]
+    identity: identity::IdentityForm,
     #[serde(default)]
     sessions: SessionsForm,
     #[serde(default)]
@@ -126,6 +132,7 @@ impl Config {
             currency,
             lake: form.lake,
             storage: form.storage,
+            identity: form.identity.check().map_err(invalid)?,
             session_gap_minutes,
             personas: persona_count(form.personas.count, max).map_err(invalid)?,
             seed: form.personas.seed.unwrap_or(SEED),
@@ -150,6 +157,7 @@ impl Config {
     /// [`EngineError::TimeZone`] when the zone does not exist.
     pub fn template(time_zone: &str) -> Result<String, EngineError> {
         Calendar::new(time_zone)?;
+        let identity = identity::TEMPLATE;
         Ok(format!(
             "# The configuration of this Throng home. Keep it in git.\n\
              format = {HOME_FORMAT}\n\n\
@@ -161,6 +169,7 @@ impl Config {
              lake = \"lake\"\n\
              # [storage]                      # options of the object store\n\
              # aws_region = \"eu-central-1\"\n\n\
+             {identity}\n\
              [sessions]\n\
              gap_minutes = 30\n\n\
              [personas]\n\

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringArray, UInt32Array};
+use arrow::array::{ArrayRef, RecordBatch, StringArray, StringBuilder, UInt32Array};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use datafusion::common::cast::as_string_array;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
-use throng_event::{AsOf, Currency, Identity, IdentityKind, Instant};
+use throng_event::{AsOf, Currency, Instant};
 use throng_profile::Traits;
 
 use crate::context::collect;
 use crate::error::EngineError;
 use crate::event_table::{Part, attribute_of, read_events};
 use crate::people::People;
-use crate::rows::{batch, instants, texts};
+use crate::rows::{batch, instants, integers, texts};
 use crate::store::Store;
 use crate::tables::{IDENTITIES, PROFILES, TRAITS};
 
@@ -40,16 +40,12 @@ pub(crate) fn profile_of(people: Arc<People>) -> ScalarUDF {
     let implementation = move |arguments: &[ColumnarValue]| {
         let arrays = ColumnarValue::values_to_arrays(arguments)?;
         let (users, devices) = (as_string_array(&arrays[0])?, as_string_array(&arrays[1])?);
-        let id = |number: Option<u32>| number.map(|number| people.profiles[position(number)].as_str());
-        let ids: StringArray = people.numbers(users, devices).into_iter().map(id).collect();
+        let numbers = people.numbers(users, devices);
+        let ids: StringArray = numbers.into_iter().map(|number| number.map(|number| people.id(number))).collect();
         Ok(ColumnarValue::Array(Arc::new(ids) as ArrayRef))
     };
     let ids = vec![DataType::Utf8, DataType::Utf8];
     create_udf("profile_of", ids, DataType::Utf8, Volatility::Immutable, Arc::new(implementation))
-}
-
-fn position(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Writes the tables `identities`, `profiles` and `traits` as of a day.
@@ -88,7 +84,7 @@ pub(crate) fn timestamp_literal(instant: Instant) -> String {
 
 /// Text views of the reader become plain texts, which Delta stores.
 #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; all others are read alike")]
-pub(crate) fn plain_texts(rows: &arrow::array::RecordBatch) -> Result<arrow::array::RecordBatch, ArrowError> {
+pub(crate) fn plain_texts(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let schema = rows.schema();
     let columns = schema.fields().iter().zip(rows.columns()).map(|(field, column)| {
         let array = match column.data_type() {
@@ -101,28 +97,30 @@ pub(crate) fn plain_texts(rows: &arrow::array::RecordBatch) -> Result<arrow::arr
     crate::rows::named_batch(columns.collect::<Result<_, ArrowError>>()?)
 }
 
-fn identities(people: &People) -> Result<arrow::array::RecordBatch, ArrowError> {
-    let linked: BTreeMap<_, _> = people.resolution.linked().collect();
-    let mut rows = Vec::new();
-    for profile in &people.profiles {
-        let own = [profile.identity()];
-        let of_profile: &[Identity] = linked.get(profile).copied().unwrap_or(&own);
-        for identity in of_profile {
-            let canonical = profile.identity();
-            let proof = people
-                .resolution
-                .why(&canonical, identity)
-                .and_then(|links| links.last().map(|link| link.proof.clone()));
-            rows.push((profile.as_str(), identity.kind, identity.value.clone(), proof));
+fn identities(people: &People) -> Result<RecordBatch, ArrowError> {
+    let resolution = &people.resolution;
+    let (mut profiles, mut kinds) = (StringBuilder::new(), StringBuilder::new());
+    let (mut values, mut links) = (StringBuilder::new(), StringBuilder::new());
+    let (mut linked_at, mut keys) = (Vec::new(), Vec::new());
+    for (number, profile) in (0..).zip(resolution.profile_ids()) {
+        for identity in resolution.identities(number) {
+            let link = resolution.link_of(&identity);
+            let proof = link.as_ref().and_then(|link| link.proof);
+            profiles.append_value(profile);
+            kinds.append_value(identity.kind.as_str());
+            values.append_value(&identity.value);
+            links.append_option(link.map(|link| link.kind.as_str()));
+            linked_at.push(proof.map(|proof| proof.occurred_at.0));
+            keys.push(proof.map(|proof| proof.key.0));
         }
     }
-    let kind = |kind: IdentityKind| Some(kind.as_str());
     batch(vec![
-        ("profile_id", texts(rows.iter().map(|row| Some(row.0)))),
-        ("kind", texts(rows.iter().map(|row| kind(row.1)))),
-        ("value", texts(rows.iter().map(|row| Some(row.2.as_str())))),
-        ("proof_event_id", texts(rows.iter().map(|row| row.3.as_ref().map(|proof| proof.event_id.0.as_str())))),
-        ("linked_at", instants(rows.iter().map(|row| row.3.as_ref().map(|proof| proof.occurred_at.0)))),
+        ("profile_id", Arc::new(profiles.finish())),
+        ("kind", Arc::new(kinds.finish())),
+        ("value", Arc::new(values.finish())),
+        ("link", Arc::new(links.finish())),
+        ("linked_at", instants(linked_at)),
+        ("link_event_key", integers(keys)),
     ])
 }
 
@@ -156,11 +154,11 @@ pub(crate) async fn read_traits(
     Ok(traits)
 }
 
-fn trait_rows(people: &People, traits: &BTreeMap<u32, Traits>) -> Result<arrow::array::RecordBatch, ArrowError> {
+fn trait_rows(people: &People, traits: &BTreeMap<u32, Traits>) -> Result<RecordBatch, ArrowError> {
     let rows: Vec<(&str, &str, String, i64)> = traits
         .iter()
         .flat_map(|(number, traits)| {
-            let profile = people.profiles[position(*number)].as_str();
+            let profile = people.id(*number);
             traits.iter().map(move |(name, stated)| (profile, name, stated.value.to_string(), stated.occurred_at.0))
         })
         .collect();

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Date32Array, RecordBatch};
+use arrow::array::{Array, RecordBatch};
 use datafusion::prelude::SessionContext;
 use throng_event::{AsOf, Calendar, Currency, Day, Instant};
 use throng_feature::{FeatureDefinition, propose};
@@ -12,19 +12,21 @@ use throng_persona::{Discovery, DiscoveryParams, PersonaCount, discover};
 use throng_profile::ProfileId;
 use tokio::runtime::Runtime;
 
+use crate::accounts::write_accounts;
 use crate::book::{PersonaBook, read_book, write_book};
 use crate::context::{collect, session};
 use crate::derive::{profile_of, timestamp_literal, write_people};
 use crate::error::EngineError;
-use crate::features::{FeatureRun, by_profile};
+use crate::features::{FeatureRun, dated};
 use crate::home::Home;
+use crate::identity::find;
 use crate::import::{
     ImportReport, ImportRequest, Progress, QuarantineRow, Readmission, ReadmitRequest, import, quarantine, readmit,
 };
 use crate::journeys::JourneyBook;
 use crate::people::{People, times};
 use crate::population::read_population;
-use crate::rows::{Rows, named_batch, texts};
+use crate::rows::Rows;
 use crate::store::Store;
 use crate::tables::{EVENTS, FEATURES};
 use crate::verify::{Subject, VerifyReport, verify};
@@ -33,10 +35,10 @@ use crate::vocabulary::read_vocabulary;
 /// A home being worked on. Methods block; queries use `threads` threads.
 #[derive(Debug)]
 pub struct Engine {
-    home: Home,
-    store: Store,
-    threads: NonZeroUsize,
-    runtime: Runtime,
+    pub(crate) home: Home,
+    pub(crate) store: Store,
+    pub(crate) threads: NonZeroUsize,
+    pub(crate) runtime: Runtime,
 }
 
 /// What to discover, where it differs from the configuration.
@@ -75,9 +77,9 @@ pub struct Summary {
 }
 
 /// What one query or command sees: a snapshot of the tables and who is who.
-struct View {
-    context: SessionContext,
-    people: Arc<People>,
+pub(crate) struct View {
+    pub(crate) context: SessionContext,
+    pub(crate) people: Arc<People>,
 }
 
 impl Engine {
@@ -149,7 +151,8 @@ impl Engine {
         self.runtime.block_on(async {
             let context = session(&self.store, self.threads.get()).await?;
             if context.table_exist(EVENTS).unwrap_or(false) && sql.contains("profile_of") {
-                context.register_udf(profile_of(Arc::new(People::read(&context).await?)));
+                let people = People::read(&context, &self.home.config().identity.rules).await?;
+                context.register_udf(profile_of(Arc::new(people)));
             }
             collect(&context, sql).await
         })
@@ -165,7 +168,7 @@ impl Engine {
         Ok(rows.num_rows())
     }
 
-    async fn view(&self) -> Result<View, EngineError> {
+    pub(crate) async fn view(&self) -> Result<View, EngineError> {
         let context = session(&self.store, self.threads.get()).await?;
         if !context.table_exist(EVENTS).unwrap_or(false) {
             return Err(EngineError::Missing {
@@ -173,7 +176,7 @@ impl Engine {
                 todo: "import some with `throng import`".to_owned(),
             });
         }
-        let people = Arc::new(People::read(&context).await?);
+        let people = Arc::new(People::read(&context, &self.home.config().identity.rules).await?);
         context.register_udf(profile_of(Arc::clone(&people)));
         Ok(View { context, people })
     }
@@ -200,7 +203,7 @@ impl Engine {
             };
             Ok(Summary {
                 n_events: count("n_events")?,
-                n_profiles: u64::try_from(view.people.profiles.len()).unwrap_or(u64::MAX),
+                n_profiles: u64::try_from(view.people.n_profiles()).unwrap_or(u64::MAX),
                 n_sources: count("n_sources")?,
                 span: Some(self.span(&view).await?),
             })
@@ -218,7 +221,7 @@ impl Engine {
         Ok((day("first")?, day("last")?))
     }
 
-    async fn as_of(&self, view: &View, day: Option<Day>) -> Result<AsOf, EngineError> {
+    pub(crate) async fn as_of(&self, view: &View, day: Option<Day>) -> Result<AsOf, EngineError> {
         let day = match day {
             Some(day) => day,
             None => self.span(view).await?.1,
@@ -236,7 +239,7 @@ impl Engine {
             let (first, last) = self.span(&view).await?;
             let span_days = u32::try_from(last.0 - first.0 + 1).unwrap_or(1);
             let mut vocabulary =
-                read_vocabulary(&view.context, view.people.profiles.len(), span_days, self.calendar()).await?;
+                read_vocabulary(&view.context, view.people.n_profiles(), span_days, self.calendar()).await?;
             vocabulary.currency = self.home.config().currency.or(vocabulary.currency);
             let funnel = USUAL_FUNNEL
                 .iter()
@@ -266,23 +269,7 @@ impl Engine {
         let config = self.home.config();
         let run = FeatureRun::new(&config.features, config.currency, &config.calendar, as_of)?;
         let folded = run.fold_lake(&view.context, &view.people, config.currency).await?;
-        let rows = by_profile(&folded, &view.people).and_then(|(ids, rows)| {
-            let days: Date32Array = ids.iter().map(|_| Some(as_of.day.0)).collect();
-            let mut columns: Vec<(String, ArrayRef)> = vec![
-                ("profile_id".to_owned(), texts(ids.iter().map(|id| Some(id.as_str())))),
-                ("as_of".to_owned(), Arc::new(days)),
-            ];
-            let features = rows
-                .schema()
-                .fields()
-                .iter()
-                .zip(rows.columns())
-                .skip(1)
-                .map(|(field, column)| (field.name().clone(), Arc::clone(column)))
-                .collect::<Vec<_>>();
-            columns.extend(features);
-            named_batch(columns)
-        });
+        let rows = dated(&folded, ("profile_id", &view.people.ids()), as_of);
         rows.map_err(|error| EngineError::table("compute", FEATURES, error))
     }
 
@@ -309,6 +296,7 @@ impl Engine {
             write_people(&self.store, &view.context, &view.people, as_of, config.currency).await?;
             step("features");
             self.store.replace(FEATURES, vec![self.feature_rows(&view, as_of).await?]).await?;
+            write_accounts(&self.store, &view, &self.home, as_of).await?;
             step("personas");
             let context = session(&self.store, self.threads.get()).await?;
             let population = read_population(&context, &config.features, as_of, config.currency).await?;
@@ -346,7 +334,8 @@ impl Engine {
             let view = self.view().await?;
             let as_of = self.as_of(&view, as_of).await?;
             let book = JourneyBook::read(&view.context, &view.people, as_of.end.0).await?;
-            Ok((book, view.people.profiles.clone()))
+            let numbers = 0..u32::try_from(view.people.n_profiles()).unwrap_or(u32::MAX);
+            Ok((book, numbers.map(|number| view.people.resolution.profile_id(number)).collect()))
         })
     }
 
@@ -373,7 +362,7 @@ impl Engine {
         })
     }
 
-    /// Returns the profile an identity or profile id belongs to: `u:42`, `42`, a device id.
+    /// Returns the profile an identity or profile id belongs to: `u:42`, `42`, an e-mail address.
     ///
     /// # Errors
     /// [`EngineError::Missing`] when nobody has it.
@@ -381,13 +370,9 @@ impl Engine {
         self.runtime.block_on(async {
             let view = self.view().await?;
             let people = &view.people;
-            let by_id = ProfileId::parse(text).filter(|profile| people.position(profile).is_some());
-            let by_identity = || people.number_of(Some(text), None).or_else(|| people.number_of(None, Some(text)));
-            let number = |number: u32| people.profiles.get(usize::try_from(number).unwrap_or(usize::MAX)).cloned();
-            by_id.or_else(|| by_identity().and_then(number)).ok_or_else(|| EngineError::Missing {
-                what: format!("no customer has the id {text:?}"),
-                todo: "look one up with `throng sql \"SELECT profile_id FROM profiles LIMIT 10\"`".to_owned(),
-            })
+            let identity = find(text, people, &self.home.personal_data()?)?;
+            let number = people.resolution.number_of(&identity);
+            Ok(number.map_or_else(|| ProfileId::of(&identity), |number| people.resolution.profile_id(number)))
         })
     }
 

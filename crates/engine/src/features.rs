@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, Date32Array, RecordBatch};
 use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 use datafusion::common::Column as ColumnName;
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::{AggregateUDF, Expr, col, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
 use throng_event::{AsOf, Calendar, Currency, Field};
 use throng_feature::{Catalogue, Compiled, FeatureDefinition};
-use throng_profile::ProfileId;
 
 use crate::context::explain;
 use crate::derive::profile_number;
@@ -18,7 +18,7 @@ use crate::error::EngineError;
 use crate::event_table::{attribute_field, column_name};
 use crate::fold::{FoldFunction, fold_rows};
 use crate::people::People;
-use crate::rows::named_batch;
+use crate::rows::{named_batch, texts};
 use crate::tables::EVENTS;
 
 /// A catalogue ready to be computed as of a day.
@@ -69,11 +69,21 @@ impl FeatureRun {
         people: &Arc<People>,
         currency: Option<Currency>,
     ) -> Result<RecordBatch, EngineError> {
-        let events = context.table(EVENTS).await.map_err(failed)?;
         let profile = profile_number(Arc::clone(people)).call(vec![col("user_id"), col("anonymous_id")]);
+        self.fold_events(context, profile, currency).await
+    }
+
+    /// Folds the events of the lake up to the day, `number` saying whose each is.
+    pub(crate) async fn fold_events(
+        &self,
+        context: &SessionContext,
+        number: Expr,
+        currency: Option<Currency>,
+    ) -> Result<RecordBatch, EngineError> {
+        let events = context.table(EVENTS).await.map_err(failed)?;
         let arguments = self.lake_arguments(&events, currency);
         let events = events.filter(col("occurred_at").lt(instant(self.as_of.end.0))).map_err(failed)?;
-        self.fold(events, profile, arguments).await
+        self.fold(events, number, arguments).await
     }
 
     /// Folds any rows into `profile` and one column per feature, in any order.
@@ -176,18 +186,29 @@ fn instant(us: i64) -> Expr {
     lit(datafusion::common::ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into())))
 }
 
-/// Returns the rows of a fold by ascending profile number, with the profile's id.
-pub(crate) fn by_profile(
-    rows: &RecordBatch,
-    people: &People,
-) -> Result<(Vec<ProfileId>, RecordBatch), arrow::error::ArrowError> {
+/// Returns the rows of a fold by ascending number, with the id of that number.
+pub(crate) fn by_number(rows: &RecordBatch, ids: &[&str]) -> Result<(Vec<String>, RecordBatch), ArrowError> {
     let order = arrow::compute::sort_to_indices(rows.column(0), None, None)?;
     let columns: Result<Vec<_>, _> =
         rows.columns().iter().map(|column| arrow::compute::take(column, &order, None)).collect();
     let sorted = RecordBatch::try_new(rows.schema(), columns?)?;
     let numbers = arrow::compute::cast(sorted.column(0), &DataType::UInt32)?;
     let numbers = numbers.as_primitive::<arrow::datatypes::UInt32Type>();
-    let ids =
-        numbers.values().iter().map(|number| people.profiles[usize::try_from(*number).unwrap_or(usize::MAX)].clone());
+    let ids = numbers.values().iter().map(|number| ids[usize::try_from(*number).unwrap_or(usize::MAX)].to_owned());
     Ok((ids.collect(), sorted))
+}
+
+/// Returns the rows of a fold as they are stored: a column of ids of this name,
+/// `as_of`, and one column per feature.
+pub(crate) fn dated(folded: &RecordBatch, (name, ids): (&str, &[&str]), as_of: AsOf) -> Result<RecordBatch, ArrowError> {
+    let (ids, rows) = by_number(folded, ids)?;
+    let days: Date32Array = ids.iter().map(|_| Some(as_of.day.0)).collect();
+    let mut columns: Vec<(String, ArrayRef)> = vec![
+        (name.to_owned(), texts(ids.iter().map(|id| Some(id.as_str())))),
+        ("as_of".to_owned(), Arc::new(days)),
+    ];
+    let schema = rows.schema();
+    let features = schema.fields().iter().zip(rows.columns()).skip(1);
+    columns.extend(features.map(|(field, column)| (field.name().clone(), Arc::clone(column))));
+    named_batch(columns)
 }

@@ -4,6 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use throng_event::PersonalData;
 use url::Url;
 
 use crate::config::Config;
@@ -13,6 +14,7 @@ use crate::store::Store;
 /// The configuration's name, by which a home is recognised.
 pub const CONFIG_FILE: &str = "throng.toml";
 const LOCK_FILE: &str = ".lock";
+const KEY_FILE: &str = "identity.key";
 const MAPPINGS: &str = "mappings";
 
 /// A home on disk with its configuration read and checked.
@@ -108,6 +110,41 @@ impl Home {
         fs::create_dir_all(&folder).map_err(|source| EngineError::io("create", folder, source))?;
         write_whole(&path, text)?;
         Ok(path)
+    }
+
+    /// Returns how personal ids are kept. Where they are hashed, the key is made at the
+    /// first import and kept in the home, readable by its owner only: without it no
+    /// hash can be made again, with it any guess can be tried.
+    pub(crate) fn personal_data(&self) -> Result<PersonalData, EngineError> {
+        let identity = &self.config.identity;
+        let key = if identity.hash_personal_data { Some(self.identity_key()?) } else { None };
+        Ok(PersonalData { calling_code: identity.calling_code, key })
+    }
+
+    fn identity_key(&self) -> Result<[u8; 32], EngineError> {
+        let path = self.root.join(KEY_FILE);
+        match fs::read_to_string(&path) {
+            Ok(text) => blake3::Hash::from_hex(text.trim()).map(|key| *key.as_bytes()).map_err(|error| {
+                EngineError::Configuration { path, reason: format!("it is no key of 64 hexadecimal digits: {error}") }
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut key = [0; 32];
+                let failed = |error| EngineError::io("make a key for", &path, std::io::Error::other(error));
+                getrandom::fill(&mut key).map_err(failed)?;
+                let mut options = File::options();
+                options.create_new(true).write(true);
+                #[cfg(unix)]
+                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+                let write = || -> std::io::Result<()> {
+                    let mut file = options.open(&path)?;
+                    writeln!(file, "{}", blake3::Hash::from_bytes(key).to_hex())?;
+                    file.sync_all()
+                };
+                write().map_err(|source| EngineError::io("write", &path, source))?;
+                Ok(key)
+            }
+            Err(source) => Err(EngineError::io("read", path, source)),
+        }
     }
 
     /// Returns the store of the tables.

@@ -119,8 +119,8 @@ pub struct Readmission {
 /// The earliest plausible time, 1990-01-01: clocks that were never set say 1970 or 1980.
 const EARLIEST: Instant = Instant(631_152_000_000_000);
 
-fn limits(source: &str, latest: Instant) -> Limits {
-    Limits { source: source.to_owned(), earliest: EARLIEST, latest, personal: PersonalData::default() }
+fn limits(source: &str, latest: Instant, personal: PersonalData) -> Limits {
+    Limits { source: source.to_owned(), earliest: EARLIEST, latest, personal }
 }
 
 pub(crate) fn import(
@@ -131,7 +131,7 @@ pub(crate) fn import(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<ImportReport, EngineError> {
     let failed = |source| EngineError::Import { path: request.path.clone(), source };
-    let limits = limits(&request.source, request.latest);
+    let limits = limits(&request.source, request.latest, home.personal_data()?);
     let config = home.config();
     let import = Import { limits: &limits, calendar: &config.calendar, currency: request.currency.or(config.currency) };
     let mut intake = Intake::new(store, runtime, request.form.as_str(), &request.path)?;
@@ -224,7 +224,7 @@ pub(crate) fn readmit(
         files.entry((row.source.clone(), row.path.clone(), row.form.clone())).or_default().push(row);
     }
     for ((source, path, form), rows) in files {
-        let limits = limits(&source, request.latest);
+        let limits = limits(&source, request.latest, home.personal_data()?);
         let import = Import { limits: &limits, calendar: &config.calendar, currency: config.currency };
         let mut intake = Intake::new(store, runtime, &form, Path::new(&path))?;
         intake.forget_quarantined();

@@ -51,7 +51,7 @@ impl JourneyBook {
             touches.extend(label.map(|label| (profile, times.value(row), key, label)));
         }
         touches.sort_unstable();
-        let mut offsets = vec![0; people.profiles.len() + 1];
+        let mut offsets = vec![0; people.n_profiles() + 1];
         for touch in &touches {
             offsets[index(touch.0) + 1] += 1;
         }

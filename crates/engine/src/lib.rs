@@ -3,6 +3,7 @@
 //!
 //! [`Engine`] is the one door: open a [`Home`], make an engine of it, ask.
 
+mod accounts;
 mod bench;
 mod book;
 mod config;
@@ -14,8 +15,10 @@ mod event_table;
 mod features;
 mod fold;
 mod home;
+mod identity;
 mod import;
 mod journeys;
+mod linkage;
 #[cfg(test)]
 mod parity;
 mod people;
@@ -28,14 +31,16 @@ mod vocabulary;
 
 pub use bench::fold_parquet;
 pub use book::{BookOutcome, PersonaBook};
-pub use config::{Config, feature_to_toml, features_to_toml, with_features, with_proposals};
+pub use config::{Config, IdentityConfig, feature_to_toml, features_to_toml, with_features, with_proposals};
 pub use engine::{CatalogueProposal, DiscoverRequest, Engine, Summary};
 pub use error::EngineError;
 pub use home::{CONFIG_FILE, Home};
+pub use identity::{Decided, ExplainedLink, IdentityOverview, ProvingEvent, Why, link_in_words};
 pub use import::{
     ImportEffect, ImportForm, ImportReport, ImportRequest, MappingChoice, Progress, QuarantineRow, Readmission,
     ReadmitRequest, choose_mapping, detect_form,
 };
 pub use journeys::JourneyBook;
+pub use linkage::{LinkageReport, weights_in_words};
 pub use tables::{TABLES, TableInfo};
 pub use verify::{Check, VerifyReport};

@@ -11,12 +11,13 @@ use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
 use throng_event::{Calendar, Currency, Day, Event, Instant};
 use throng_feature::{Catalogue, Compiled, FeatureDefinition, FeatureValue, ProfileState};
+use throng_profile::IdentityRules;
 use throng_testkit::random_events;
 use url::Url;
 
 use crate::config::Config;
 use crate::context::{collect, session};
-use crate::event_table::{Promoted, read_events, write_events};
+use crate::event_table::{EventRows, Promoted, read_events};
 use crate::features::{Division, FeatureRun};
 use crate::people::People;
 use crate::store::Store;
@@ -44,21 +45,22 @@ async fn lake(folder: &std::path::Path, mut events: Vec<Event>, chunk: usize) ->
     let store = Store::new(Url::from_directory_path(folder).unwrap(), BTreeMap::new());
     let mut promoted = Promoted::default();
     while !events.is_empty() {
-        let mut part: Vec<Event> = events.split_off(events.len().saturating_sub(chunk));
-        store.append(EVENTS, vec![write_events(&mut part, &mut promoted).unwrap()]).await.unwrap();
+        let mut rows = EventRows::default();
+        events.drain(events.len().saturating_sub(chunk)..).for_each(|event| rows.push(event));
+        store.append(EVENTS, vec![rows.finish(&mut promoted).unwrap()]).await.unwrap();
     }
     store
 }
 
 async fn view(store: &Store, threads: usize) -> (SessionContext, Arc<People>) {
     let context = session(store, threads).await.unwrap();
-    let people = Arc::new(People::read(&context).await.unwrap());
+    let people = Arc::new(People::read(&context, &IdentityRules::standard()).await.unwrap());
     (context, people)
 }
 
 /// The features of everybody as text, floats as bits: equal texts are equal bits.
 fn bits(rows: &RecordBatch, people: &People) -> BTreeMap<String, Vec<String>> {
-    let (ids, rows) = crate::features::by_profile(rows, people).unwrap();
+    let (ids, rows) = crate::features::by_number(rows, &people.ids()).unwrap();
     let mut features: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for column in &rows.columns()[1..] {
         for (row, id) in ids.iter().enumerate() {
@@ -95,7 +97,7 @@ fn live(events: &[Event], people: &People, calendar: &Calendar, day: Day) -> BTr
     };
     let evaluated = states.into_iter().map(|(number, state)| {
         let values = state.evaluate(as_of).into_iter().map(text).collect();
-        (people.profiles[usize::try_from(number).unwrap()].to_string(), values)
+        (people.id(number).to_owned(), values)
     });
     evaluated.collect()
 }

@@ -1,72 +1,68 @@
 //! Who is who in the lake: the identity graph folded from the events, and the
 //! number every profile has while a command runs.
 
-use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{Array, AsArray, Int64Array, ListArray, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use datafusion::prelude::SessionContext;
-use throng_event::{EventKey, Instant};
-use throng_profile::{IdentityGraph, Observation, ProfileId, Resolution, usable};
+use throng_event::{EventKey, Identity, Instant};
+use throng_profile::{
+    Decision, GroupStatement, Groups, IdentityGraph, IdentityRules, Observation, ProfileId, Proposal, Resolution,
+    Verdict,
+};
 
-use crate::context::collect;
+use crate::context::{collect, for_each_batch};
 use crate::error::EngineError;
-use crate::event_table::text_column;
+use crate::event_table::{external_id_lists, text_column, usize_of};
+use crate::rows::Rows;
+use crate::tables::{IDENTITY_DECISIONS, IDENTITY_PROPOSALS};
 
-/// Maps never iterated, so their order cannot reach a result.
-#[expect(clippy::disallowed_types, reason = "only looked up, never iterated")]
-type Lookup = std::collections::HashMap<String, u32, foldhash::fast::FixedState>;
-
-/// Every profile of the lake, numbered in the order of its id.
+/// Every profile of the lake, numbered in the order of its id, and the accounts they
+/// belong to.
 #[derive(Debug)]
 pub(crate) struct People {
-    pub(crate) profiles: Vec<ProfileId>,
     pub(crate) resolution: Resolution,
-    users: Lookup,
-    devices: Lookup,
+    pub(crate) groups: Groups,
 }
 
 impl People {
-    /// Reads all identities of the lake.
-    pub(crate) async fn read(context: &SessionContext) -> Result<Self, EngineError> {
-        let graph = read_graph(context).await?;
-        let resolution = graph.resolve();
-        let pairs = collect(context, "SELECT DISTINCT user_id, anonymous_id FROM events").await?;
-        Self::number(resolution, &pairs).map_err(|error| EngineError::Query(error.to_string()))
+    /// Reads all identities of the lake, what was decided about them and what is proposed.
+    pub(crate) async fn read(context: &SessionContext, rules: &IdentityRules) -> Result<Self, EngineError> {
+        let (mut graph, mut groups) = (IdentityGraph::new(rules.clone()), Groups::new(rules.clone()));
+        let query = "SELECT user_id, anonymous_id, CASE WHEN kind = 'alias' THEN previous_id END AS previous_id, \
+                     external_ids, group_id, occurred_at, event_key FROM events";
+        let mut take = |rows: &RecordBatch| observe(rows, &mut graph, &mut groups);
+        for_each_batch(context, query, &mut take).await?;
+        let decisions = read_decisions(context).await?;
+        let proposals = if rules.proposed_min.is_some() { read_proposals(context).await? } else { Vec::new() };
+        Ok(Self { resolution: graph.resolve(&decisions, &proposals), groups })
     }
 
-    fn number(resolution: Resolution, pairs: &RecordBatch) -> Result<Self, ArrowError> {
-        let users = text_column(pairs, "user_id")?;
-        let devices = text_column(pairs, "anonymous_id")?;
-        let rows = users.iter().zip(&devices);
-        let mut profiles: Vec<ProfileId> =
-            rows.clone().filter_map(|(user, device)| resolution.profile(user, device)).collect();
-        profiles.sort_unstable();
-        profiles.dedup();
-        let (mut by_user, mut by_device) = (Lookup::default(), Lookup::default());
-        for (user, device) in rows {
-            let Some(profile) = resolution.profile(user, device) else { continue };
-            let Ok(position) = profiles.binary_search(&profile) else { continue };
-            let number =
-                u32::try_from(position).map_err(|_| ArrowError::ComputeError("more than 2^32 profiles".to_owned()))?;
-            match (user.filter(|id| usable(id)), device) {
-                (Some(user), _) => by_user.insert(user.to_owned(), number),
-                (None, Some(device)) => by_device.insert(device.to_owned(), number),
-                (None, None) => None,
-            };
-        }
-        Ok(Self { profiles, resolution, users: by_user, devices: by_device })
+    /// Returns how many profiles there are.
+    pub(crate) fn n_profiles(&self) -> usize {
+        self.resolution.n_profiles()
+    }
+
+    /// Returns the id of a profile by its number.
+    pub(crate) fn id(&self, number: u32) -> &str {
+        self.resolution.written_id(number)
+    }
+
+    /// Returns the id of every profile, by its number.
+    pub(crate) fn ids(&self) -> Vec<&str> {
+        self.resolution.profile_ids().collect()
     }
 
     /// Returns the number of the profile an event with these ids belongs to.
     pub(crate) fn number_of(&self, user_id: Option<&str>, anonymous_id: Option<&str>) -> Option<u32> {
-        let by_user = user_id.filter(|id| usable(id)).and_then(|id| self.users.get(id));
-        by_user.or_else(|| anonymous_id.and_then(|id| self.devices.get(id))).copied()
+        self.resolution.number(user_id, anonymous_id)
     }
 
     /// Returns the number of a profile.
     pub(crate) fn position(&self, profile: &ProfileId) -> Option<u32> {
-        self.profiles.binary_search(profile).ok().and_then(|position| u32::try_from(position).ok())
+        let number = self.resolution.number_of(&profile.identity())?;
+        (self.resolution.profile_id(number) == *profile).then_some(number)
     }
 
     /// Returns the number of every row of two id columns.
@@ -75,35 +71,72 @@ impl People {
     }
 }
 
-async fn read_graph(context: &SessionContext) -> Result<IdentityGraph, EngineError> {
-    let query = "SELECT user_id, anonymous_id, CASE WHEN kind = 'alias' THEN previous_id END AS previous_id, \
-                 occurred_at, event_key, event_id FROM events \
-                 WHERE user_id IS NOT NULL AND (anonymous_id IS NOT NULL OR previous_id IS NOT NULL)";
-    let rows = collect(context, query).await?;
-    fold_graph(&rows).map_err(|error| EngineError::Query(error.to_string()))
-}
-
-fn fold_graph(rows: &RecordBatch) -> Result<IdentityGraph, ArrowError> {
+fn observe(rows: &RecordBatch, graph: &mut IdentityGraph, groups: &mut Groups) -> Result<(), ArrowError> {
     let text = |name: &str| text_column(rows, name);
-    let (users, devices, previous, ids) =
-        (text("user_id")?, text("anonymous_id")?, text("previous_id")?, text("event_id")?);
+    let (users, devices, previous) = (text("user_id")?, text("anonymous_id")?, text("previous_id")?);
+    let of_accounts = text("group_id")?;
+    let lists: ListArray = external_id_lists(rows)?;
+    let external_ids = lists.values().as_string::<i32>();
     let times: TimestampMicrosecondArray = times(rows, "occurred_at")?;
     let keys: &Int64Array = rows
         .column_by_name("event_key")
-        .map_or_else(|| unreachable_column("event_key"), |c| Ok(c.as_primitive::<Int64Type>()))?;
-    let mut graph = IdentityGraph::default();
-    let value = |column: &StringArray, row: usize| column.is_valid(row).then(|| column.value(row).to_owned());
-    for row in 0..rows.num_rows() {
-        graph.observe(&Observation {
-            user_id: value(&users, row).as_deref(),
-            anonymous_id: value(&devices, row).as_deref(),
-            previous_id: value(&previous, row).as_deref(),
-            occurred_at: Instant(times.value(row)),
-            key: EventKey(keys.value(row)),
-            event_id: ids.value(row),
-        });
+        .map_or_else(|| unreachable_column("event_key"), |column| Ok(column.as_primitive::<Int64Type>()))?;
+    fn value(column: &StringArray, row: usize) -> Option<&str> {
+        column.is_valid(row).then(|| column.value(row))
     }
-    Ok(graph)
+    for row in 0..rows.num_rows() {
+        let (occurred_at, key) = (Instant(times.value(row)), EventKey(keys.value(row)));
+        let (user_id, anonymous_id) = (value(&users, row), value(&devices, row));
+        let observation =
+            Observation { user_id, anonymous_id, previous_id: value(&previous, row), occurred_at, key };
+        let offsets = lists.value_offsets();
+        let listed = if lists.is_null(row) { 0..0 } else { usize_of(offsets[row])..usize_of(offsets[row + 1]) };
+        graph.observe(&observation, listed.filter_map(|id| Identity::parts(external_ids.value(id))));
+        if let Some(group_id) = value(&of_accounts, row) {
+            groups.observe(&GroupStatement { user_id, anonymous_id, group_id, occurred_at, key });
+        }
+    }
+    Ok(())
+}
+
+/// Returns what was decided, in the order it was decided in.
+pub(crate) async fn read_decisions(context: &SessionContext) -> Result<Vec<Decision>, EngineError> {
+    if !context.table_exist(IDENTITY_DECISIONS).unwrap_or(false) {
+        return Ok(Vec::new());
+    }
+    let rows = collect(context, "SELECT * FROM identity_decisions ORDER BY number").await?;
+    let read = || -> Result<Vec<Decision>, ArrowError> {
+        let table = Rows(&rows);
+        let (verdicts, first, second) = (table.words("verdict")?, table.words("a")?, table.words("b")?);
+        let at = times(&rows, "decided_at")?;
+        let decision = |row: usize| {
+            Some(Decision {
+                verdict: Verdict::from_name(&verdicts[row])?,
+                a: Identity::parse(&first[row])?,
+                b: Identity::parse(&second[row])?,
+                at: Instant(at.value(row)),
+            })
+        };
+        Ok((0..rows.num_rows()).filter_map(decision).collect())
+    };
+    read().map_err(|error| EngineError::table("read", IDENTITY_DECISIONS, error))
+}
+
+async fn read_proposals(context: &SessionContext) -> Result<Vec<Proposal>, EngineError> {
+    if !context.table_exist(IDENTITY_PROPOSALS).unwrap_or(false) {
+        return Ok(Vec::new());
+    }
+    let rows = collect(context, "SELECT a, b, probability FROM identity_proposals ORDER BY a, b").await?;
+    let read = || -> Result<Vec<Proposal>, ArrowError> {
+        let table = Rows(&rows);
+        let (first, second, probabilities) = (table.words("a")?, table.words("b")?, table.numbers("probability")?);
+        let proposal = |row: usize| {
+            let (a, b) = (Identity::parse(&first[row])?, Identity::parse(&second[row])?);
+            Some(Proposal { a, b, probability: probabilities[row]? })
+        };
+        Ok((0..rows.num_rows()).filter_map(proposal).collect())
+    };
+    read().map_err(|error| EngineError::table("read", IDENTITY_PROPOSALS, error))
 }
 
 fn unreachable_column<T>(name: &str) -> Result<T, ArrowError> {

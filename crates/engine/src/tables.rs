@@ -14,9 +14,14 @@ pub struct TableInfo {
 pub(crate) const EVENTS: &str = crate::event_table::EVENTS;
 pub(crate) const IMPORTS: &str = "imports";
 pub(crate) const QUARANTINE: &str = "quarantine";
+pub(crate) const IDENTITY_DECISIONS: &str = "identity_decisions";
 pub(crate) const IDENTITIES: &str = "identities";
+pub(crate) const IDENTITY_PROPOSALS: &str = "identity_proposals";
 pub(crate) const PROFILES: &str = "profiles";
 pub(crate) const TRAITS: &str = "traits";
+pub(crate) const ACCOUNTS: &str = "accounts";
+pub(crate) const ACCOUNT_MEMBERS: &str = "account_members";
+pub(crate) const ACCOUNT_FEATURES: &str = "account_features";
 pub(crate) const FEATURES: &str = "features";
 pub(crate) const MEMBERSHIPS: &str = "memberships";
 pub(crate) const PERSONAS: &str = "personas";
@@ -28,10 +33,15 @@ pub const TABLES: &[TableInfo] = &[
     TableInfo { name: EVENTS, row: "an admitted event", ground: true },
     TableInfo { name: QUARANTINE, row: "a row or message that was not admitted, with its reason", ground: true },
     TableInfo { name: IMPORTS, row: "an import with its counts", ground: true },
+    TableInfo { name: IDENTITY_DECISIONS, row: "a decision to merge or split two identities", ground: true },
     TableInfo { name: IDENTITIES, row: "an identity and the profile it belongs to", ground: false },
+    TableInfo { name: IDENTITY_PROPOSALS, row: "two profiles that may be one person, and how probable it is", ground: false },
     TableInfo { name: PROFILES, row: "a profile with its first and last event and revenue", ground: false },
     TableInfo { name: TRAITS, row: "the latest value of a trait of a profile", ground: false },
     TableInfo { name: FEATURES, row: "the features of a profile", ground: false },
+    TableInfo { name: ACCOUNTS, row: "an account or household with its revenue", ground: false },
+    TableInfo { name: ACCOUNT_MEMBERS, row: "a profile in an account, from when to when", ground: false },
+    TableInfo { name: ACCOUNT_FEATURES, row: "the features of an account", ground: false },
     TableInfo { name: MEMBERSHIPS, row: "the shares of a profile in each persona", ground: false },
     TableInfo { name: PERSONAS, row: "a persona", ground: false },
     TableInfo { name: CLAIMS, row: "a statement about a persona and its evidence", ground: false },

@@ -144,6 +144,15 @@ impl Resolution {
         ProfileId::written(self.store.text(self.canonical[number as usize]))
     }
 
+    /// Returns the id of a profile by its number, as it is written.
+    ///
+    /// # Panics
+    /// When there is no profile of that number.
+    #[must_use]
+    pub fn written_id(&self, number: u32) -> &str {
+        self.store.text(self.canonical[number as usize])
+    }
+
     /// Returns the id of every profile, by number and so ascending.
     pub fn profile_ids(&self) -> impl ExactSizeIterator<Item = &str> {
         self.canonical.iter().map(|identity| self.store.text(*identity))

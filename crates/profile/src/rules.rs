@@ -191,6 +191,13 @@ impl BlockedValues {
         Self { words, patterns, word_bytes_max }
     }
 
+    /// Returns these values and the given ones.
+    #[must_use]
+    pub fn and<'a>(&self, values: impl IntoIterator<Item = &'a str>) -> Self {
+        let own: Vec<&str> = self.words.iter().chain(&self.patterns).map(String::as_str).collect();
+        Self::new(own.into_iter().chain(values.into_iter().collect::<Vec<&str>>()))
+    }
+
     /// Whether a value stands for nobody.
     #[must_use]
     pub fn contains(&self, value: &str) -> bool {
