@@ -8,12 +8,17 @@
 
 mod graph;
 mod identity;
+mod linkage;
 mod resolution;
 mod session;
 mod traits;
 
 pub use graph::{IdentityGraph, Observation};
 pub use identity::{Link, LinkKind, ProfileId, Proof, usable};
+pub use linkage::blocking::{BlockingRule, SkippedBlocks};
+pub use linkage::comparison::{Comparison, Level};
+pub use linkage::records::RecordSet;
+pub use linkage::{LevelWeight, LinkageModel, ProposedLink, Record, RecordField, Weight, WeightReason};
 pub use resolution::Resolution;
 pub use session::sessions;
 pub use traits::{StatedTrait, Traits};
