@@ -107,9 +107,10 @@ impl Mixture {
     }
 
     fn start(counts: &Counts) -> Self {
-        // The shares are where EM begins, not where it ends: a tenth of the candidates each.
-        let n_candidates: f64 = counts.patterns.iter().map(|(_, n)| n).sum();
-        let share = share_of((n_candidates / 10.0).max(N_KIND_PAIRS_MIN), counts);
+        // Of n records there are about n² / 2 pairs. That one in ten has a second one and
+        // another one of the household is where EM begins, not where it ends; to begin
+        // with larger shares lets both kinds swallow the coincidences among strangers.
+        let share = share_of((2.0 * counts.n_pairs).sqrt() / 10.0, counts);
         let nothing = [[0.0; N_LEVELS]; N_COMPARISONS];
         Self {
             shares: [share, share, 1.0 - 2.0 * share],

@@ -105,12 +105,13 @@ fn home(noise: &mut Noise) -> Home {
     }
 }
 
+/// Returns an e-mail address: no two people have one, and most contain the name.
 fn address_of(given: &str, family: &str, number: u64, noise: &mut Noise) -> String {
     let provider = ["example.org", "example.com", "example.net"][usize::try_from(noise.below(3)).unwrap_or(0)];
     match noise.below(3) {
-        0 => format!("{given}.{family}@{provider}"),
-        1 => format!("{given}{}@{provider}", number % 1_000),
-        _ => format!("{family}{}@{provider}", number % 100),
+        0 => format!("{given}.{family}.{number}@{provider}"),
+        1 => format!("{given}{number}@{provider}"),
+        _ => format!("{family}{number}@{provider}"),
     }
 }
 
