@@ -30,7 +30,7 @@ pub struct IdentityRules {
 /// How many values of a kind one profile may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IdentityLimit {
-    /// The most values.
+    /// The most values; 0 for ids that link nobody.
     pub values_max: u32,
     /// Within which time.
     pub period: Period,

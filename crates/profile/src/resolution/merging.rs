@@ -62,7 +62,7 @@ impl<'a> Merging<'a> {
             // Limits bind what is inferred, not what a person or a source states.
             let joins_users = link.kind == LinkKind::Aliased && self.classes.kind(link.from) == IdentityKind::UserId;
             let stated = joins_users || link.kind == LinkKind::Stated;
-            if !stated && let Some(kind) = self.exceeded(from, to) {
+            if !stated && let Some(kind) = self.forbidden(&link).or_else(|| self.exceeded(from, to)) {
                 evidence.refused.push((number, Refusal::Limit(kind)));
                 continue;
             }
@@ -128,6 +128,12 @@ impl<'a> Merging<'a> {
     fn telling(&self, identity: u32) -> (usize, bool, Option<crate::Proof>, &str) {
         let first_seen = self.store.first_seen(identity);
         (self.rules.rank(self.classes.kind(identity)), first_seen.is_none(), first_seen, self.store.text(identity))
+    }
+
+    /// Returns the kind of an end of a link that may link nobody at all.
+    fn forbidden(&self, link: &StoredLink) -> Option<IdentityKind> {
+        let none = |kind: &IdentityKind| self.rules.limits.get(kind).is_some_and(|limit| limit.values_max == 0);
+        [link.from, link.to].map(|end| self.classes.kind(end)).into_iter().filter(none).min()
     }
 
     /// Returns the kind of which two profiles together have too many values: more than
