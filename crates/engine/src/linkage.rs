@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use throng_event::IdentityKind;
-use throng_profile::{LinkageModel, ProfileId, ProposedLink, Record, RecordField, RecordSet, Traits};
+use throng_profile::{LinkageModel, ProfileId, ProposedLink, Record, RecordField, RecordSet, Traits, WeightReason};
 
 use crate::derive::read_traits;
 use crate::engine::Engine;
@@ -112,6 +112,14 @@ impl Engine {
 /// Returns the waterfall of a proposed link: what weighs for it and against it, in bits.
 #[must_use]
 pub fn weights_in_words(link: &ProposedLink) -> String {
-    let words = link.weights.iter().map(|weight| format!("{} {:+.1}", weight.reason, weight.bits));
+    let words = link.weights.iter().map(|weight| {
+        let reason = match weight.reason {
+            WeightReason::Prior => "two at random".to_owned(),
+            WeightReason::Comparison(comparison, level) => format!("{} {}", comparison.as_str(), level.as_str()),
+            WeightReason::Frequency(comparison) => format!("{} is frequent or rare", comparison.as_str()),
+            WeightReason::Household => "may only share a household".to_owned(),
+        };
+        format!("{reason} {:+.1}", weight.bits)
+    });
     words.collect::<Vec<_>>().join(", ")
 }

@@ -10,28 +10,20 @@
 mod graph;
 mod groups;
 mod identity;
-pub use groups::{Belonging, GroupStatement, Groups};
-pub use identity::{Decision, Link, LinkKind, ProfileId, Proof, Proposal, Refusal, RefusedLink, Verdict};
-pub use linkage::blocking::{BlockingRule, SkippedBlocks};
-pub use linkage::comparison::{Comparison, Level};
-pub use linkage::records::RecordSet;
-pub use linkage::{LevelWeight, LinkageModel, ProposedLink, Record, RecordField, Weight, WeightReason};
+mod intern;
+mod linkage;
 mod resolution;
 mod rules;
 mod session;
 mod traits;
 
 pub use graph::{IdentityGraph, Observation};
-<<<<<<< HEAD
 pub use groups::{Belonging, GroupStatement, Groups};
 pub use identity::{Decision, Link, LinkKind, ProfileId, Proof, Proposal, Refusal, RefusedLink, Verdict};
-=======
-pub use identity::{Link, LinkKind, ProfileId, Proof, usable};
 pub use linkage::blocking::{BlockingRule, SkippedBlocks};
 pub use linkage::comparison::{Comparison, Level};
 pub use linkage::records::RecordSet;
 pub use linkage::{LevelWeight, LinkageModel, ProposedLink, Record, RecordField, Weight, WeightReason};
->>>>>>> w-linker
 pub use resolution::Resolution;
 pub use rules::{BlockedValues, IdentityLimit, IdentityRules, Period};
 pub use session::sessions;
