@@ -5,14 +5,17 @@
 //! their letters and digits alone. The table machinery reads the rows, from text or
 //! JSON objects, so a row that was put aside is read again as any other.
 
-use std::collections::BTreeMap;
-use std::io::Read;
+#[cfg(test)]
+pub(crate) mod shown;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead, Cursor, Read};
 
 use throng_event::Problem;
 
-use crate::SourceError;
 use crate::import::Intake;
 use crate::table::{Columns, Opened, Row, Step, open};
+use crate::{Head, SourceError, decompress};
 
 /// The rows of a table of text or JSON, packed or plain.
 pub(crate) struct NamedRows<'a> {
@@ -114,6 +117,24 @@ impl<'r> NamedRow<'r> {
 /// Returns the letters and digits of a column's name in lower case.
 pub(crate) fn plain_name(name: &str) -> String {
     name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// Returns the plain names of the columns a file begins with: of its header or its first object.
+pub(crate) fn column_names(head: &Head) -> BTreeSet<String> {
+    let members = head.object.iter().flat_map(|object| object.keys());
+    members.chain(&head.header).map(|name| plain_name(name)).collect()
+}
+
+/// Returns the first bytes of an input, unpacked, and the whole input, unpacked.
+///
+/// # Errors
+/// What the reader says.
+pub(crate) fn peek<'a>(input: impl Read + 'a, n_bytes: u64) -> io::Result<(Vec<u8>, Box<dyn BufRead + 'a>)> {
+    let mut input = decompress(input)?;
+    let mut head = Vec::new();
+    input.by_ref().take(n_bytes).read_to_end(&mut head)?;
+    let whole = Cursor::new(head.clone()).chain(input);
+    Ok((head, Box::new(whole)))
 }
 
 #[cfg(test)]

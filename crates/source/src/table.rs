@@ -25,7 +25,7 @@ use parquet_rows::ParquetRows;
 use plan::{Line, Plan};
 
 pub(crate) use clock::Clock;
-pub(crate) use infer::{plain_number, truth};
+pub(crate) use infer::{plain_number, plain_value, truth};
 pub(crate) use row::{Columns, Row, is_absent};
 pub use sample::{TableSample, sample_parquet_table, sample_table};
 

@@ -1,0 +1,156 @@
+//! Orders as shops export them, and as they should not.
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::*;
+use crate::rows::shown;
+
+const HEADER: &str = "Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,Accepts Marketing,Currency,\
+    Subtotal,Shipping,Taxes,Total,Discount Code,Discount Amount,Created at,Lineitem quantity,Lineitem name,\
+    Lineitem price,Lineitem sku,Lineitem discount,Billing Name,Billing Company,Billing City,Billing Zip,\
+    Billing Country,Shipping City,Cancelled at,Payment Method,Refunded Amount,Vendor,Id,Tags,Source,Phone\n";
+const FIRST: &str = "#1001,ann@example.com,paid,2025-10-07 09:50:28 +0200,fulfilled,2025-10-08 12:00:00 +0200,yes,EUR,\
+    40.00,4.90,7.17,44.90,HELLO,5.00,2025-10-07 09:50:26 +0200,2,Mug - Blue,20.00,MUG-B,0.00,Ann Smith,Acme,Berlin,\
+    '10115,DE,Hamburg,,Shopify Payments,0.00,Potters,6001,\"vip, gift\",web,'+49301234567\n";
+const SECOND: &str =
+    "#1001,ann@example.com,,,,,,,,,,,,,2025-10-07 09:50:26 +0200,1,Card,5.00,,5.00,,,,,,,,,,Paper Ltd,,,,\n";
+
+fn read(
+    input: &[u8],
+    import: Import<'_>,
+    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+) -> Result<Tally, SourceError> {
+    read_shopify_orders(input, import, sink)
+}
+
+fn check(input: &str, expected: &Expect) {
+    expected.assert_eq(&shown::show(read, input));
+}
+
+#[test]
+fn the_rows_of_an_order_become_its_events() {
+    check(&format!("{HEADER}{FIRST}{SECOND}"), &expect![[r#""#]]);
+}
+
+#[test]
+fn a_cancelled_order_is_refunded_when_it_was_cancelled() {
+    let row = "#1002,b@example.com,refunded,,,,no,USD,10,0,0,10.00,,,2025-01-01 00:00:00 +0000,1,Mug,10.00,M,,,,,,,,\
+        2025-01-02 00:00:00 +0000,,10.00,,,,pos,\n";
+    check(&format!("{HEADER}{row}"), &expect![[r#""#]]);
+}
+
+#[test]
+fn an_order_that_was_never_paid_carries_no_money() {
+    let row = "#1003,b@example.com,voided,,,,no,USD,10,0,0,10.00,,,2025-01-01 00:00:00 +0000,1,Mug,10.00,M,,,,,,,,\
+        2025-01-02 00:00:00 +0000,,,,,,,\n";
+    check(&format!("{HEADER}{row}"), &expect![[r#""#]]);
+}
+
+#[test]
+fn an_order_that_was_refused_takes_its_rows_along() {
+    let nobody = FIRST.replace("ann@example.com", "").replace("'+49301234567", "");
+    let second = SECOND.replace("2025-10-07", "2025-10-09");
+    let (first, again) = shown::twice(read, &format!("{HEADER}{nobody}{second},,\n"));
+    assert_eq!((first.rows_read, first.rows_quarantined, first.events), (3, 3, 0));
+    assert_eq!((again.rows_read, again.rows_quarantined), (3, 3));
+}
+
+#[test]
+fn what_cannot_be_read_is_left_out_and_said() {
+    let row = "#1004,b@example.com,paid,,,soon,no,Euro,ten,,,x,,,2025-01-01 00:00:00 +0000,many,Mug,10.00,M,,,,,,,,,,,,\
+        ,,,\n,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n#1005,b@example.com,,,,,,,,,,,,,never,,,,,,,,,,,,,,,,,,,\n";
+    check(&format!("{HEADER}{row}"), &expect![[r#""#]]);
+}
+
+const ORDER: &str = r##"{"id":6001,"name":"#1001","email":"ann@example.com","processed_at":"2025-10-07T09:50:26+02:00",
+"created_at":"2025-10-07T09:50:20+02:00","cancelled_at":null,"financial_status":"partially_refunded",
+"fulfillment_status":"fulfilled","currency":"EUR","subtotal_price":"40.00","total_price":"44.90","total_discounts":"5.00",
+"total_tax":"7.17","discount_codes":[{"code":"HELLO","amount":"5.00"}],"payment_gateway_names":["shopify_payments"],
+"source_name":"web","landing_site":"/?utm_source=news%20letter&utm_medium=email","referring_site":"https://example.org/",
+"buyer_accepts_marketing":true,"tags":"vip, gift",
+"customer":{"id":77,"email":"ann@example.com","first_name":"Ann","last_name":"Smith","orders_count":9},
+"billing_address":{"city":"Berlin","country_code":"DE","phone":"+49301234567","company":"Acme","zip":"10115"},
+"line_items":[{"id":1,"product_id":11,"sku":"MUG-B","title":"Mug","name":"Mug - Blue","quantity":2,"price":"20.00",
+"vendor":"Potters","discount_allocations":[{"amount":"1.50"},{"amount":"0.50"}]},
+{"id":2,"product_id":12,"sku":"","title":"Card","quantity":1,"price":"5.00","total_discount":"5.00"}],
+"fulfillments":[{"status":"success","created_at":"2025-10-08T10:00:00Z"}],
+"refunds":[{"id":1,"created_at":"2025-10-09T10:00:00Z","transactions":[{"kind":"refund","status":"success","amount":"10.00","currency":"EUR"}],
+"refund_line_items":[{"quantity":1,"subtotal":10.00,"total_tax":1.6,"line_item":{"sku":"MUG-B","title":"Mug"}}]},
+{"id":2,"created_at":"2025-10-10T10:00:00Z","transactions":[],"refund_line_items":[]},
+{"id":3,"created_at":"2025-10-11T10:00:00Z","transactions":[{"kind":"refund","status":"failure","amount":"99"}],
+"refund_line_items":[{"quantity":1,"subtotal":"2.50","total_tax":"0.50"}]}]}"##;
+
+#[test]
+fn an_order_of_the_api_becomes_its_events() {
+    check(&ORDER.replace('\n', ""), &expect![[r#""#]]);
+}
+
+#[test]
+fn orders_are_found_in_pages_lists_lines_and_webhooks() {
+    let order = ORDER.replace('\n', "");
+    for input in [
+        format!("{{\"orders\":[{order},{order}]}}"),
+        format!("\u{feff} {{ \"orders\" : [\n{order},\n{order} ]\n}}\n"),
+        format!("{{\"orders\":[{order}]}}\n{{\"orders\":[{order}]}}\n"),
+        format!("[{order},{order}]"),
+        format!("{order}\n{order}\n"),
+        format!("{{\"order\":{order}}}\n{{\"order\":{order}}}"),
+        format!("{ORDER}\n{ORDER}"),
+    ] {
+        let (taken, tally) = shown::take(read, input.as_bytes()).unwrap();
+        assert_eq!((tally.rows_read, tally.rows_in_events, tally.events), (2, 2, 8), "{input}: {taken:?}");
+    }
+}
+
+#[test]
+fn an_order_is_the_same_event_in_both_forms() {
+    let ids = |input: &str| -> Vec<String> {
+        let ids = shown::take(read, input.as_bytes()).unwrap().0.into_iter().filter_map(|taken| match taken {
+            Taken::Event { event, .. } => Some(event.id.to_string()),
+            Taken::Quarantined(_) => None,
+        });
+        ids.take(2).collect()
+    };
+    assert_eq!(ids(ORDER), ids(&format!("{HEADER}{FIRST}")));
+}
+
+#[test]
+fn what_is_no_order_is_put_aside() {
+    check(
+        "{\"id\":1,\"created_at\":\"2024-01-01T00:00:00Z\"}\n{\"id\":2,\"email\":\"a@b.de\",\"created_at\":\"later\",\"cancelled_at\":\"2024-01-01\"}\n{\"created_at\":\"2024-01-01\",\"email\":\"a@b.de\"}\n7\n{\"id\":\n",
+        &expect![[r#""#]],
+    );
+}
+
+#[test]
+fn orders_are_recognised_and_other_tables_are_not() {
+    let of = |text: &str| recognise(&Head::read("orders", text.as_bytes()).unwrap()).is_some();
+    let long = format!("{{\"orders\":[{},{}", ORDER, "x".repeat(1 << 18));
+    for text in [HEADER, ORDER, &format!("[{ORDER}]"), &format!("{{\"orders\":[{ORDER}]}}"), &long] {
+        assert!(of(text), "{text}");
+    }
+    for text in ["Name,Email,Total\n", "{\"orders\":[]}", "{\"orders\":[{\"id\":1}]}", "{\"id\":1}", ""] {
+        assert!(!of(text), "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_rows_add_up(cells in prop::collection::vec(prop::collection::vec("[#a1, .\"@\n-]{0,6}|2024-01-01|a@b.de|#1", 34), 0..6)) {
+        let rows: String = cells.iter().map(|cells| cells.join(",") + "\n").collect();
+        let tally = shown::take(read, format!("{HEADER}{rows}").as_bytes()).unwrap().1;
+        prop_assert_eq!(tally.rows_read, tally.rows_in_events + tally.rows_quarantined);
+    }
+
+    #[test]
+    fn any_order_adds_up(at in 0_usize..3_000, cut in 0_usize..40, text in "[\\[\\]{}\":,a0-]{0,4}") {
+        let mut order = ORDER.to_owned();
+        let at = at.min(order.len());
+        order.replace_range(at..(at + cut).min(order.len()), &text);
+        let tally = shown::take(read, order.as_bytes()).unwrap().1;
+        prop_assert_eq!(tally.rows_read, tally.rows_in_events + tally.rows_quarantined);
+    }
+}
