@@ -86,6 +86,9 @@ impl Order {
         draft.properties.extend(self.properties.clone());
         insert_text(&mut draft.properties, "financial_status", self.financial_status.as_deref());
         Self::fill(&mut draft.properties, "total", self.total.map(Value::Number));
+        // Where the order came from is no circumstance of what became of it later.
+        draft.channel = self.source.as_deref().and_then(channel).map(str::to_owned);
+        draft.context.clone_from(&self.context);
         draft.traits.clone_from(&self.traits);
         insert_text(&mut draft.traits, "email", self.email.as_deref());
         insert_text(&mut draft.traits, "phone", self.phone.as_deref());
@@ -125,8 +128,6 @@ impl Order {
             user_id: self.user_id.clone(),
             external_ids: email.chain(phone).collect(),
             occurred_at: at,
-            channel: self.source.as_deref().and_then(channel).map(str::to_owned),
-            context: self.context.clone(),
             properties,
             ..Draft::default()
         }

@@ -30,21 +30,121 @@ fn check(input: &str, expected: &Expect) {
 
 #[test]
 fn the_rows_of_an_order_become_its_events() {
-    check(&format!("{HEADER}{FIRST}{SECOND}"), &expect![[r#""#]]);
+    check(
+        &format!("{HEADER}{FIRST}{SECOND}"),
+        &expect![[r#"
+        track "Order Completed" at 2025-10-07T07:50:26Z (shopify/test/6001#completed)
+          anonymous e:ann@example.com
+          channel web
+          id e:ann@example.com
+          id p:+49301234567
+          context location.city = Hamburg
+          context location.country = DE
+          property coupon = HELLO
+          property discount = 5
+          property financial_status = paid
+          property fulfillment_status = fulfilled
+          property order_id = 6001
+          property order_name = #1001
+          property payment_method = Shopify Payments
+          property shipping = 4.9
+          property source = web
+          property subtotal = 40
+          property tags = vip, gift
+          property tax = 7.17
+          property total = 44.9
+          trait accepts_marketing = true
+          trait city = Berlin
+          trait company = Acme
+          trait country = DE
+          trait email = ann@example.com
+          trait name = Ann Smith
+          trait phone = +49301234567
+          trait postal_code = 10115
+          money 4490 EUR
+          product MUG-B Some("Mug - Blue") × 2 = 4000 (off 0)
+          product Card Some("Card") × 1 = 0 (off 500)
+        of 2 rows
+        track "Order Fulfilled" at 2025-10-08T10:00:00Z (shopify/test/6001#fulfilled)
+          anonymous e:ann@example.com
+          channel web
+          id e:ann@example.com
+          id p:+49301234567
+          context location.city = Hamburg
+          context location.country = DE
+          property order_id = 6001
+        of 0 rows
+    "#]],
+    );
 }
 
 #[test]
 fn a_cancelled_order_is_refunded_when_it_was_cancelled() {
     let row = "#1002,b@example.com,refunded,,,,no,USD,10,0,0,10.00,,,2025-01-01 00:00:00 +0000,1,Mug,10.00,M,,,,,,,,\
         2025-01-02 00:00:00 +0000,,10.00,,,,pos,\n";
-    check(&format!("{HEADER}{row}"), &expect![[r#""#]]);
+    check(
+        &format!("{HEADER}{row}"),
+        &expect![[r#"
+        track "Order Completed" at 2025-01-01T00:00:00Z (shopify/test/#1002#completed)
+          anonymous e:b@example.com
+          channel store
+          id e:b@example.com
+          property financial_status = refunded
+          property order_id = #1002
+          property order_name = #1002
+          property shipping = 0
+          property source = pos
+          property subtotal = 10
+          property tax = 0
+          property total = 10
+          trait accepts_marketing = false
+          trait email = b@example.com
+          money 1000 USD
+          product M Some("Mug") × 1 = 1000 (off ?)
+        track "Order Cancelled" at 2025-01-02T00:00:00Z (shopify/test/#1002#cancelled)
+          anonymous e:b@example.com
+          channel store
+          id e:b@example.com
+          property order_id = #1002
+        of 0 rows
+        track "Order Refunded" at 2025-01-02T00:00:00Z (shopify/test/#1002#refunded)
+          anonymous e:b@example.com
+          channel store
+          id e:b@example.com
+          property order_id = #1002
+          money -1000 USD
+        of 0 rows
+    "#]],
+    );
 }
 
 #[test]
 fn an_order_that_was_never_paid_carries_no_money() {
     let row = "#1003,b@example.com,voided,,,,no,USD,10,0,0,10.00,,,2025-01-01 00:00:00 +0000,1,Mug,10.00,M,,,,,,,,\
         2025-01-02 00:00:00 +0000,,,,,,,\n";
-    check(&format!("{HEADER}{row}"), &expect![[r#""#]]);
+    check(
+        &format!("{HEADER}{row}"),
+        &expect![[r#"
+        track "Order Completed" at 2025-01-01T00:00:00Z (shopify/test/#1003#completed)
+          anonymous e:b@example.com
+          id e:b@example.com
+          property financial_status = voided
+          property order_id = #1003
+          property order_name = #1003
+          property shipping = 0
+          property subtotal = 10
+          property tax = 0
+          property total = 10
+          trait accepts_marketing = false
+          trait email = b@example.com
+          product M Some("Mug") × 1 = 1000 (off ?)
+        track "Order Cancelled" at 2025-01-02T00:00:00Z (shopify/test/#1003#cancelled)
+          anonymous e:b@example.com
+          id e:b@example.com
+          property order_id = #1003
+        of 0 rows
+    "#]],
+    );
 }
 
 #[test]
@@ -60,7 +160,27 @@ fn an_order_that_was_refused_takes_its_rows_along() {
 fn what_cannot_be_read_is_left_out_and_said() {
     let row = "#1004,b@example.com,paid,,,soon,no,Euro,ten,,,x,,,2025-01-01 00:00:00 +0000,many,Mug,10.00,M,,,,,,,,,,,,\
         ,,,\n,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n#1005,b@example.com,,,,,,,,,,,,,never,,,,,,,,,,,,,,,,,,,\n";
-    check(&format!("{HEADER}{row}"), &expect![[r#""#]]);
+    check(
+        &format!("{HEADER}{row}"),
+        &expect![[r##"
+        row 2: unreadable: a line item without the name of its order <- {"Name":null,"Email":null,"Financial Status":null,"Paid at":null,"Fulfillment Status":null,"Fulfilled at":null,"Accepts Marketing":null,"Currency":null,"Subtotal":null,"Shipping":null,"Taxes":null,"Total":null,"Discount Code":null,"Discount Amount":null,"Created at":null,"Lineitem quantity":null,"Lineitem name":null,"Lineitem price":null,"Lineitem sku":null,"Lineitem discount":null,"Billing Name":null,"Billing Company":null,"Billing City":null,"Billing Zip":null,"Billing Country":null,"Shipping City":null,"Cancelled at":null,"Payment Method":null,"Refunded Amount":null,"Vendor":null,"Id":null,"Tags":null,"Source":null,"Phone":null}
+        row 3: invalid-time: Created at: never <- {"Name":"#1005","Email":"b@example.com","Financial Status":null,"Paid at":null,"Fulfillment Status":null,"Fulfilled at":null,"Accepts Marketing":null,"Currency":null,"Subtotal":null,"Shipping":null,"Taxes":null,"Total":null,"Discount Code":null,"Discount Amount":null,"Created at":"never","Lineitem quantity":null,"Lineitem name":null,"Lineitem price":null,"Lineitem sku":null,"Lineitem discount":null,"Billing Name":null,"Billing Company":null,"Billing City":null,"Billing Zip":null,"Billing Country":null,"Shipping City":null,"Cancelled at":null,"Payment Method":null,"Refunded Amount":null,"Vendor":null,"Id":null,"Tags":null,"Source":null,"Phone":null}
+        track "Order Completed" at 2025-01-01T00:00:00Z (shopify/test/#1004#completed)
+          anonymous e:b@example.com
+          id e:b@example.com
+          property financial_status = paid
+          property order_id = #1004
+          property order_name = #1004
+          trait accepts_marketing = false
+          trait email = b@example.com
+          product M Some("Mug") × 1 = ? (off ?)
+        mended invalid-time: Fulfilled at: soon
+        mended invalid-number: Subtotal: ten
+        mended invalid-currency: Euro
+        mended invalid-number: Total: x
+        mended invalid-number: Lineitem quantity: many
+    "##]],
+    );
 }
 
 const ORDER: &str = r##"{"id":6001,"name":"#1001","email":"ann@example.com","processed_at":"2025-10-07T09:50:26+02:00",
@@ -83,7 +203,87 @@ const ORDER: &str = r##"{"id":6001,"name":"#1001","email":"ann@example.com","pro
 
 #[test]
 fn an_order_of_the_api_becomes_its_events() {
-    check(&ORDER.replace('\n', ""), &expect![[r#""#]]);
+    check(
+        &ORDER.replace('\n', ""),
+        &expect![[r#"
+        track "Order Completed" at 2025-10-07T07:50:26Z (shopify/test/6001#completed)
+          user 77
+          channel web
+          id e:ann@example.com
+          id p:+49301234567
+          context campaign.medium = email
+          context campaign.source = news letter
+          context location.city = Berlin
+          context location.country = DE
+          context page.referrer = https://example.org/
+          context page.url = /?utm_source=news%20letter&utm_medium=email
+          property coupon = HELLO
+          property discount = 5
+          property financial_status = partially_refunded
+          property fulfillment_status = fulfilled
+          property order_id = 6001
+          property order_name = #1001
+          property payment_method = shopify_payments
+          property source = web
+          property subtotal = 40
+          property tags = vip, gift
+          property tax = 7.17
+          property total = 44.9
+          trait accepts_marketing = true
+          trait city = Berlin
+          trait company = Acme
+          trait country = DE
+          trait email = ann@example.com
+          trait name = Ann Smith
+          trait phone = +49301234567
+          trait postal_code = 10115
+          money 4490 EUR
+          product MUG-B Some("Mug - Blue") × 2 = 3800 (off 200)
+          product 12 Some("Card") × 1 = 0 (off 500)
+        track "Order Fulfilled" at 2025-10-08T10:00:00Z (shopify/test/6001#fulfilled)
+          user 77
+          channel web
+          id e:ann@example.com
+          id p:+49301234567
+          context campaign.medium = email
+          context campaign.source = news letter
+          context location.city = Berlin
+          context location.country = DE
+          context page.referrer = https://example.org/
+          context page.url = /?utm_source=news%20letter&utm_medium=email
+          property order_id = 6001
+        of 0 rows
+        track "Order Refunded" at 2025-10-09T10:00:00Z (shopify/test/6001#refunded)
+          user 77
+          channel web
+          id e:ann@example.com
+          id p:+49301234567
+          context campaign.medium = email
+          context campaign.source = news letter
+          context location.city = Berlin
+          context location.country = DE
+          context page.referrer = https://example.org/
+          context page.url = /?utm_source=news%20letter&utm_medium=email
+          property order_id = 6001
+          money -1000 EUR
+          product MUG-B Some("Mug") × -1 = -1000 (off ?)
+        of 0 rows
+        track "Order Refunded" at 2025-10-11T10:00:00Z (shopify/test/6001#refunded/2)
+          user 77
+          channel web
+          id e:ann@example.com
+          id p:+49301234567
+          context campaign.medium = email
+          context campaign.source = news letter
+          context location.city = Berlin
+          context location.country = DE
+          context page.referrer = https://example.org/
+          context page.url = /?utm_source=news%20letter&utm_medium=email
+          property order_id = 6001
+          money -300 EUR
+        of 0 rows
+    "#]],
+    );
 }
 
 #[test]
@@ -96,7 +296,7 @@ fn orders_are_found_in_pages_lists_lines_and_webhooks() {
         format!("[{order},{order}]"),
         format!("{order}\n{order}\n"),
         format!("{{\"order\":{order}}}\n{{\"order\":{order}}}"),
-        format!("{ORDER}\n{ORDER}"),
+        [order.replacen('{', "{\n", 1), order.clone()].join("\n"),
     ] {
         let (taken, tally) = shown::take(read, input.as_bytes()).unwrap();
         assert_eq!((tally.rows_read, tally.rows_in_events, tally.events), (2, 2, 8), "{input}: {taken:?}");
@@ -112,14 +312,20 @@ fn an_order_is_the_same_event_in_both_forms() {
         });
         ids.take(2).collect()
     };
-    assert_eq!(ids(ORDER), ids(&format!("{HEADER}{FIRST}")));
+    assert_eq!(ids(&ORDER.replace('\n', "")), ids(&format!("{HEADER}{FIRST}")));
 }
 
 #[test]
 fn what_is_no_order_is_put_aside() {
     check(
         "{\"id\":1,\"created_at\":\"2024-01-01T00:00:00Z\"}\n{\"id\":2,\"email\":\"a@b.de\",\"created_at\":\"later\",\"cancelled_at\":\"2024-01-01\"}\n{\"created_at\":\"2024-01-01\",\"email\":\"a@b.de\"}\n7\n{\"id\":\n",
-        &expect![[r#""#]],
+        &expect![[r#"
+            row 1: missing-identity: neither a user id nor an anonymous id <- {"id":1,"created_at":"2024-01-01T00:00:00Z"}
+            row 2: invalid-time: later <- {"id":2,"email":"a@b.de","created_at":"later","cancelled_at":"2024-01-01"}
+            row 3: unreadable: an order with neither id nor name <- {"created_at":"2024-01-01","email":"a@b.de"}
+            row 4: unreadable: the order is no JSON object <- 7
+            row 5: unreadable: EOF while parsing a value at line 1 column 6 <- {"id":
+        "#]],
     );
 }
 
