@@ -33,48 +33,45 @@ fn the_rows_of_an_order_become_its_events() {
     check(
         &format!("{HEADER}{FIRST}{SECOND}"),
         &expect![[r#"
-        track "Order Completed" at 2025-10-07T07:50:26Z (shopify/test/6001#completed)
-          anonymous e:ann@example.com
-          channel web
-          id e:ann@example.com
-          id p:+49301234567
-          context location.city = Hamburg
-          context location.country = DE
-          property coupon = HELLO
-          property discount = 5
-          property financial_status = paid
-          property fulfillment_status = fulfilled
-          property order_id = 6001
-          property order_name = #1001
-          property payment_method = Shopify Payments
-          property shipping = 4.9
-          property source = web
-          property subtotal = 40
-          property tags = vip, gift
-          property tax = 7.17
-          property total = 44.9
-          trait accepts_marketing = true
-          trait city = Berlin
-          trait company = Acme
-          trait country = DE
-          trait email = ann@example.com
-          trait name = Ann Smith
-          trait phone = +49301234567
-          trait postal_code = 10115
-          money 4490 EUR
-          product MUG-B Some("Mug - Blue") × 2 = 4000 (off 0)
-          product Card Some("Card") × 1 = 0 (off 500)
-        of 2 rows
-        track "Order Fulfilled" at 2025-10-08T10:00:00Z (shopify/test/6001#fulfilled)
-          anonymous e:ann@example.com
-          channel web
-          id e:ann@example.com
-          id p:+49301234567
-          context location.city = Hamburg
-          context location.country = DE
-          property order_id = 6001
-        of 0 rows
-    "#]],
+            track "Order Completed" at 2025-10-07T07:50:26Z (shopify/test/6001#completed)
+              anonymous e:ann@example.com
+              channel web
+              id e:ann@example.com
+              id p:+49301234567
+              context location.city = Hamburg
+              context location.country = DE
+              property coupon = HELLO
+              property discount = 5
+              property financial_status = paid
+              property fulfillment_status = fulfilled
+              property order_id = 6001
+              property order_name = #1001
+              property payment_method = Shopify Payments
+              property shipping = 4.9
+              property source = web
+              property subtotal = 40
+              property tags = vip, gift
+              property tax = 7.17
+              property total = 44.9
+              trait accepts_marketing = true
+              trait city = Berlin
+              trait company = Acme
+              trait country = DE
+              trait email = ann@example.com
+              trait name = Ann Smith
+              trait phone = +49301234567
+              trait postal_code = 10115
+              money 4490 EUR
+              product MUG-B Some("Mug - Blue") × 2 = 4000 (off 0)
+              product Card Some("Card") × 1 = 0 (off 500)
+            of 2 rows
+            track "Order Fulfilled" at 2025-10-08T10:00:00Z (shopify/test/6001#fulfilled)
+              anonymous e:ann@example.com
+              id e:ann@example.com
+              id p:+49301234567
+              property order_id = 6001
+            of 0 rows
+        "#]],
     );
 }
 
@@ -85,36 +82,34 @@ fn a_cancelled_order_is_refunded_when_it_was_cancelled() {
     check(
         &format!("{HEADER}{row}"),
         &expect![[r#"
-        track "Order Completed" at 2025-01-01T00:00:00Z (shopify/test/#1002#completed)
-          anonymous e:b@example.com
-          channel store
-          id e:b@example.com
-          property financial_status = refunded
-          property order_id = #1002
-          property order_name = #1002
-          property shipping = 0
-          property source = pos
-          property subtotal = 10
-          property tax = 0
-          property total = 10
-          trait accepts_marketing = false
-          trait email = b@example.com
-          money 1000 USD
-          product M Some("Mug") × 1 = 1000 (off ?)
-        track "Order Cancelled" at 2025-01-02T00:00:00Z (shopify/test/#1002#cancelled)
-          anonymous e:b@example.com
-          channel store
-          id e:b@example.com
-          property order_id = #1002
-        of 0 rows
-        track "Order Refunded" at 2025-01-02T00:00:00Z (shopify/test/#1002#refunded)
-          anonymous e:b@example.com
-          channel store
-          id e:b@example.com
-          property order_id = #1002
-          money -1000 USD
-        of 0 rows
-    "#]],
+            track "Order Completed" at 2025-01-01T00:00:00Z (shopify/test/#1002#completed)
+              anonymous e:b@example.com
+              channel store
+              id e:b@example.com
+              property financial_status = refunded
+              property order_id = #1002
+              property order_name = #1002
+              property shipping = 0
+              property source = pos
+              property subtotal = 10
+              property tax = 0
+              property total = 10
+              trait accepts_marketing = false
+              trait email = b@example.com
+              money 1000 USD
+              product M Some("Mug") × 1 = 1000 (off ?)
+            track "Order Cancelled" at 2025-01-02T00:00:00Z (shopify/test/#1002#cancelled)
+              anonymous e:b@example.com
+              id e:b@example.com
+              property order_id = #1002
+            of 0 rows
+            track "Order Refunded" at 2025-01-02T00:00:00Z (shopify/test/#1002#refunded)
+              anonymous e:b@example.com
+              id e:b@example.com
+              property order_id = #1002
+              money -1000 USD
+            of 0 rows
+        "#]],
     );
 }
 
@@ -151,9 +146,9 @@ fn an_order_that_was_never_paid_carries_no_money() {
 fn an_order_that_was_refused_takes_its_rows_along() {
     let nobody = FIRST.replace("ann@example.com", "").replace("'+49301234567", "");
     let second = SECOND.replace("2025-10-07", "2025-10-09");
-    let (first, again) = shown::twice(read, &format!("{HEADER}{nobody}{second},,\n"));
-    assert_eq!((first.rows_read, first.rows_quarantined, first.events), (3, 3, 0));
-    assert_eq!((again.rows_read, again.rows_quarantined), (3, 3));
+    let (first, again) = shown::twice(read, &format!("{HEADER}{nobody}{second}"));
+    assert_eq!((first.rows_read, first.rows_quarantined, first.events), (2, 2, 0));
+    assert_eq!((again.rows_read, again.rows_quarantined), (2, 2));
 }
 
 #[test]
@@ -206,83 +201,62 @@ fn an_order_of_the_api_becomes_its_events() {
     check(
         &ORDER.replace('\n', ""),
         &expect![[r#"
-        track "Order Completed" at 2025-10-07T07:50:26Z (shopify/test/6001#completed)
-          user 77
-          channel web
-          id e:ann@example.com
-          id p:+49301234567
-          context campaign.medium = email
-          context campaign.source = news letter
-          context location.city = Berlin
-          context location.country = DE
-          context page.referrer = https://example.org/
-          context page.url = /?utm_source=news%20letter&utm_medium=email
-          property coupon = HELLO
-          property discount = 5
-          property financial_status = partially_refunded
-          property fulfillment_status = fulfilled
-          property order_id = 6001
-          property order_name = #1001
-          property payment_method = shopify_payments
-          property source = web
-          property subtotal = 40
-          property tags = vip, gift
-          property tax = 7.17
-          property total = 44.9
-          trait accepts_marketing = true
-          trait city = Berlin
-          trait company = Acme
-          trait country = DE
-          trait email = ann@example.com
-          trait name = Ann Smith
-          trait phone = +49301234567
-          trait postal_code = 10115
-          money 4490 EUR
-          product MUG-B Some("Mug - Blue") × 2 = 3800 (off 200)
-          product 12 Some("Card") × 1 = 0 (off 500)
-        track "Order Fulfilled" at 2025-10-08T10:00:00Z (shopify/test/6001#fulfilled)
-          user 77
-          channel web
-          id e:ann@example.com
-          id p:+49301234567
-          context campaign.medium = email
-          context campaign.source = news letter
-          context location.city = Berlin
-          context location.country = DE
-          context page.referrer = https://example.org/
-          context page.url = /?utm_source=news%20letter&utm_medium=email
-          property order_id = 6001
-        of 0 rows
-        track "Order Refunded" at 2025-10-09T10:00:00Z (shopify/test/6001#refunded)
-          user 77
-          channel web
-          id e:ann@example.com
-          id p:+49301234567
-          context campaign.medium = email
-          context campaign.source = news letter
-          context location.city = Berlin
-          context location.country = DE
-          context page.referrer = https://example.org/
-          context page.url = /?utm_source=news%20letter&utm_medium=email
-          property order_id = 6001
-          money -1000 EUR
-          product MUG-B Some("Mug") × -1 = -1000 (off ?)
-        of 0 rows
-        track "Order Refunded" at 2025-10-11T10:00:00Z (shopify/test/6001#refunded/2)
-          user 77
-          channel web
-          id e:ann@example.com
-          id p:+49301234567
-          context campaign.medium = email
-          context campaign.source = news letter
-          context location.city = Berlin
-          context location.country = DE
-          context page.referrer = https://example.org/
-          context page.url = /?utm_source=news%20letter&utm_medium=email
-          property order_id = 6001
-          money -300 EUR
-        of 0 rows
-    "#]],
+            track "Order Completed" at 2025-10-07T07:50:26Z (shopify/test/6001#completed)
+              user 77
+              channel web
+              id e:ann@example.com
+              id p:+49301234567
+              context campaign.medium = email
+              context campaign.source = news letter
+              context location.city = Berlin
+              context location.country = DE
+              context page.referrer = https://example.org/
+              context page.url = /?utm_source=news%20letter&utm_medium=email
+              property coupon = HELLO
+              property discount = 5
+              property financial_status = partially_refunded
+              property fulfillment_status = fulfilled
+              property order_id = 6001
+              property order_name = #1001
+              property payment_method = shopify_payments
+              property source = web
+              property subtotal = 40
+              property tags = vip, gift
+              property tax = 7.17
+              property total = 44.9
+              trait accepts_marketing = true
+              trait city = Berlin
+              trait company = Acme
+              trait country = DE
+              trait email = ann@example.com
+              trait name = Ann Smith
+              trait phone = +49301234567
+              trait postal_code = 10115
+              money 4490 EUR
+              product MUG-B Some("Mug - Blue") × 2 = 3800 (off 200)
+              product 12 Some("Card") × 1 = 0 (off 500)
+            track "Order Fulfilled" at 2025-10-08T10:00:00Z (shopify/test/6001#fulfilled)
+              user 77
+              id e:ann@example.com
+              id p:+49301234567
+              property order_id = 6001
+            of 0 rows
+            track "Order Refunded" at 2025-10-09T10:00:00Z (shopify/test/6001#refunded)
+              user 77
+              id e:ann@example.com
+              id p:+49301234567
+              property order_id = 6001
+              money -1000 EUR
+              product MUG-B Some("Mug") × -1 = -1000 (off ?)
+            of 0 rows
+            track "Order Refunded" at 2025-10-11T10:00:00Z (shopify/test/6001#refunded/2)
+              user 77
+              id e:ann@example.com
+              id p:+49301234567
+              property order_id = 6001
+              money -300 EUR
+            of 0 rows
+        "#]],
     );
 }
 
