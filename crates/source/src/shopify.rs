@@ -63,10 +63,12 @@ pub(crate) fn recognise(head: &Head) -> Option<String> {
     if head.has_members(&["line_items", "financial_status"]) {
         return Some("its objects have line_items and financial_status".to_owned());
     }
-    let first = head.object.as_ref().and_then(|page| page.get("orders")?.get(0));
+    let page = head.object.as_ref();
+    let first = page.and_then(|page| page.get("order").or_else(|| page.get("orders")?.get(0)));
     // A page longer than the head is told by its beginning.
     let beginning = || api::opens_page(head.text.as_bytes()).is_some() && page_of_orders(&head.text);
-    (first.is_some_and(is_order) || beginning()).then(|| "it is a page of orders with line_items".to_owned())
+    (first.is_some_and(is_order) || beginning())
+        .then(|| "it is an order, or a page of orders, with line_items".to_owned())
 }
 
 fn page_of_orders(text: &str) -> bool {

@@ -307,7 +307,8 @@ fn what_is_no_order_is_put_aside() {
 fn orders_are_recognised_and_other_tables_are_not() {
     let of = |text: &str| recognise(&Head::read("orders", text.as_bytes()).unwrap()).is_some();
     let long = format!("{{\"orders\":[{},{}", ORDER, "x".repeat(1 << 18));
-    for text in [HEADER, ORDER, &format!("[{ORDER}]"), &format!("{{\"orders\":[{ORDER}]}}"), &long] {
+    let (page, webhook) = (format!("{{\"orders\":[{ORDER}]}}"), format!("{{\"order\":{ORDER}}}"));
+    for text in [HEADER, ORDER, &format!("[{ORDER}]"), &page, &webhook, &long] {
         assert!(of(text), "{text}");
     }
     for text in ["Name,Email,Total\n", "{\"orders\":[]}", "{\"orders\":[{\"id\":1}]}", "{\"id\":1}", ""] {
