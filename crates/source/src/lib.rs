@@ -9,6 +9,7 @@
 mod attributes;
 mod batches;
 mod complete_journey;
+mod crm;
 mod decompress;
 mod error;
 mod frames;
@@ -17,10 +18,13 @@ mod import;
 mod mapping;
 mod number;
 mod proposal;
+mod rows;
 mod segment;
+mod shopify;
 mod table;
 
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
+pub use crm::{read_crm_accounts, read_crm_contacts, read_crm_deals, read_crm_leads};
 pub use decompress::decompress;
 pub use error::{Missing, SourceError};
 pub use head::Head;
@@ -31,6 +35,7 @@ pub use mapping::{
 };
 pub use proposal::{Proposal, Unsure, propose_mapping};
 pub use segment::{read_quarantined_messages, read_segment};
+pub use shopify::read_shopify_orders;
 pub use table::{
     TableForm, TableSample, read_parquet_table, read_quarantined_rows, read_table, sample_parquet_table, sample_table,
 };

@@ -13,6 +13,8 @@ use std::fmt;
 use crate::{Mapping, Missing, SourceError, TableSample};
 use draft::Drafter;
 
+pub(crate) use profile::decimal_mark;
+
 /// A mapping that may be right, and what to check in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use expect_test::{Expect, expect};
 use throng_event::{Calendar, Event, Instant, Limits, PersonalData, ProblemKind};
 use throng_source::{
-    CompleteJourneyTables, Import, Mapping, SourceError, Taken, Tally, propose_mapping, read_complete_journey,
-    read_table, sample_table,
+    CompleteJourneyTables, Import, Mapping, SourceError, StopReason, Taken, Tally, propose_mapping,
+    read_complete_journey, read_crm_deals, read_crm_leads, read_table, sample_table,
 };
 
 /// Returns a data set's path, `None` with a message where it is absent.
@@ -338,4 +338,42 @@ fn the_complete_journey_is_read_from_its_wheel() {
     .unwrap();
     assert_eq!((tally.rows_read, tally.rows_quarantined), (1_469_307 + 6_589 + 2_102 + 801, 0));
     assert_eq!((n_orders, minor), (155_848, 459_603_958));
+}
+
+type Sink<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
+
+/// Reads a data set with a reader of its own.
+fn read_file(
+    path: &str,
+    read: fn(File, Import<'_>, Sink<'_>) -> Result<Tally, SourceError>,
+) -> Option<(Vec<Event>, Tally)> {
+    let file = File::open(dataset(path)?).unwrap();
+    let (limits, calendar) = (limits(), Calendar::utc());
+    let mut events = Vec::new();
+    let tally = read(file, Import { limits: &limits, calendar: &calendar, currency: None }, &mut |taken| {
+        if let Taken::Event { event, .. } = taken {
+            events.push(*event);
+        }
+        Ok(())
+    });
+    Some((events, tally.unwrap()))
+}
+
+#[test]
+fn the_leads_and_deals_of_olist_go_in_whole() {
+    let leads = read_file("olist_funnel/olist_marketing_qualified_leads_dataset.csv", read_crm_leads);
+    let deals = read_file("olist_funnel/olist_closed_deals_dataset.csv", read_crm_deals);
+    let (Some((leads, of_leads)), Some((deals, of_deals))) = (leads, deals) else { return };
+    assert_eq!((of_leads.rows_read, of_leads.rows_in_events, of_leads.rows_quarantined), (8_000, 8_000, 0));
+    assert_eq!((of_deals.rows_read, of_deals.rows_in_events, of_deals.rows_quarantined), (842, 842, 0));
+    assert!(of_leads.mended.is_empty() && of_deals.mended.is_empty());
+    assert!(leads.iter().all(|event| event.name == "Lead Created"));
+    assert!(deals.iter().all(|event| event.name == "Deal Won" && event.group_id.is_some()));
+    // Every deal was won from a lead, and the day stands before the month in both files.
+    let (n_leads, n_deals) = (n_people(&leads), n_people(&deals));
+    let all: Vec<Event> = leads.into_iter().chain(deals).collect();
+    assert_eq!((n_leads, n_deals, n_people(&all)), (8_000, 842, 8_000));
+    let times = all.iter().map(|event| event.occurred_at);
+    let span = [times.clone().min(), times.max()].map(|at| at.unwrap().to_string());
+    assert_eq!(span, ["2017-06-14T00:00:00Z", "2018-11-14T18:04:00Z"]);
 }

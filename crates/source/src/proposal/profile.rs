@@ -125,7 +125,7 @@ impl Profile {
 }
 
 /// Returns the mark of decimals the numbers of a table are written with.
-pub(super) fn decimal_mark(sample: &TableSample) -> DecimalMark {
+pub(crate) fn decimal_mark(sample: &TableSample) -> DecimalMark {
     let (mut n_point, mut n_comma) = (0_usize, 0_usize);
     for idx in 0..sample.columns().len() {
         for (_, text) in sample.cells(idx).take(1_000) {
