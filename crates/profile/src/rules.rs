@@ -162,6 +162,13 @@ impl IdentityRules {
     }
 }
 
+/// Whether a value says anything: none of the words for "nobody" a home starts with.
+pub(crate) fn usable(value: &str) -> bool {
+    let value = value.trim();
+    let blank = value.bytes().all(|byte| matches!(byte, b'0' | b'-'));
+    !blank && !BLOCKED.iter().any(|word| word.eq_ignore_ascii_case(value))
+}
+
 impl BlockedValues {
     /// Returns the values every home starts with: the words that mean "nobody".
     #[must_use]

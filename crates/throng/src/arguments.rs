@@ -2,6 +2,7 @@
 //! are in the modules below, by what they are about.
 
 mod data;
+mod identity;
 mod insight;
 
 use std::num::NonZeroUsize;
@@ -14,6 +15,7 @@ pub(crate) use data::{
     DemoArguments, DemoData, ImportArguments, ImportForm, InitArguments, MessageOrderWord, QuarantineCommand,
     QuarantineListArguments, ReadmitArguments, SimulateArguments, SqlArguments,
 };
+pub(crate) use identity::{IdentityCommand, PairArguments, ProposeArguments};
 pub(crate) use insight::{
     DiscoverArguments, FeaturesCommand, FeaturesExportArguments, FeaturesProposeArguments, FunnelArguments,
     JourneyArguments, JourneysCommand, PersonasCommand, PersonasExportArguments, PersonasShowArguments, PersonasWanted,
@@ -95,6 +97,9 @@ pub(crate) enum Command {
     /// Look at rows that were not admitted, and admit them after a correction
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// Who is who, and why: which ids are one person
+    #[command(subcommand)]
+    Identity(IdentityCommand),
     /// The numbers that describe a customer: propose, list, export
     #[command(subcommand)]
     Features(FeaturesCommand),

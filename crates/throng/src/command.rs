@@ -4,6 +4,7 @@ mod completions;
 mod demo;
 mod discover;
 mod features;
+mod identity;
 mod import;
 mod init;
 mod journeys;
@@ -35,6 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Init(arguments) => init::run(&session, arguments),
         Command::Import(arguments) => import::run(&session, &arguments),
         Command::Quarantine(command) => quarantine::run(&session, command),
+        Command::Identity(command) => identity::run(&session, &command),
         Command::Features(command) => features::run(&session, command),
         Command::Discover(arguments) => discover::run(&session, &arguments),
         Command::Personas(command) => personas::run(&session, command),

@@ -6,7 +6,7 @@
 //! says nothing ("n/a", zeros, an impossible date) becomes the empty text, which is
 //! a missing value everywhere in the linker.
 
-use crate::usable;
+use crate::rules::usable;
 
 /// The most characters of a value that are kept. Real names and addresses are
 /// shorter; longer ones are equal when this much of them is.
