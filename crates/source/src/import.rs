@@ -114,7 +114,6 @@ impl<'a> Intake<'a> {
     ///
     /// The record counts once. It is put aside, with the first reason, only when none of
     /// its drafts is admitted; what is wrong with single ones is noted on its first event.
-    #[allow(dead_code)]
     pub(crate) fn take_all(
         &mut self,
         row: u64,
