@@ -14,7 +14,7 @@
 //!
 //! Memory is about 100 bytes a record with the values' texts once each, and the
 //! proposed links. Time grows with the candidate pairs, at most
-//! 9 rules × 50 pairs a record, usually a few.
+//! 12 rules × 50 pairs a record, usually a few.
 
 pub(crate) mod blocking;
 pub(crate) mod comparison;

@@ -20,14 +20,20 @@ pub enum BlockingRule {
     Email,
     /// One phone number.
     Phone,
+    /// One date of birth and postal code.
+    BirthPlace,
     /// One date of birth and first letter of the given name.
-    BirthDate,
+    BirthGiven,
+    /// One date of birth and first letter of the family name.
+    BirthFamily,
     /// One given and family name.
     Name,
     /// One e-mail address before the `@`, and one first letter of the given name.
     EmailName,
     /// One postal code and sound of the family name.
-    PostalCode,
+    PlaceFamily,
+    /// One postal code and sound of the given name.
+    PlaceGiven,
     /// One address and first letter of the given name.
     Address,
     /// One year of birth and sound of both names.
@@ -41,13 +47,16 @@ type Key = [u32; 3];
 
 impl BlockingRule {
     /// All rules, in the order they are tried.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Email,
         Self::Phone,
-        Self::BirthDate,
+        Self::BirthPlace,
+        Self::BirthGiven,
+        Self::BirthFamily,
         Self::Name,
         Self::EmailName,
-        Self::PostalCode,
+        Self::PlaceFamily,
+        Self::PlaceGiven,
         Self::Address,
         Self::Sound,
         Self::Device,
@@ -59,10 +68,13 @@ impl BlockingRule {
         match self {
             Self::Email => "email",
             Self::Phone => "phone",
-            Self::BirthDate => "birth-date",
+            Self::BirthPlace => "birth-place",
+            Self::BirthGiven => "birth-given",
+            Self::BirthFamily => "birth-family",
             Self::Name => "name",
             Self::EmailName => "email-name",
-            Self::PostalCode => "postal-code",
+            Self::PlaceFamily => "place-family",
+            Self::PlaceGiven => "place-given",
             Self::Address => "address",
             Self::Sound => "sound",
             Self::Device => "device",
@@ -71,16 +83,20 @@ impl BlockingRule {
 
     /// Returns the key of a record, `None` where a part of it is missing.
     fn key(self, records: &RecordSet, record: RecordIdx) -> Option<Key> {
-        let letter = || records.given_name.text(record).chars().next().map_or(0, u32::from);
+        let first = |text: &str| text.chars().next().map_or(0, u32::from);
+        let letter = || first(records.given_name.text(record));
         let year = || records.birth_date.text(record).get(..4).and_then(|year| year.parse().ok()).unwrap_or(0);
         // A part that the rule does not have is 1, so that 0 means missing everywhere.
         let key = match self {
             Self::Email => [records.email.value(record), 1, 1],
             Self::Phone => [records.phone.value(record), 1, 1],
-            Self::BirthDate => [records.birth_date.value(record), letter(), 1],
+            Self::BirthPlace => [records.birth_date.value(record), records.postal_code.value(record), 1],
+            Self::BirthGiven => [records.birth_date.value(record), letter(), 1],
+            Self::BirthFamily => [records.birth_date.value(record), first(records.family_name.text(record)), 1],
             Self::Name => [records.given_name.value(record), records.family_name.value(record), 1],
             Self::EmailName => [records.email_local.value(record), letter(), 1],
-            Self::PostalCode => [records.postal_code.value(record), records.family_sound.value(record), 1],
+            Self::PlaceFamily => [records.postal_code.value(record), records.family_sound.value(record), 1],
+            Self::PlaceGiven => [records.postal_code.value(record), records.given_sound.value(record), 1],
             Self::Address => [records.address.value(record), letter(), 1],
             Self::Sound => [records.given_sound.value(record), records.family_sound.value(record), year()],
             Self::Device => [records.device.value(record), records.ip_prefix.value(record), 1],

@@ -15,7 +15,7 @@ pub(crate) type RecordIdx = u32;
 const N_RECORDS_MAX: usize = 1 << 31;
 
 /// One field of all records. Value 0 is the missing value.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Column {
     /// Record → value.
     of_record: Vec<u32>,
@@ -29,26 +29,35 @@ pub(crate) struct Column {
 
 impl Column {
     fn new(texts: Vec<String>) -> Self {
-        let mut order: Vec<(String, u32)> = texts.into_iter().zip(0..).collect();
+        let mut of_record = vec![0; texts.len()];
+        let mut order: Vec<(String, u32)> = texts.into_iter().zip(0..).filter(|(text, _)| !text.is_empty()).collect();
         order.sort_unstable();
-        let mut column = Self { of_record: vec![0; order.len()], texts: vec!["".into()], ..Self::default() };
-        column.n_records.push(0);
+        let mut distinct: Vec<Box<str>> = vec!["".into()];
         for (text, record) in order {
-            if column.texts.last().is_none_or(|last| **last != *text) {
-                column.texts.push(text.into_boxed_str());
-                column.n_records.push(0);
+            if distinct.last().is_none_or(|last| **last != *text) {
+                distinct.push(text.into_boxed_str());
             }
-            let value = column.texts.len() - 1;
-            column.n_records[value] += 1;
-            column.of_record[record as usize] = u32::try_from(value).unwrap_or(0);
+            of_record[record as usize] = u32::try_from(distinct.len() - 1).unwrap_or(0);
         }
+        Self::counted(of_record, distinct)
+    }
+
+    /// Returns the column of the forms of this one's values.
+    fn derived(&self, form: impl Fn(&str) -> String) -> Self {
+        let of_value = Self::new(self.texts.iter().map(|text| form(text)).collect());
+        let of_record = self.of_record.iter().map(|value| of_value.of_record[*value as usize]).collect();
+        Self::counted(of_record, of_value.texts)
+    }
+
+    fn counted(of_record: Vec<u32>, texts: Vec<Box<str>>) -> Self {
+        let mut n_records = vec![0; texts.len()];
+        of_record.iter().for_each(|value| n_records[*value as usize] += 1);
         let (mut n_present, mut n_others) = (0, 0);
-        for n in column.frequencies().iter().map(|n| u64::from(*n)) {
+        for n in n_records[1..].iter().map(|n| u64::from(*n)) {
             n_present += n;
-            n_others += n * (n - 1);
+            n_others += n * n.saturating_sub(1);
         }
-        column.n_others_mean = real(n_others) / real(n_present.max(1));
-        column
+        Self { of_record, texts, n_records, n_others_mean: real(n_others) / real(n_present.max(1)) }
     }
 
     /// Returns the value of a record, 0 where it has none.
@@ -75,13 +84,6 @@ impl Column {
     /// Returns how many records carry each value that is not missing.
     pub(crate) fn frequencies(&self) -> &[u32] {
         &self.n_records[1..]
-    }
-
-    fn derived(&self, form: impl Fn(&str) -> String) -> Self {
-        // The form is found once per value; of_record is mapped to texts again, as two
-        // values may have one form.
-        let forms: Vec<String> = self.texts.iter().map(|text| form(text)).collect();
-        Self::new(self.of_record.iter().map(|value| forms[*value as usize].clone()).collect())
     }
 }
 

@@ -117,9 +117,13 @@ fn every_rule_brings_its_pairs_together() {
         ("email=a@x.org", "email=A@x.org", 1),
         ("phone=123456", "phone=12 34 56", 1),
         ("born=1980-05-03|given=Ada", "born=3.5.1980|given=Alan", 1),
+        ("born=1980-05-03|family=King", "born=3.5.1980|family=Krug", 1),
+        ("born=1980-05-03|code=10115", "born=3.5.1980|code=10115", 1),
         ("name=Ada Lovelace", "name=ada lovelace", 1),
         ("email=ada@x.org|given=Ada", "email=ada@y.org|given=A", 1),
         ("code=10115|family=Meier", "code=10115|family=Maier", 1),
+        ("code=10115|given=Jon", "code=10115|given=John", 1),
+        ("street=Weg 1|city=Ulm|given=Ada", "street=Weg 1|city=Ulm|given=A", 1),
         ("street=Weg 1|code=1234|given=Ada", "street=Weg 1|code=1234|given=A", 1),
         ("born=1980-05-03|name=Jon Meier", "born=1980-11-28|name=John Maier", 1),
         ("device=d|ip=10.2", "device=d|ip=10.2", 1),
@@ -295,30 +299,26 @@ fn links_above_the_threshold_are_right_and_probabilities_mean_what_they_say() {
     assert_eq!(outcome.bands.len(), 4);
 }
 
-/// Returns the probability that two records are one person, among people like any other.
-fn probability(a: &str, b: &str) -> f64 {
-    let mut records: Vec<Record> = population(2_000, 5).into_iter().map(|(record, _)| record).collect();
-    records.extend([record(0, a), record(1, b)]);
-    let records = RecordSet::new(records);
-    LinkageModel::fit(&records, SEED).explain(&records, &id(0), &id(1)).unwrap().probability
-}
-
 #[test]
 fn relatives_are_no_duplicates_and_movers_are() {
+    let people: Vec<Record> = population(2_000, 5).into_iter().map(|(record, _)| record).collect();
+    let model = LinkageModel::fit(&RecordSet::new(people.clone()), SEED);
     let home = "family=Quenneville|street=Quay 9|code=99991|city=Ulm|phone=+493012345";
     let son = format!("given=Ambrose|born=1981-07-30|{home}");
-    for (what, a, b, linked) in [
-        ("father and son of one name", "given=Ambrose|born=1950-02-11|", son.as_str(), false),
-        ("twins", "given=Victoria|born=1981-07-30|", son.as_str(), false),
-        ("a couple", "given=Ottilie|born=1979-01-02|", son.as_str(), false),
-        ("one person", "given=Ambrose|born=1981-07-30|", son.as_str(), true),
-        ("one person with a slip", "given=Amborse|born=1981-07-30|", son.as_str(), true),
+    let moved = "family=Quenneville|street=Hill 4|code=12345|city=Bonn";
+    for (what, fields, home, linked) in [
+        ("father and son of one name", "given=Ambrose|born=1950-02-11", home, false),
+        ("twins", "given=Victoria|born=1981-07-30", home, false),
+        ("a couple", "given=Ottilie|born=1979-01-02", home, false),
+        ("one person", "given=Ambrose|born=1981-07-30", home, true),
+        ("one person with a slip", "given=Amborse|born=1981-07-30", home, true),
+        ("one person who moved", "given=Ambrose|born=1981-07-30", moved, true),
     ] {
-        let probability = probability(&format!("{a}{home}"), b);
+        let pair = [record(0, &format!("{fields}|{home}")), record(1, &son)];
+        let records = RecordSet::new(people.iter().cloned().chain(pair).collect());
+        let probability = model.explain(&records, &id(0), &id(1)).unwrap().probability;
         assert_eq!(probability >= PROBABILITY_MIN, linked, "{what}: {probability}");
     }
-    let moved = "given=Ambrose|family=Quenneville|born=1981-07-30|street=Hill 4|code=12345|city=Bonn";
-    assert!(probability(moved, &son) >= PROBABILITY_MIN, "one person who moved");
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn missing_values_are_no_evidence() {
 
 #[test]
 fn records_without_structure_propose_nothing() {
-    for seed in 0..3 {
+    for seed in 0..2 {
         let mut noise = Noise(seed);
         let records = (0..3_000).map(|number| {
             let fields = format!(
