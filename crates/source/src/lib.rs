@@ -6,6 +6,7 @@
 //! A table is read through a [`Mapping`], which [`propose_mapping`] writes from a
 //! [`TableSample`] when there is none.
 
+mod access_log;
 mod attributes;
 mod batches;
 mod complete_journey;
@@ -14,12 +15,14 @@ mod error;
 mod frames;
 mod head;
 mod import;
+mod lines;
 mod mapping;
 mod number;
 mod proposal;
 mod segment;
 mod table;
 
+pub use access_log::read_access_log;
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
 pub use decompress::decompress;
 pub use error::{Missing, SourceError};

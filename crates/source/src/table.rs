@@ -20,12 +20,12 @@ use crate::{Import, Mapping, SourceError, StopReason, Taken, Tally, decompress};
 use delimited::Delimited;
 use json_rows::{JsonRows, read_object};
 use orders::Orders;
-use ordinals::Ordinals;
 use parquet_rows::ParquetRows;
 use plan::{Line, Plan};
 use row::{Columns, Row};
 
 pub(crate) use clock::Clock;
+pub(crate) use ordinals::Ordinals;
 pub(crate) use infer::{plain_number, truth};
 pub(crate) use row::is_absent;
 pub use sample::{TableSample, sample_parquet_table, sample_table};
