@@ -12,6 +12,7 @@ mod batches;
 mod complete_journey;
 mod decompress;
 mod error;
+mod fields;
 mod frames;
 mod head;
 mod import;
@@ -19,9 +20,12 @@ mod lines;
 mod mapping;
 mod number;
 mod proposal;
+mod reviews;
 mod rows;
 mod segment;
 mod table;
+mod tickets;
+mod transcripts;
 
 pub use access_log::read_access_log;
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
@@ -34,7 +38,10 @@ pub use mapping::{
     Target, Term,
 };
 pub use proposal::{Proposal, Unsure, propose_mapping};
+pub use reviews::read_reviews;
 pub use segment::{read_quarantined_messages, read_segment};
 pub use table::{
     TableForm, TableSample, read_parquet_table, read_quarantined_rows, read_table, sample_parquet_table, sample_table,
 };
+pub use tickets::read_tickets;
+pub use transcripts::read_transcripts;

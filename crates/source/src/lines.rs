@@ -74,12 +74,10 @@ mod tests {
 
     #[test]
     fn a_line_that_is_too_long_is_cut_and_passed() {
-        check("abcd\r\nabcde\nabcdefgh\nx", &[
-            Line::Whole(b"abcd"),
-            Line::TooLong(b"abcd"),
-            Line::TooLong(b"abcd"),
-            Line::Whole(b"x"),
-        ]);
+        check(
+            "abcd\r\nabcde\nabcdefgh\nx",
+            &[Line::Whole(b"abcd"), Line::TooLong(b"abcd"), Line::TooLong(b"abcd"), Line::Whole(b"x")],
+        );
         check("abcdefghijk", &[Line::TooLong(b"abcd")]);
     }
 }

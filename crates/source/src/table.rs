@@ -24,8 +24,8 @@ use parquet_rows::ParquetRows;
 use plan::{Line, Plan};
 
 pub(crate) use clock::Clock;
-pub(crate) use ordinals::Ordinals;
 pub(crate) use infer::{plain_number, truth};
+pub(crate) use ordinals::Ordinals;
 pub(crate) use row::{Columns, Row, is_absent};
 pub use sample::{TableSample, sample_parquet_table, sample_table};
 

@@ -60,14 +60,37 @@ fn ids(input: &str) -> Vec<(String, Option<String>)> {
 
 #[test]
 fn a_page_of_the_combined_form_is_viewed() {
-    check(COMBINED, &expect![[r#""#]]);
+    check(
+        COMBINED,
+        &expect![[r#"
+        page "Page Viewed" at 2023-10-10T11:55:36Z
+        anonymous 7f888be23f1ce328bc29fc218a0ef9c1
+          campaign.name = spring sale
+          campaign.source = news
+          ip = 203.0.113.9
+          page.path = /shoes/red
+          page.referrer = https://search.example/?q=a
+          page.search = ?utm_source=news&utm_campaign=spring%20sale&size=9
+          userAgent = Mozilla/5.0 (X11; "odd")
+          bytes = 2326
+          method = GET
+          status = 200
+    "#]],
+    );
 }
 
 #[test]
 fn the_common_form_and_known_users_are_read() {
     check(
         "2001:db8::1 - ann [10/Oct/2023:13:55:36 +0000] \"GET / HTTP/1.0\" 304 -",
-        &expect![[r#""#]],
+        &expect![[r#"
+        page "Page Viewed" at 2023-10-10T13:55:36Z
+        user ann
+          ip = 2001:db8::1
+          page.path = /
+          method = GET
+          status = 304
+    "#]],
     );
 }
 
@@ -75,7 +98,18 @@ fn the_common_form_and_known_users_are_read() {
 fn the_address_behind_a_proxy_and_the_duration_are_read() {
     check(
         r#"10.0.0.1 - - [10/Oct/2023:13:55:36 +0000] "GET http://shop.example/a.html HTTP/1.1" 200 5 "-" "-" "203.0.113.9, 10.0.0.2" 0.125 "HIT" cache"#,
-        &expect![[r#""#]],
+        &expect![[r#"
+            page "Page Viewed" at 2023-10-10T13:55:36Z
+            anonymous ca350e505523c6d2ef589f4abdcd30ba
+              ip = 203.0.113.9
+              page.path = /a.html
+              page.url = http://shop.example/a.html
+              bytes = 5
+              further = "HIT" cache
+              method = GET
+              seconds = 0.125
+              status = 200
+        "#]],
     );
 }
 
@@ -104,7 +138,12 @@ fn what_is_no_page_or_failed_is_told_apart() {
 fn lines_that_are_none_are_put_aside_and_reading_goes_on() {
     check(
         "hello\n\n::1 - - [10/Oct/2023:13:55:36 +0000] \"GET / 200 5\n::1 - - [10/Oct/2023:13:55:36 +0000] \"GET /\" up 5\n::1 - - [41/Oct/2023:13:55:36 +0000] \"GET /\" 200 5\n",
-        &expect![[r#""#]],
+        &expect![[r#"
+            row 1: unreadable: no time in brackets <- hello
+            row 2: unreadable: no request in quotes <- ::1 - - [10/Oct/2023:13:55:36 +0000] "GET / 200 5
+            row 3: unreadable: no status <- ::1 - - [10/Oct/2023:13:55:36 +0000] "GET /" up 5
+            row 4: invalid-time: 41/Oct/2023:13:55:36 +0000 <- ::1 - - [41/Oct/2023:13:55:36 +0000] "GET /" 200 5
+        "#]],
     );
 }
 
@@ -133,7 +172,9 @@ fn a_visitor_is_an_address_and_a_browser() {
 
 #[test]
 fn a_line_that_is_too_long_is_put_aside_and_bytes_that_are_no_text_are_noted() {
-    let long = [COMBINED.as_bytes(), &[b'x'; LINE_BYTES_MAX], b"\n::1 - - [10/Oct/2023:13:55:36 +0000] \"GET /\xff\" 200 5"].concat();
+    let long =
+        [COMBINED.as_bytes(), &[b'x'; LINE_BYTES_MAX], b"\n::1 - - [10/Oct/2023:13:55:36 +0000] \"GET /\xff\" 200 5"]
+            .concat();
     let (taken, tally) = read(&long, None);
     assert_eq!((tally.rows_read, tally.rows_quarantined), (2, 1));
     match &taken[1] {
@@ -144,7 +185,8 @@ fn a_line_that_is_too_long_is_put_aside_and_bytes_that_are_no_text_are_noted() {
 
 #[test]
 fn logs_are_recognised_and_other_text_is_not() {
-    let recognised = |text: &str| Head::read("access.log", text.as_bytes()).ok().and_then(|head| recognise(&head)).is_some();
+    let recognised =
+        |text: &str| Head::read("access.log", text.as_bytes()).ok().and_then(|head| recognise(&head)).is_some();
     assert!(recognised(&format!("{COMBINED}\n{COMBINED}\n{COMBINED}\n10.0.0.1 - - [10/Oct")));
     for text in ["", "a,b\n1,2\n", "{\"a\":1}", "[10/10/23, 10:00:00] Ann: hi", "hello\nworld\n"] {
         assert!(!recognised(text), "{text}");

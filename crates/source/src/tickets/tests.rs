@@ -1,0 +1,1 @@
+//! Tickets as help desks export them.

@@ -1,0 +1,1 @@
+//! Conversations as tools export them.
