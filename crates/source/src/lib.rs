@@ -23,6 +23,8 @@ mod proposal;
 mod reviews;
 mod rows;
 mod segment;
+#[cfg(test)]
+mod shown;
 mod table;
 mod tickets;
 mod transcripts;

@@ -1,49 +1,19 @@
 //! Lines as servers write them, and as attackers do.
 
-use std::fmt::Write;
-
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
-use throng_event::{Calendar, Instant, Limits, PersonalData};
 
 use super::*;
+use crate::shown;
 
 const COMBINED: &str = r#"203.0.113.9 - - [10/Oct/2023:13:55:36 +0200] "GET /shoes/red?utm_source=news&utm_campaign=spring%20sale&size=9 HTTP/1.1" 200 2326 "https://search.example/?q=a" "Mozilla/5.0 (X11; \"odd\")""#;
 
 fn read(input: &[u8], key: Option<[u8; 32]>) -> (Vec<Taken>, Tally) {
-    let limits = Limits {
-        source: "log".to_owned(),
-        earliest: Instant(0),
-        latest: Instant(4_000_000_000_000_000),
-        personal: PersonalData { calling_code: None, key },
-    };
-    let import = Import { limits: &limits, calendar: &Calendar::utc(), currency: None };
-    let mut taken = Vec::new();
-    let tally = read_access_log(input, import, &mut |one| {
-        taken.push(one);
-        Ok(())
-    });
-    (taken, tally.unwrap())
+    shown::read(|input, import, sink| read_access_log(input, import, sink), input, key)
 }
 
-/// Writes what is filled of every event, one event a paragraph.
 fn show(input: &[u8]) -> String {
-    let mut text = String::new();
-    for taken in read(input, None).0 {
-        match taken {
-            Taken::Event { event, problems, .. } => {
-                writeln!(text, "{} {:?} at {}", event.kind.as_str(), event.name, event.occurred_at).unwrap();
-                event.user_id.iter().for_each(|id| writeln!(text, "user {id}").unwrap());
-                event.anonymous_id.iter().for_each(|id| writeln!(text, "anonymous {id}").unwrap());
-                for (key, value) in event.context.iter().chain(&event.properties) {
-                    writeln!(text, "  {key} = {value}").unwrap();
-                }
-                problems.iter().for_each(|problem| writeln!(text, "mended {problem}").unwrap());
-            }
-            Taken::Quarantined(row) => writeln!(text, "row {}: {} <- {}", row.row, row.problem, row.raw).unwrap(),
-        }
-    }
-    text
+    shown::show(|input, import, sink| read_access_log(input, import, sink), input)
 }
 
 fn check(input: &str, expected: &Expect) {
@@ -131,7 +101,7 @@ fn what_is_no_page_or_failed_is_told_apart() {
     let names: Vec<&str> = names.iter().filter_map(|line| line.split('"').nth(1)).collect();
     let (resource, failed, page) = ("Resource Requested", "Request Failed", "Page Viewed");
     assert_eq!(names, [resource, resource, resource, failed, page, page, failed, failed]);
-    assert!(shown.contains("  request = \u{16}\u{3}\u{1}"), "{shown}");
+    assert!(shown.contains("request = \u{16}\u{3}\u{1}"), "{shown}");
 }
 
 #[test]
