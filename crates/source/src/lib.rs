@@ -10,6 +10,7 @@ mod access_log;
 mod attributes;
 mod batches;
 mod complete_journey;
+mod decode;
 mod decompress;
 mod error;
 mod fields;
