@@ -15,12 +15,16 @@ mod whatsapp;
 
 use std::io::{Cursor, Read};
 
+use crate::decode::decode;
 use crate::head::Head;
 use crate::import::Intake;
 use crate::{Import, SourceError, StopReason, Taken, Tally, decompress};
 
 /// Bytes looked at to tell the forms apart and, in a chat, days from months.
 const HEAD_BYTES: u64 = 1 << 18;
+
+/// What a mailbox begins with.
+const MAILBOX: &str = "From ";
 
 /// Reads transcripts, packed or plain, in whichever of the three forms they come.
 ///
@@ -35,11 +39,17 @@ pub fn read_transcripts(
     let mut input = decompress(input).map_err(|error| intake.read_error(error))?;
     let mut head = Vec::new();
     input.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(|error| intake.read_error(error))?;
+    if head.trim_ascii_start().starts_with(MAILBOX.as_bytes()) {
+        // The parts of a message say their encodings themselves.
+        mailbox::read(Cursor::new(head).chain(input), &mut intake)?;
+        return Ok(intake.finish());
+    }
+    let mut input = decode(Cursor::new(head).chain(input)).map_err(|error| intake.read_error(error))?;
+    let mut head = Vec::new();
+    input.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(|error| intake.read_error(error))?;
     let text = String::from_utf8_lossy(&head).into_owned();
     let whole = Cursor::new(head).chain(input);
-    if is_mailbox(&text) {
-        mailbox::read(whole, &mut intake)?;
-    } else if is_json(&text) {
+    if is_json(&text) {
         turns::read(whole, &mut intake)?;
     } else {
         whatsapp::read(whole, &text, &mut intake)?;
@@ -49,17 +59,13 @@ pub fn read_transcripts(
 
 /// Returns why a file is a transcript, if it is one.
 pub(crate) fn recognise(head: &Head) -> Option<String> {
-    if is_mailbox(&head.text) {
+    if head.text.trim_start().starts_with(MAILBOX) {
         return mailbox::recognise(&head.text);
     }
     if let Some(object) = &head.object {
         return turns::recognise(object);
     }
     whatsapp::recognise(&head.text)
-}
-
-fn is_mailbox(text: &str) -> bool {
-    text.trim_start_matches('\u{feff}').trim_start().starts_with("From ")
 }
 
 /// Whether a text opens with JSON; a chat's line may open with a bracket too, and a digit behind it.

@@ -33,19 +33,20 @@ fn a_page_of_the_combined_form_is_viewed() {
     check(
         COMBINED,
         &expect![[r#"
-        page "Page Viewed" at 2023-10-10T11:55:36Z
-        anonymous 7f888be23f1ce328bc29fc218a0ef9c1
-          campaign.name = spring sale
-          campaign.source = news
-          ip = 203.0.113.9
-          page.path = /shoes/red
-          page.referrer = https://search.example/?q=a
-          page.search = ?utm_source=news&utm_campaign=spring%20sale&size=9
-          userAgent = Mozilla/5.0 (X11; "odd")
-          bytes = 2326
-          method = GET
-          status = 200
-    "#]],
+            page "Page Viewed" at 2023-10-10T11:55:36Z by content-aabf7bba1d4e3511c2f0cb11630f9f06
+              anonymous 7f888be23f1ce328bc29fc218a0ef9c1
+              channel web
+              context campaign.name = spring sale
+              context campaign.source = news
+              context ip = 203.0.113.9
+              context page.path = /shoes/red
+              context page.referrer = https://search.example/?q=a
+              context page.search = ?utm_source=news&utm_campaign=spring%20sale&size=9
+              context userAgent = Mozilla/5.0 (X11; "odd")
+              property bytes = 2326
+              property method = GET
+              property status = 200
+        "#]],
     );
 }
 
@@ -54,13 +55,14 @@ fn the_common_form_and_known_users_are_read() {
     check(
         "2001:db8::1 - ann [10/Oct/2023:13:55:36 +0000] \"GET / HTTP/1.0\" 304 -",
         &expect![[r#"
-        page "Page Viewed" at 2023-10-10T13:55:36Z
-        user ann
-          ip = 2001:db8::1
-          page.path = /
-          method = GET
-          status = 304
-    "#]],
+            page "Page Viewed" at 2023-10-10T13:55:36Z by content-5b04e77e493580332c5665993e0fc06d
+              user ann
+              channel web
+              context ip = 2001:db8::1
+              context page.path = /
+              property method = GET
+              property status = 304
+        "#]],
     );
 }
 
@@ -69,16 +71,17 @@ fn the_address_behind_a_proxy_and_the_duration_are_read() {
     check(
         r#"10.0.0.1 - - [10/Oct/2023:13:55:36 +0000] "GET http://shop.example/a.html HTTP/1.1" 200 5 "-" "-" "203.0.113.9, 10.0.0.2" 0.125 "HIT" cache"#,
         &expect![[r#"
-            page "Page Viewed" at 2023-10-10T13:55:36Z
-            anonymous ca350e505523c6d2ef589f4abdcd30ba
-              ip = 203.0.113.9
-              page.path = /a.html
-              page.url = http://shop.example/a.html
-              bytes = 5
-              further = "HIT" cache
-              method = GET
-              seconds = 0.125
-              status = 200
+            page "Page Viewed" at 2023-10-10T13:55:36Z by content-26f764f75dbca40b04e6172e19831e12
+              anonymous ca350e505523c6d2ef589f4abdcd30ba
+              channel web
+              context ip = 203.0.113.9
+              context page.path = /a.html
+              context page.url = http://shop.example/a.html
+              property bytes = 5
+              property further = "HIT" cache
+              property method = GET
+              property seconds = 0.125
+              property status = 200
         "#]],
     );
 }

@@ -26,29 +26,118 @@ const CONNECT: &str = r#"{"data":[{"type":"customerReviews","id":"b1","attribute
 
 #[test]
 fn reviews_of_trustpilot_are_read() {
-    check(TRUSTPILOT, &expect![[r#""#]]);
+    check(TRUSTPILOT, &expect![[r#"
+        track "Product Reviewed" at 2024-03-01T09:00:00Z by trustpilot/r1
+          anonymous trustpilot/u1
+          channel web
+          property domain = shop.example
+          property reference_id = o-7
+          property review_id = r1
+          trait name = Ann
+          text "Great\n\nCame fast"
+          rating 5
+        row 2: missing-time: no time of occurrence <- {"Review ID":"r2","Review Created (UTC)":null,"Review Stars":"1","Review Title":"Bad","Review Content":"Never came","Review Username":"Bob","Review Consumer User Id":null,"Reference Id":null,"Domain URL":"shop.example"}
+    "#]]);
 }
 
 #[test]
 fn reviews_of_google_play_are_read() {
-    check(GOOGLE_PLAY, &expect![[r#""#]]);
+    check(GOOGLE_PLAY, &expect![[r#"
+        track "Product Reviewed" at 2024-03-02T10:00:00Z by google-play/g1/1709373600000
+          anonymous google-play/g1
+          channel app
+          context app.version = 1.2
+          context device.model = pixel
+          context locale = en
+          property Developer Reply Millis Since Epoch = 1709460000000
+          property app_version_code = 12
+          property first_written = 2024-03-01T10:00:00Z
+          property reply.at = 2024-03-03T10:00:00Z
+          property reply.text = Sorry
+          property review_id = g1
+          product com.shop
+          text "Crashes"
+          rating 2
+        track "Product Reviewed" at 2024-03-01T10:00:00Z by google-play/2d7e1ba4cb0887323f15cbd9608c370b
+          anonymous google-play/2d7e1ba4cb0887323f15cbd9608c370b
+          channel app
+          context app.version = 1.2
+          context device.model = pixel
+          context locale = en
+          property app_version_code = 12
+          property first_written = 2024-03-01T10:00:00Z
+          product com.shop
+          rating 4
+    "#]]);
+}
+
+#[test]
+fn the_table_is_utf_16_as_google_writes_it() {
+    let utf16: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain(GOOGLE_PLAY.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    assert_eq!(shown::events(READER, &utf16), shown::events(READER, GOOGLE_PLAY.as_bytes()));
 }
 
 #[test]
 fn reviews_of_the_app_stores_feed_are_read() {
-    check(RSS, &expect![[r#""#]]);
+    check(RSS, &expect![[r#"
+        track "Product Reviewed" at 2024-03-01T10:00:00Z by app-store/a1/2024-03-01T03:00:00-07:00
+          anonymous app-store/ann77
+          channel app
+          context app.version = 2.0
+          property review_id = a1
+          trait name = ann77
+          product 389801252
+          text "Fine\n\nWorks."
+          rating 4
+        row 2: missing-time: no time of occurrence <- {"feed":{"id":{"label":"https://itunes.apple.com/us/rss/customerreviews/id=389801252/json"},"entry":{"id":{"label":"a2"},"im:rating":{"label":"1"}}}}
+    "#]]);
 }
 
 #[test]
 fn reviews_of_app_store_connect_are_read() {
-    check(CONNECT, &expect![[r#""#]]);
+    check(CONNECT, &expect![[r#"
+        track "Product Reviewed" at 2024-03-01T18:00:00Z by app-store/b1
+          anonymous app-store/ann77
+          channel app
+          context location.country = USA
+          property review_id = b1
+          trait name = ann77
+          text "Love\n\nit"
+          rating 5
+        row 2: missing-time: no time of occurrence <- {"type":"customerReviews","id":"b2","attributes":{"rating":5}}
+        row 3: unreadable: neither an entry of a feed nor a review with attributes <- 7
+    "#]]);
 }
 
 #[test]
 fn reviews_of_any_table_are_read() {
     check(
         "product_id;review date;stars;review;author;email;Verified\np1;2024-03-01;★★★★☆;Nice;ann;a@b.de;true\np1;2024-03-01;4/5;Nice;;;\np1;2024-03-01;so-so;;;;\np1;;5;Nice;;;\n",
-        &expect![[r#""#]],
+        &expect![[r#"
+            track "Product Reviewed" at 2024-02-29T23:00:00Z by desk/e21ace77a2828e7724ed1533ae4ac90d
+              anonymous desk/ann
+              channel web
+              id e:a@b.de
+              property Verified = true
+              trait email = a@b.de
+              trait name = ann
+              product p1
+              text "Nice"
+              rating 4
+            track "Product Reviewed" at 2024-02-29T23:00:00Z by desk/443a6ab2b8675c43f941b174c2fdf0c9
+              anonymous desk/443a6ab2b8675c43f941b174c2fdf0c9
+              channel web
+              product p1
+              text "Nice"
+              rating 4
+            track "Product Reviewed" at 2024-02-29T23:00:00Z by desk/cff85082dd4bc11ca581a2f43babcbe6
+              anonymous desk/cff85082dd4bc11ca581a2f43babcbe6
+              channel web
+              property rating = so-so
+              product p1
+            row 4: missing-time: no time of occurrence <- {"product_id":"p1","review date":null,"stars":"5","review":"Nice","author":null,"email":null,"Verified":null}
+        "#]],
     );
 }
 

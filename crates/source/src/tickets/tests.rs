@@ -20,14 +20,80 @@ fn ids(input: &str) -> Vec<String> {
 
 #[test]
 fn a_ticket_of_zendesk_was_opened_solved_and_rated() {
-    check(&format!("{{\"tickets\":[{TICKET}],\"after_url\":null,\"end_of_stream\":true}}"), &expect![[r#""#]]);
+    check(&format!("{{\"tickets\":[{TICKET}],\"after_url\":null,\"end_of_stream\":true}}"), &expect![[r#"
+        track "Ticket Opened" at 2024-03-01T10:00:00Z by desk/ticket/7/opened
+          user 35
+          group 9
+          channel e-mail
+          id x:desk:35
+          property custom.11 = gold
+          property has_incidents = false
+          property priority = high
+          property status = solved
+          property subject = Late
+          property tags = ["order","late"]
+          property ticket_id = 7
+          property via = email
+          text "Late\n\nWhere is it?"
+        track "Ticket Solved" at 2024-03-03T10:00:00Z by desk/ticket/7/solved
+          user 35
+          group 9
+          channel e-mail
+          id x:desk:35
+          property custom.11 = gold
+          property has_incidents = false
+          property priority = high
+          property status = solved
+          property subject = Late
+          property tags = ["order","late"]
+          property ticket_id = 7
+          property via = email
+        track "Ticket Rated" at 2024-03-03T10:00:00Z by desk/ticket/7/rated/bad
+          user 35
+          group 9
+          channel e-mail
+          id x:desk:35
+          property custom.11 = gold
+          property has_incidents = false
+          property priority = high
+          property score = bad
+          property status = solved
+          property subject = Late
+          property tags = ["order","late"]
+          property ticket_id = 7
+          property via = email
+          text "Too slow"
+    "#]]);
 }
 
 #[test]
 fn comments_of_the_requester_in_public_are_events() {
     check(
         r#"{"id":7,"created_at":"2024-03-01T10:00:00Z","subject":"Late","description":"Where?","status":"open","requester":{"id":35,"name":"Ann","email":"Ann@Example.com","external_id":"c-1"},"comments":[{"id":1,"author_id":35,"body":"Where?","public":true,"created_at":"2024-03-01T10:00:00Z"},{"id":2,"author_id":99,"body":"Soon.","public":true,"created_at":"2024-03-01T11:00:00Z"},{"id":3,"author_id":35,"plain_body":"Thanks","public":true,"created_at":"2024-03-01T12:00:00Z","via":{"channel":"web"}},{"id":4,"author_id":35,"body":"hidden","public":false,"created_at":"2024-03-01T13:00:00Z"}]}"#,
-        &expect![[r#""#]],
+        &expect![[r#"
+            track "Ticket Opened" at 2024-03-01T10:00:00Z by desk/ticket/7/opened
+              user c-1
+              channel support
+              id e:ann@example.com
+              id x:desk:35
+              property status = open
+              property subject = Late
+              property ticket_id = 7
+              trait email = Ann@Example.com
+              trait name = Ann
+              text "Late\n\nWhere?"
+            track "Ticket Commented" at 2024-03-01T12:00:00Z by desk/ticket/7/comment/3
+              user c-1
+              channel web
+              id e:ann@example.com
+              id x:desk:35
+              property status = open
+              property subject = Late
+              property ticket_id = 7
+              trait email = Ann@Example.com
+              trait name = Ann
+              text "Thanks"
+        "#]],
     );
 }
 
@@ -39,7 +105,57 @@ fn a_table_of_tickets_is_read_whatever_its_headers() {
          13,Hello,Open,,2024-03-01 10:00:00,,Ann Lee,,,,,\n\
          14,When,Open,,soon,,Ann Lee,,,,,\n\
          15,Nobody,Open,,2024-03-01 10:00:00,,,,,,,\n",
-        &expect![[r#""#]],
+        &expect![[r#"
+            track "Ticket Opened" at 2024-03-01T09:00:00Z by desk/ticket/12/opened
+              anonymous e:ann@example.com
+              group Acme
+              channel phone
+              id e:ann@example.com
+              property Agent = Bob
+              property status = Closed
+              property subject = Broken
+              property ticket_id = 12
+              property via = Phone
+              trait email = ann@example.com
+              trait name = Ann Lee
+              text "Broken"
+            track "Ticket Solved" at 2024-03-02T08:00:00Z by desk/ticket/12/solved/1709366400000000
+              anonymous e:ann@example.com
+              group Acme
+              channel phone
+              id e:ann@example.com
+              property Agent = Bob
+              property status = Closed
+              property subject = Broken
+              property ticket_id = 12
+              property via = Phone
+              trait email = ann@example.com
+              trait name = Ann Lee
+            track "Ticket Rated" at 2024-03-02T08:00:00Z by desk/ticket/12/rated/4
+              anonymous e:ann@example.com
+              group Acme
+              channel phone
+              id e:ann@example.com
+              property Agent = Bob
+              property score = 4
+              property status = Closed
+              property subject = Broken
+              property ticket_id = 12
+              property via = Phone
+              trait email = ann@example.com
+              trait name = Ann Lee
+              rating 4
+            track "Ticket Opened" at 2024-03-01T09:00:00Z by desk/ticket/13/opened
+              anonymous desk/Ann Lee
+              channel support
+              property status = Open
+              property subject = Hello
+              property ticket_id = 13
+              trait name = Ann Lee
+              text "Hello"
+            row 3: invalid-time: soon <- {"Ticket ID":"14","Subject":"When","Status":"Open","Source":null,"Created time":"soon","Resolved time":null,"Full name":"Ann Lee","Email":null,"Contact ID":null,"Company Name":null,"Survey results":null,"Agent":null}
+            row 4: missing-identity: neither a user id nor an anonymous id <- {"Ticket ID":"15","Subject":"Nobody","Status":"Open","Source":null,"Created time":"2024-03-01 10:00:00","Resolved time":null,"Full name":null,"Email":null,"Contact ID":null,"Company Name":null,"Survey results":null,"Agent":null}
+        "#]],
     );
 }
 
@@ -81,7 +197,14 @@ fn pages_lines_and_lists_of_tickets_say_the_same() {
 fn records_that_are_no_tickets_are_put_aside_with_their_text() {
     check(
         "{\"id\":1,\"status\":\"open\",\"requester_id\":3}\n{\"tickets\":7}\n{\"tickets\":[8]}\n{\n[1]\n{\"id\":1,\"created_at\":\"x\",\"requester_id\":3}",
-        &expect![[r#""#]],
+        &expect![[r#"
+            row 1: missing-time: no time of occurrence <- {"id":1,"status":"open","requester_id":3}
+            row 2: unreadable: the tickets of the page are no list <- {"tickets":7}
+            row 3: unreadable: the ticket is no JSON object <- 8
+            row 4: unreadable: EOF while parsing an object at line 1 column 1 <- {
+            row 5: unreadable: the record is no JSON object <- [1]
+            row 6: invalid-time: x <- {"id":1,"created_at":"x","requester_id":3}
+        "#]],
     );
 }
 
