@@ -146,10 +146,10 @@ impl Review {
     }
 }
 
-/// Returns the time of a review; the names of zones that exports add are UTC's.
+/// Returns the time of a review. A column's UTC is written behind its times, which some
+/// of them say themselves in another way.
 fn read_time(text: &str, clock: &Clock) -> Option<Instant> {
-    let plain = text.trim().trim_end_matches("(UTC)").trim_end();
-    clock.read_usual(plain)
+    clock.read_usual(text).or_else(|| clock.read_usual(text.strip_suffix(" UTC")?))
 }
 
 /// Returns a rating however it is written: `4`, `4.5`, `4/5`, `4 out of 5`, `4 stars`, `★★★★☆`.

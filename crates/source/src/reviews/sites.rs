@@ -113,7 +113,7 @@ fn trustpilot(stars: String, mut fields: Fields, content: Vec<u8>) -> Review {
         author: fields.take(&["Review Consumer User Id"]),
         author_name: fields.take(&["Review Username"]),
         email: fields.take(&["Review User Email", "Consumer Email", "email"]),
-        written_at: fields.take(&["Review Created (UTC)", "Review Created", "Review Date"]),
+        written_at: fields.take(&["Review Created (UTC)", "Review Created"]).map(|text| format!("{text} UTC")),
         rating: Some(stars),
         title: fields.take(&["Review Title"]),
         body: fields.take(&["Review Content"]),

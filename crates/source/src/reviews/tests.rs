@@ -26,7 +26,9 @@ const CONNECT: &str = r#"{"data":[{"type":"customerReviews","id":"b1","attribute
 
 #[test]
 fn reviews_of_trustpilot_are_read() {
-    check(TRUSTPILOT, &expect![[r#"
+    check(
+        TRUSTPILOT,
+        &expect![[r#"
         track "Product Reviewed" at 2024-03-01T09:00:00Z by trustpilot/r1
           anonymous trustpilot/u1
           channel web
@@ -37,12 +39,15 @@ fn reviews_of_trustpilot_are_read() {
           text "Great\n\nCame fast"
           rating 5
         row 2: missing-time: no time of occurrence <- {"Review ID":"r2","Review Created (UTC)":null,"Review Stars":"1","Review Title":"Bad","Review Content":"Never came","Review Username":"Bob","Review Consumer User Id":null,"Reference Id":null,"Domain URL":"shop.example"}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn reviews_of_google_play_are_read() {
-    check(GOOGLE_PLAY, &expect![[r#"
+    check(
+        GOOGLE_PLAY,
+        &expect![[r#"
         track "Product Reviewed" at 2024-03-02T10:00:00Z by google-play/g1/1709373600000
           anonymous google-play/g1
           channel app
@@ -68,7 +73,8 @@ fn reviews_of_google_play_are_read() {
           property first_written = 2024-03-01T10:00:00Z
           product com.shop
           rating 4
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -80,7 +86,9 @@ fn the_table_is_utf_16_as_google_writes_it() {
 
 #[test]
 fn reviews_of_the_app_stores_feed_are_read() {
-    check(RSS, &expect![[r#"
+    check(
+        RSS,
+        &expect![[r#"
         track "Product Reviewed" at 2024-03-01T10:00:00Z by app-store/a1/2024-03-01T03:00:00-07:00
           anonymous app-store/ann77
           channel app
@@ -91,12 +99,15 @@ fn reviews_of_the_app_stores_feed_are_read() {
           text "Fine\n\nWorks."
           rating 4
         row 2: missing-time: no time of occurrence <- {"feed":{"id":{"label":"https://itunes.apple.com/us/rss/customerreviews/id=389801252/json"},"entry":{"id":{"label":"a2"},"im:rating":{"label":"1"}}}}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn reviews_of_app_store_connect_are_read() {
-    check(CONNECT, &expect![[r#"
+    check(
+        CONNECT,
+        &expect![[r#"
         track "Product Reviewed" at 2024-03-01T18:00:00Z by app-store/b1
           anonymous app-store/ann77
           channel app
@@ -107,7 +118,8 @@ fn reviews_of_app_store_connect_are_read() {
           rating 5
         row 2: missing-time: no time of occurrence <- {"type":"customerReviews","id":"b2","attributes":{"rating":5}}
         row 3: unreadable: neither an entry of a feed nor a review with attributes <- 7
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -20,7 +20,9 @@ fn ids(input: &str) -> Vec<String> {
 
 #[test]
 fn a_ticket_of_zendesk_was_opened_solved_and_rated() {
-    check(&format!("{{\"tickets\":[{TICKET}],\"after_url\":null,\"end_of_stream\":true}}"), &expect![[r#"
+    check(
+        &format!("{{\"tickets\":[{TICKET}],\"after_url\":null,\"end_of_stream\":true}}"),
+        &expect![[r#"
         track "Ticket Opened" at 2024-03-01T10:00:00Z by desk/ticket/7/opened
           user 35
           group 9
@@ -63,7 +65,8 @@ fn a_ticket_of_zendesk_was_opened_solved_and_rated() {
           property ticket_id = 7
           property via = email
           text "Too slow"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Mailboxes in the mbox form (RFC 4155), messages after RFC 5322.
 //!
-//! A message begins at a line `From ` behind a blank one. Only its beginning is kept:
+//! A message begins at a line `From ` with a time, behind a blank one. Only its beginning is kept:
 //! attachments stand behind what was written.
 //!
 //! The person is the sender. A mailbox does not say whose it is; Gmail's export marks
@@ -40,7 +40,7 @@ pub(super) fn read(input: impl BufRead, intake: &mut Intake<'_>) -> Result<(), S
     let mut behind_blank = true;
     while let Some(line) = lines.next().map_err(|error| intake.read_error(error))? {
         let (Line::Whole(bytes) | Line::TooLong(bytes)) = line;
-        if behind_blank && bytes.starts_with(b"From ") {
+        if behind_blank && opens_message(bytes) {
             std::mem::take(&mut pending).take(intake)?;
         }
         behind_blank = bytes.is_empty();
@@ -51,6 +51,14 @@ pub(super) fn read(input: impl BufRead, intake: &mut Intake<'_>) -> Result<(), S
         }
     }
     pending.take(intake)
+}
+
+/// Whether a line is `From`, a sender and a time. The time is asked for because not every
+/// program marks lines of a text that begin with "From ".
+fn opens_message(line: &[u8]) -> bool {
+    let clock =
+        |word: &[u8]| word.len() >= 5 && word[2] == b':' && word.iter().all(|byte| b"0123456789:".contains(byte));
+    line.starts_with(b"From ") && line.split(|byte| *byte == b' ').skip(2).any(clock)
 }
 
 /// Returns why a text is a mailbox, if it is one.

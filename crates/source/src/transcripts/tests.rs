@@ -98,7 +98,9 @@ fn days_and_months_are_told_apart_by_the_whole_beginning() {
 
 #[test]
 fn dates_that_could_be_both_are_day_first_and_noted() {
-    check("3/4/24, 10:00 - A: a\n3/4/24, 10:00 - A: b\n", &expect![[r#"
+    check(
+        "3/4/24, 10:00 - A: a\n3/4/24, 10:00 - A: b\n",
+        &expect![[r#"
         track "Message Received" at 2024-04-03T08:00:00Z by content-4a2aee0405d767eae37867df18ab4a1e
           anonymous desk/A
           channel chat
@@ -110,7 +112,8 @@ fn dates_that_could_be_both_are_day_first_and_noted() {
           channel chat
           trait name = A
           text "b"
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -173,12 +176,15 @@ fn turns_of_a_conversation_are_told_by_role() {
 
 #[test]
 fn a_conversation_without_turns_or_sense_is_put_aside() {
-    check("{\"conversation_id\":\"c\",\"turns\":[]}\n{\"turns\":[1]}\n[1]\n{", &expect![[r#"
+    check(
+        "{\"conversation_id\":\"c\",\"turns\":[]}\n{\"turns\":[1]}\n[1]\n{",
+        &expect![[r#"
         row 1: missing-name: the record says nothing that happened <- {"conversation_id":"c","turns":[]}
         row 2: missing-name: the record says nothing that happened <- {"turns":[1]}
         row 3: unreadable: the record is no JSON object <- [1]
         row 4: unreadable: EOF while parsing an object at line 1 column 1 <- {
-    "#]]);
+    "#]],
+    );
     shown::check_raw_is_readable(READER, b"{\"conversation_id\":\"c\",\"turns\":[{\"role\":\"user\",\"text\":\"a\"}]}");
 }
 
@@ -216,7 +222,7 @@ fn a_mailbox_is_read_without_what_was_quoted() {
 #[test]
 fn messages_of_nobody_or_of_no_time_are_put_aside() {
     check(
-        "From x\nSubject: a\nDate: Tue, 12 Mar 2024 10:00:00 +0000\n\nhi\n\nFrom y\nFrom: a@b.de\n\nhi\n",
+        "From x\nSubject: a\nDate: Tue, 12 Mar 2024 10:00:00 +0000\n\nhi\n\nFrom y Mo Mar 99 10:00:00 2024\nFrom: a@b.de\n\nhi\n",
         &expect![[r#"
             row 1: missing-identity: neither a user id nor an anonymous id <- From x
             Subject: a
