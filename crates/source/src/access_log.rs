@@ -83,7 +83,12 @@ pub fn read_access_log(
             Ok(request) => {
                 let mut draft = draft(&request, import, &mut clock);
                 draft.content = ordinals.content_of(bytes);
-                intake.take(row, draft, mended(&text), || raw_text(bytes))?;
+                // Only text that had to be mended is a copy.
+                let mended = match text {
+                    Cow::Borrowed(_) => Vec::new(),
+                    Cow::Owned(_) => vec![Problem::new(ProblemKind::Unreadable, "bytes that are no UTF-8")],
+                };
+                intake.take(row, draft, mended, || raw_text(bytes))?;
             }
             Err(problem) => intake.put_aside(row, vec![problem], raw_text(bytes))?,
         }
@@ -98,13 +103,6 @@ pub(crate) fn recognise(head: &Head) -> Option<String> {
     // The last line may be cut off, and one in four may be anything.
     (n_read > 0 && n_read * 4 >= lines.len() * 3)
         .then(|| "its lines are those of a web server's access log: address, [time], \"request\", status".to_owned())
-}
-
-fn mended(text: &Cow<'_, str>) -> Vec<Problem> {
-    match text {
-        Cow::Borrowed(_) => Vec::new(),
-        Cow::Owned(_) => vec![Problem::new(ProblemKind::Unreadable, "not UTF-8; such bytes are left out")],
-    }
 }
 
 fn draft(request: &Request<'_>, import: Import<'_>, clock: &mut Clock) -> Draft {
