@@ -6,23 +6,33 @@
 //! A table is read through a [`Mapping`], which [`propose_mapping`] writes from a
 //! [`TableSample`] when there is none.
 
+mod access_log;
 mod attributes;
 mod batches;
 mod complete_journey;
 mod crm;
+mod decode;
 mod decompress;
 mod error;
+mod fields;
 mod frames;
 mod head;
 mod import;
+mod lines;
 mod mapping;
 mod number;
 mod proposal;
+mod reviews;
 mod rows;
 mod segment;
 mod shopify;
+#[cfg(test)]
+mod shown;
 mod table;
+mod tickets;
+mod transcripts;
 
+pub use access_log::read_access_log;
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
 pub use crm::{read_crm_accounts, read_crm_contacts, read_crm_deals, read_crm_leads};
 pub use decompress::decompress;
@@ -34,8 +44,11 @@ pub use mapping::{
     Target, Term,
 };
 pub use proposal::{Proposal, Unsure, propose_mapping};
+pub use reviews::read_reviews;
 pub use segment::{read_quarantined_messages, read_segment};
 pub use shopify::read_shopify_orders;
 pub use table::{
     TableForm, TableSample, read_parquet_table, read_quarantined_rows, read_table, sample_parquet_table, sample_table,
 };
+pub use tickets::read_tickets;
+pub use transcripts::read_transcripts;

@@ -8,15 +8,15 @@ use super::row::{Columns, Row};
 /// farther apart are taken for one that was repeated. About 40 MB a generation.
 const GENERATION_ROWS: usize = 2_097_152;
 
-/// Counts rows that are alike.
-pub(super) struct Ordinals {
+/// Counts records that are alike.
+pub(crate) struct Ordinals {
     current: BTreeMap<u64, u32>,
     former: BTreeMap<u64, u32>,
     canonical: Vec<u8>,
 }
 
 impl Ordinals {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { current: BTreeMap::new(), former: BTreeMap::new(), canonical: Vec::new() }
     }
 
@@ -24,6 +24,15 @@ impl Ordinals {
     pub(super) fn content(&mut self, row: &Row, columns: &Columns) -> Vec<u8> {
         row.canonical(columns, &mut self.canonical);
         let hash = blake3::hash(&self.canonical);
+        self.numbered(hash)
+    }
+
+    /// Returns what makes a record with these bytes the one it is among all of its file.
+    pub(crate) fn content_of(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.numbered(blake3::hash(bytes))
+    }
+
+    fn numbered(&mut self, hash: blake3::Hash) -> Vec<u8> {
         let ordinal = self.next(hash.as_bytes());
         let mut content = hash.as_bytes().to_vec();
         content.extend_from_slice(&ordinal.to_le_bytes());

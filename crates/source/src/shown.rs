@@ -1,0 +1,96 @@
+//! What a reader makes of an input, as text, for the tests of readers.
+
+use std::fmt::Write;
+
+use throng_event::{Calendar, Event, Instant, Limits, PersonalData};
+
+use crate::{Import, SourceError, StopReason, Taken, Tally};
+
+/// A reader of a form.
+pub(crate) type Reader =
+    for<'i, 's> fn(&[u8], Import<'i>, &'s mut dyn FnMut(Taken) -> Result<(), StopReason>) -> Result<Tally, SourceError>;
+
+/// Reads an input under the name `desk`, local times being those of Berlin.
+pub(crate) fn read(reader: Reader, input: &[u8], key: Option<[u8; 32]>) -> (Vec<Taken>, Tally) {
+    let limits = Limits {
+        source: "desk".to_owned(),
+        earliest: Instant(0),
+        latest: Instant(4_000_000_000_000_000),
+        personal: PersonalData { calling_code: None, key },
+    };
+    let calendar = Calendar::new("Europe/Berlin").unwrap();
+    let import = Import { limits: &limits, calendar: &calendar, currency: None };
+    let mut taken = Vec::new();
+    let tally = reader(input, import, &mut |one| {
+        taken.push(one);
+        Ok(())
+    })
+    .unwrap();
+    let n_rows: u64 = taken.iter().map(rows_of).sum();
+    assert_eq!(n_rows, tally.rows_read, "every row is in an outcome");
+    (taken, tally)
+}
+
+fn rows_of(taken: &Taken) -> u64 {
+    match taken {
+        Taken::Event { n_rows, .. } => *n_rows,
+        Taken::Quarantined(_) => 1,
+    }
+}
+
+/// Returns the admitted events.
+pub(crate) fn events(reader: Reader, input: &[u8]) -> Vec<Event> {
+    let of = |taken| match taken {
+        Taken::Event { event, .. } => Some(*event),
+        Taken::Quarantined(_) => None,
+    };
+    read(reader, input, None).0.into_iter().filter_map(of).collect()
+}
+
+/// Writes what is filled of every outcome, one fact a line.
+pub(crate) fn show(reader: Reader, input: &[u8]) -> String {
+    let mut text = String::new();
+    for taken in read(reader, input, None).0 {
+        match taken {
+            Taken::Event { event, problems, .. } => {
+                show_event(&event, &mut text);
+                problems.iter().for_each(|problem| writeln!(text, "  mended {problem}").unwrap());
+            }
+            Taken::Quarantined(row) => writeln!(text, "row {}: {} <- {}", row.row, row.problem, row.raw).unwrap(),
+        }
+    }
+    text
+}
+
+fn show_event(event: &Event, text: &mut String) {
+    let kind = event.kind.as_str();
+    writeln!(text, "{kind} {:?} at {} by {}", event.name, event.occurred_at, event.id).unwrap();
+    let ids = [("user", &event.user_id), ("anonymous", &event.anonymous_id), ("group", &event.group_id)];
+    for (name, id) in ids.into_iter().chain([("channel", &event.channel)]) {
+        id.iter().for_each(|id| writeln!(text, "  {name} {id}").unwrap());
+    }
+    event.external_ids.iter().for_each(|id| writeln!(text, "  id {id}").unwrap());
+    for (name, attributes) in [("context", &event.context), ("property", &event.properties), ("trait", &event.traits)] {
+        attributes.iter().for_each(|(key, value)| writeln!(text, "  {name} {key} = {value}").unwrap());
+    }
+    event.products.iter().for_each(|line| writeln!(text, "  product {}", line.product_id).unwrap());
+    event.text.iter().for_each(|said| writeln!(text, "  text {said:?}").unwrap());
+    event.rating.iter().for_each(|rating| writeln!(text, "  rating {rating}").unwrap());
+}
+
+/// Asserts that what was put aside is put aside again, for the same reason, from its raw text.
+pub(crate) fn check_raw_is_readable(reader: Reader, input: &[u8]) {
+    let aside = |input: &[u8]| -> Vec<(String, String)> {
+        let of = |taken| match taken {
+            Taken::Event { .. } => None,
+            Taken::Quarantined(row) => Some((row.raw, row.problem.to_string())),
+        };
+        read(reader, input, None).0.into_iter().filter_map(of).collect()
+    };
+    let first = aside(input);
+    assert!(!first.is_empty(), "nothing was put aside");
+    for (raw, problem) in first {
+        let again: Vec<String> = aside(raw.as_bytes()).into_iter().map(|(_, problem)| problem).collect();
+        assert_eq!(again, [problem], "{raw}");
+    }
+}
