@@ -6,12 +6,14 @@
 //! A table is read through a [`Mapping`], which [`propose_mapping`] writes from a
 //! [`TableSample`] when there is none.
 
+mod analytics;
 mod attributes;
 mod batches;
 mod complete_journey;
 mod decompress;
 mod error;
 mod frames;
+mod ga4;
 mod head;
 mod import;
 mod mapping;
@@ -23,6 +25,7 @@ mod table;
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
 pub use decompress::decompress;
 pub use error::{Missing, SourceError};
+pub use ga4::{read_ga4, read_ga4_parquet};
 pub use head::Head;
 pub use import::{Import, Quarantined, StopReason, Taken, Tally};
 pub use mapping::{
