@@ -19,6 +19,7 @@ mod import;
 mod mapping;
 mod number;
 mod proposal;
+mod rows;
 mod segment;
 mod table;
 

@@ -23,11 +23,10 @@ use orders::Orders;
 use ordinals::Ordinals;
 use parquet_rows::ParquetRows;
 use plan::{Line, Plan};
-use row::{Columns, Row};
 
 pub(crate) use clock::Clock;
 pub(crate) use infer::{plain_number, truth};
-pub(crate) use row::is_absent;
+pub(crate) use row::{Columns, Row, is_absent};
 pub use sample::{TableSample, sample_parquet_table, sample_table};
 
 /// The forms a table comes in.
@@ -61,7 +60,7 @@ impl TableForm {
 }
 
 /// Rows of a table, one after the other.
-trait RowSource {
+pub(crate) trait RowSource {
     /// Returns the columns known before the first row.
     fn columns(&self) -> &Columns;
 
@@ -70,7 +69,7 @@ trait RowSource {
 }
 
 /// What reading on gave.
-enum Step {
+pub(crate) enum Step {
     /// A row.
     Row,
     /// A record that is no row: what is wrong, and the record.
@@ -153,12 +152,13 @@ impl<'r, I: Iterator<Item = &'r str>> RowSource for Records<I> {
 }
 
 /// A table of text or JSON that has been opened.
-struct Opened<'a> {
+pub(crate) struct Opened<'a> {
     form: TableForm,
-    rows: Box<dyn RowSource + 'a>,
+    pub(crate) rows: Box<dyn RowSource + 'a>,
 }
 
-fn open<'a>(input: impl Read + 'a) -> Result<Opened<'a>, SourceError> {
+/// Opens a table of text or JSON, packed or plain.
+pub(crate) fn open<'a>(input: impl Read + 'a) -> Result<Opened<'a>, SourceError> {
     let failed = |error| SourceError::from_read(error, 0);
     let mut input = decompress(input).map_err(failed)?;
     let mut head = Vec::with_capacity(64);
