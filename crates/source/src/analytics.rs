@@ -13,7 +13,7 @@ use arrow::json::LineDelimitedWriter;
 use serde_json::value::RawValue;
 use throng_event::{Attributes, Decimal, Draft, Instant, Problem, ProblemKind, Value};
 
-use crate::attributes::{self, Members, date_texts, scalar_text};
+use crate::attributes::{self, Members, compact, date_texts, scalar_text};
 use crate::batches::Batches;
 use crate::frames::{Frame, Frames};
 use crate::import::{Intake, raw_text};
@@ -143,10 +143,6 @@ impl<'a> Fields<'a> {
     /// Returns the members of a value, none of one that is no object.
     pub(crate) fn of(raw: Option<&'a RawValue>) -> Self {
         Self(raw.and_then(attributes::members).map_or_else(Vec::new, |members| members.0))
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Returns a member without taking it.
@@ -303,6 +299,29 @@ pub(crate) fn add_attributes(content: &mut Vec<u8>, attributes: &Attributes) {
         add_part(content, name);
         add_part(content, &value.to_string());
     }
+}
+
+/// Keeps what products say beyond their lines (variant, list, promotion) as one property.
+pub(crate) fn further(
+    products: &[&RawValue],
+    (id, of_line): (&str, &[&str]),
+    properties: &mut Attributes,
+) -> Result<(), Problem> {
+    let mut kept = Vec::new();
+    for product in products {
+        let mut product = Fields::of(Some(product));
+        let named = product.get(id).filter(|raw| said(raw).is_some());
+        product.leave_out(of_line);
+        let mut rest = product.into_said();
+        if !rest.is_empty() {
+            rest.extend(named.map(|named| (id.to_owned(), named)));
+            kept.push(compact(&serde_json::to_string(&rest).unwrap_or_default())?);
+        }
+    }
+    if !kept.is_empty() {
+        properties.insert("items".to_owned(), Value::Json(format!("[{}]", kept.join(","))));
+    }
+    Ok(())
 }
 
 /// Makes amounts and quantities negative: the goods and the money go back.

@@ -6,6 +6,7 @@
 //! A table is read through a [`Mapping`], which [`propose_mapping`] writes from a
 //! [`TableSample`] when there is none.
 
+mod amplitude;
 mod analytics;
 mod attributes;
 mod batches;
@@ -13,19 +14,24 @@ mod complete_journey;
 mod decompress;
 mod error;
 mod frames;
+mod ga360;
 mod ga4;
 mod head;
 mod import;
 mod mapping;
+mod mixpanel;
 mod number;
+mod posthog;
 mod proposal;
 mod rows;
 mod segment;
 mod table;
 
+pub use amplitude::{read_amplitude, read_amplitude_lines};
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
 pub use decompress::decompress;
 pub use error::{Missing, SourceError};
+pub use ga360::read_ga360;
 pub use ga4::{read_ga4, read_ga4_parquet};
 pub use head::Head;
 pub use import::{Import, Quarantined, StopReason, Taken, Tally};
@@ -33,6 +39,8 @@ pub use mapping::{
     AmountColumn, AmountPer, AmountUnit, ColumnType, Condition, DecimalMark, EventRule, Mapping, ProductColumns,
     Target, Term,
 };
+pub use mixpanel::{MixpanelClock, read_mixpanel};
+pub use posthog::{read_posthog, read_posthog_parquet};
 pub use proposal::{Proposal, Unsure, propose_mapping};
 pub use segment::{read_quarantined_messages, read_segment};
 pub use table::{

@@ -4,13 +4,11 @@
 //! the amounts that GA4 converted to US dollars are taken, and only where there are none
 //! either the currency of the import.
 
-use serde_json::value::RawValue;
 use throng_event::{Attributes, Currency, Decimal, Draft, Money, Problem, ProblemKind, ProductLine, Value};
 
 use super::names;
 use crate::Import;
-use crate::analytics::Fields;
-use crate::attributes::compact;
+use crate::analytics::{Fields, further};
 use crate::number::times;
 
 /// What GA4 calls otherwise than the Segment Spec.
@@ -66,7 +64,7 @@ pub(super) fn read(
     ecommerce.place(&PLACES, &mut columns)?;
     ecommerce.rest("", &mut columns)?;
     draft.properties.extend(columns);
-    further(&items, &mut draft.properties)
+    further(&items, ("item_id", &OF_LINE), &mut draft.properties)
 }
 
 fn stated_currency(properties: &Attributes, mended: &mut Vec<Problem>) -> Option<Currency> {
@@ -123,24 +121,4 @@ impl Basis {
 
 fn usd() -> Option<Currency> {
     "USD".parse().ok()
-}
-
-/// Keeps what items say beyond their product lines (variant, list, promotion) as one property.
-fn further(items: &[&RawValue], properties: &mut Attributes) -> Result<(), Problem> {
-    let mut kept = Vec::new();
-    for item in items {
-        let mut item = Fields::of(Some(item));
-        let item_id = item.get("item_id").filter(|_| item.peek("item_id").is_some());
-        item.leave_out(&OF_LINE);
-        let mut rest = item.into_said();
-        if !rest.is_empty() {
-            rest.extend(item_id.map(|item_id| ("item_id".to_owned(), item_id)));
-            let text = serde_json::to_string(&rest).unwrap_or_default();
-            kept.push(compact(&text)?);
-        }
-    }
-    if !kept.is_empty() {
-        properties.insert("items".to_owned(), Value::Json(format!("[{}]", kept.join(","))));
-    }
-    Ok(())
 }
