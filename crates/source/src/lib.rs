@@ -7,6 +7,8 @@
 //! [`TableSample`] when there is none.
 
 mod access_log;
+mod amplitude;
+mod analytics;
 mod attributes;
 mod batches;
 mod complete_journey;
@@ -15,12 +17,17 @@ mod decode;
 mod decompress;
 mod error;
 mod fields;
+mod form;
 mod frames;
+mod ga360;
+mod ga4;
 mod head;
 mod import;
 mod lines;
 mod mapping;
+mod mixpanel;
 mod number;
+mod posthog;
 mod proposal;
 mod reviews;
 mod rows;
@@ -33,16 +40,22 @@ mod tickets;
 mod transcripts;
 
 pub use access_log::read_access_log;
+pub use amplitude::{read_amplitude, read_amplitude_lines};
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
 pub use crm::{read_crm_accounts, read_crm_contacts, read_crm_deals, read_crm_leads};
 pub use decompress::decompress;
 pub use error::{Missing, SourceError};
+pub use form::Form;
+pub use ga4::{read_ga4, read_ga4_parquet};
+pub use ga360::read_ga360;
 pub use head::Head;
 pub use import::{Import, Quarantined, StopReason, Taken, Tally};
 pub use mapping::{
     AmountColumn, AmountPer, AmountUnit, ColumnType, Condition, DecimalMark, EventRule, Mapping, ProductColumns,
     Target, Term,
 };
+pub use mixpanel::{MixpanelClock, read_mixpanel};
+pub use posthog::{read_posthog, read_posthog_parquet};
 pub use proposal::{Proposal, Unsure, propose_mapping};
 pub use reviews::read_reviews;
 pub use segment::{read_quarantined_messages, read_segment};

@@ -17,6 +17,8 @@ use crate::import::{Intake, raw_text};
 use crate::{Import, SourceError, StopReason, Taken, Tally, decompress};
 use message::Message;
 
+pub(crate) use commerce::read_members;
+
 /// Reads Segment messages, packed or plain: one a line, a JSON list of them, or lines and objects
 /// of the form `{"batch": […]}` whose `context` and `sentAt` hold for every message.
 ///

@@ -53,7 +53,6 @@ pub fn read_shopify_orders(
 }
 
 /// Returns why a file is an export of Shopify's orders.
-#[cfg_attr(not(test), expect(dead_code, reason = "called where the forms of a file are told apart"))]
 pub(crate) fn recognise(head: &Head) -> Option<String> {
     let columns = column_names(head);
     if ["name", "lineitemname", "lineitemquantity", "financialstatus"].iter().all(|name| columns.contains(*name)) {

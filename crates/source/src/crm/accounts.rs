@@ -53,7 +53,6 @@ pub fn read_crm_accounts(
 }
 
 /// Returns why a file is a table of accounts.
-#[cfg_attr(not(test), expect(dead_code, reason = "called where the forms of a file are told apart"))]
 pub(crate) fn recognise(head: &Head) -> Option<String> {
     let columns = column_names(head);
     let count = |names: &[&str]| names.iter().filter(|name| columns.contains(&plain_name(name))).count();

@@ -43,7 +43,6 @@ pub fn read_crm_contacts(
 }
 
 /// Returns why a file is a table of contacts.
-#[cfg_attr(not(test), expect(dead_code, reason = "called where the forms of a file are told apart"))]
 pub(crate) fn recognise(head: &Head) -> Option<String> {
     let columns = column_names(head);
     let any = |names: &[&str]| names.iter().any(|name| columns.contains(&plain_name(name)));

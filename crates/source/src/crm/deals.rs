@@ -68,7 +68,6 @@ pub fn read_crm_deals(
 }
 
 /// Returns why a file is a table of deals.
-#[cfg_attr(not(test), expect(dead_code, reason = "called where the forms of a file are told apart"))]
 pub(crate) fn recognise(head: &Head) -> Option<String> {
     let columns = column_names(head);
     let all = |names: &[&str]| names.iter().all(|name| columns.contains(&plain_name(name)));

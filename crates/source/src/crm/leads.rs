@@ -33,7 +33,6 @@ pub fn read_crm_leads(
 }
 
 /// Returns why a file is a table of leads.
-#[cfg_attr(not(test), expect(dead_code, reason = "called where the forms of a file are told apart"))]
 pub(crate) fn recognise(head: &Head) -> Option<String> {
     let columns = column_names(head);
     let any = |names: &[&str]| names.iter().any(|name| columns.contains(&plain_name(name)));

@@ -46,9 +46,19 @@ pub(super) fn read_properties(
     draft: &mut Draft,
     mended: &mut Vec<Problem>,
 ) -> Result<(), Problem> {
-    let Some(Members(mut entries)) = members(raw) else {
-        return flatten(raw, &mut draft.properties);
-    };
+    match members(raw) {
+        Some(members) => read_members(members, currency, draft, mended),
+        None => flatten(raw, &mut draft.properties),
+    }
+}
+
+/// Reads properties that have been taken apart into the draft of their message.
+pub(crate) fn read_members(
+    Members(mut entries): Members<'_>,
+    currency: Option<Currency>,
+    draft: &mut Draft,
+    mended: &mut Vec<Problem>,
+) -> Result<(), Problem> {
     let products = entries
         .iter()
         .position(|(name, value)| name == "products" && value.get().starts_with('['))

@@ -20,7 +20,7 @@ fn check_times(chat: &str, expected: &[&str]) {
 }
 
 fn recognised(text: &str) -> Option<String> {
-    Head::read("x", text.as_bytes()).ok().and_then(|head| recognise(&head))
+    Head::read(text.as_bytes()).ok().and_then(|head| recognise(&head))
 }
 
 #[test]

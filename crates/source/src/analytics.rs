@@ -1,0 +1,391 @@
+//! What the readers of analytics exports share: the way from a record to its drafts.
+//!
+//! Every one of them reads JSON objects: lines, a list, the `results` of an API's
+//! answer, or rows of Parquet, which are written as the JSON object they are, so that
+//! one reader serves both and a row put aside can be read again. Members are taken
+//! from a record one by one, and what no one took stays a property: nothing is lost.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{Read, Seek};
+
+use arrow::json::LineDelimitedWriter;
+use serde_json::value::RawValue;
+use throng_event::{Attributes, Decimal, Draft, Instant, Problem, ProblemKind, Value};
+
+use crate::attributes::{self, Members, compact, date_texts, scalar_text};
+use crate::batches::Batches;
+use crate::frames::{Frame, Frames};
+use crate::import::{Intake, raw_text};
+use crate::table::is_absent;
+use crate::{Import, SourceError, decompress};
+
+/// Rows of Parquet that are text at one time; a row may be a session of a thousand hits.
+const ROWS_AT_ONCE: usize = 64;
+
+/// What one record makes.
+#[derive(Default)]
+pub(crate) struct Made {
+    pub(crate) drafts: Vec<Draft>,
+    pub(crate) mended: Vec<Problem>,
+}
+
+impl Made {
+    pub(crate) fn one(draft: Draft, mended: Vec<Problem>) -> Self {
+        Self { drafts: vec![draft], mended }
+    }
+}
+
+/// Makes the drafts of one record; its problem puts the record aside.
+pub(crate) type Maker<'m> = &'m dyn Fn(Fields<'_>, Import<'_>) -> Result<Made, Problem>;
+
+/// Reads every record of JSON input, packed or plain.
+pub(crate) fn read_records(input: impl Read, intake: &mut Intake<'_>, maker: Maker<'_>) -> Result<(), SourceError> {
+    let input = decompress(input).map_err(|error| intake.read_error(error))?;
+    let mut frames = Frames::new(input).map_err(|error| intake.read_error(error))?;
+    while let Some(frame) = frames.next().map_err(|error| intake.read_error(error))? {
+        match frame {
+            Frame::Whole(record) => take_record(record, intake, maker)?,
+            Frame::TooLong(beginning) => {
+                let problem = Problem::new(ProblemKind::TooLarge, "a record longer than any may be");
+                let row = intake.next_row();
+                intake.put_aside(row, vec![problem], raw_text(beginning))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads every row of a Parquet file as the JSON object it is.
+pub(crate) fn read_parquet_records(
+    input: impl Read + Seek,
+    table: &str,
+    intake: &mut Intake<'_>,
+    maker: Maker<'_>,
+) -> Result<(), SourceError> {
+    let failed =
+        |error: arrow::error::ArrowError| SourceError::Parquet { table: table.to_owned(), source: error.into() };
+    let mut batches = Batches::open(input, table, &[])?;
+    while let Some(batch) = batches.next()? {
+        for start in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
+            let rows = batch.slice(start, ROWS_AT_ONCE.min(batch.num_rows() - start));
+            let mut lines = Vec::new();
+            let mut writer = LineDelimitedWriter::new(&mut lines);
+            writer.write(&rows).and_then(|()| writer.finish()).map_err(failed)?;
+            for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                take_record(line, intake, maker)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn take_record(record: &[u8], intake: &mut Intake<'_>, maker: Maker<'_>) -> Result<(), SourceError> {
+    let fields = match Fields::read(record) {
+        Ok(fields) => fields,
+        Err(problem) => {
+            let row = intake.next_row();
+            return intake.put_aside(row, vec![problem], raw_text(record));
+        }
+    };
+    let answer = fields.get("results").filter(|results| results.get().starts_with('['));
+    let Some(Ok(results)) = answer.map(|results| serde_json::from_str::<Vec<&RawValue>>(results.get())) else {
+        return take_fields(fields, record, intake, maker);
+    };
+    for result in results {
+        let record = result.get().as_bytes();
+        match Fields::read(record) {
+            Ok(fields) => take_fields(fields, record, intake, maker)?,
+            Err(problem) => {
+                let row = intake.next_row();
+                intake.put_aside(row, vec![problem], raw_text(record))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn take_fields(
+    fields: Fields<'_>,
+    record: &[u8],
+    intake: &mut Intake<'_>,
+    maker: Maker<'_>,
+) -> Result<(), SourceError> {
+    let row = intake.next_row();
+    match maker(fields, intake.import) {
+        Ok(mut made) => {
+            for draft in &mut made.drafts {
+                for attributes in [&mut draft.context, &mut draft.properties, &mut draft.traits] {
+                    date_texts(attributes);
+                }
+            }
+            intake.take_all(row, made.drafts, made.mended, || raw_text(record))
+        }
+        Err(problem) => intake.put_aside(row, vec![problem], raw_text(record)),
+    }
+}
+
+/// The members of an object that have not been taken yet.
+pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Fields<'a> {
+    /// Reads the bytes of one object.
+    pub(crate) fn read(record: &'a [u8]) -> Result<Self, Problem> {
+        let unreadable = |detail: &str| Problem::new(ProblemKind::Unreadable, detail);
+        let text = str::from_utf8(record).map_err(|error| unreadable(&error.to_string()))?;
+        if !text.trim_start().starts_with('{') {
+            return Err(unreadable("the record is no JSON object"));
+        }
+        let members: Members<'a> = serde_json::from_str(text).map_err(|error| unreadable(&error.to_string()))?;
+        Ok(Self(members.0))
+    }
+
+    /// Returns the members of a value, none of one that is no object.
+    pub(crate) fn of(raw: Option<&'a RawValue>) -> Self {
+        Self(raw.and_then(attributes::members).map_or_else(Vec::new, |members| members.0))
+    }
+
+    /// Returns a member without taking it.
+    pub(crate) fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.iter().find(|(member, _)| member == name).map(|(_, raw)| *raw)
+    }
+
+    /// Returns what a member says, without taking it.
+    pub(crate) fn peek(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.get(name).and_then(said)
+    }
+
+    /// Returns a member's number, without taking it.
+    pub(crate) fn number(&self, name: &str) -> Option<Decimal> {
+        Decimal::parse(&self.peek(name)?)
+    }
+
+    /// Takes a member.
+    pub(crate) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
+        let idx = self.0.iter().position(|(member, _)| member == name)?;
+        Some(self.0.remove(idx).1)
+    }
+
+    /// Takes what a member says as text or number. What says nothing is gone; what is
+    /// of another type stays among the members, to become a property.
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+        let raw = self.get(name)?;
+        let text = said(raw);
+        if text.is_some() || scalar_text(raw).is_some() || raw.get() == "null" {
+            self.take(name);
+        }
+        text.map(Cow::into_owned)
+    }
+
+    /// Takes an object's members; what is no object stays.
+    pub(crate) fn object(&mut self, name: &str) -> Self {
+        match self.get(name) {
+            Some(raw) if raw.get().starts_with('{') => Self::of(self.take(name)),
+            _ => Self(Vec::new()),
+        }
+    }
+
+    /// Takes a list's values; what is no list stays.
+    pub(crate) fn list(&mut self, name: &str) -> Vec<&'a RawValue> {
+        let values = self.get(name).and_then(list);
+        if values.is_some() {
+            self.take(name);
+        }
+        values.unwrap_or_default()
+    }
+
+    /// Removes members that have been read where they stood.
+    pub(crate) fn leave_out(&mut self, names: &[&str]) {
+        self.0.retain(|(name, _)| !names.contains(&name.as_ref()));
+    }
+
+    /// Takes the members of a list of (name, place) to their places.
+    pub(crate) fn place(&mut self, places: &[(&str, &str)], attributes: &mut Attributes) -> Result<(), Problem> {
+        for (name, place) in places {
+            if let Some(raw) = self.take(name) {
+                put((*place).to_owned(), raw, attributes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Places all that is left under its own names behind a prefix, nested names with dots.
+    pub(crate) fn rest(self, prefix: &str, attributes: &mut Attributes) -> Result<(), Problem> {
+        let mut rest = Attributes::new();
+        attributes::flatten_members_of(Members(self.0), &mut rest)?;
+        for (name, value) in rest {
+            let absent = matches!(&value, Value::Text(text) if is_absent(text));
+            if !absent {
+                attributes.entry(format!("{prefix}{name}")).or_insert(value);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the members that are left and say something, by name.
+    pub(crate) fn into_said(self) -> BTreeMap<String, &'a RawValue> {
+        let says = |raw: &RawValue| match raw.get() {
+            "null" | "[]" | "{}" => false,
+            _ => scalar_text(raw).is_none_or(|text| !is_absent(text.trim())),
+        };
+        self.0.into_iter().filter(|(_, raw)| says(raw)).map(|(name, raw)| (name.into_owned(), raw)).collect()
+    }
+
+    /// Returns the members that are left.
+    pub(crate) fn into_members(self) -> Members<'a> {
+        Members(self.0)
+    }
+}
+
+/// Adds one value, unless it is a text that means nothing.
+pub(crate) fn put(name: String, raw: &RawValue, attributes: &mut Attributes) -> Result<(), Problem> {
+    if scalar_text(raw).is_some_and(|text| is_absent(text.trim())) {
+        return Ok(());
+    }
+    attributes::insert(name, raw, attributes)
+}
+
+/// Returns what a JSON text or number says, `None` for what means nothing and all else.
+fn said(raw: &RawValue) -> Option<Cow<'_, str>> {
+    scalar_text(raw).filter(|text| !is_absent(text.trim()))
+}
+
+/// Returns the values of a list: as JSON writes it, or as `BigQuery` writes lists to
+/// Parquet, wrapped in `list` and `element`.
+fn list(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    let raw = match attributes::members(raw).map(|members| members.0).as_deref() {
+        Some([(name, inner)]) if name == "list" => *inner,
+        _ => raw,
+    };
+    let values: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+    let unwrapped =
+        values.into_iter().map(|value| match attributes::members(value).map(|members| members.0).as_deref() {
+            Some([(name, inner)]) if name == "element" || name == "item" => *inner,
+            _ => value,
+        });
+    Some(unwrapped.collect())
+}
+
+/// Returns the instant a text names, UTC where it says no zone, with fractions of Unix seconds.
+pub(crate) fn utc_time(text: &str) -> Result<Instant, Problem> {
+    let zone = jiff::tz::TimeZone::UTC;
+    let of_fraction = || {
+        let number = Decimal::parse(text)?;
+        // Decimals are millionths: of seconds they are microseconds.
+        Instant::from_unix(number.0 / Decimal::ONE).map(|whole| {
+            let seconds = whole.0 == (number.0 / Decimal::ONE).saturating_mul(Instant::SECOND);
+            if seconds { Instant(number.0) } else { whole }
+        })
+    };
+    let instant = Instant::parse(text, &zone).or_else(of_fraction);
+    instant.ok_or_else(|| Problem::new(ProblemKind::InvalidTime, text))
+}
+
+/// Takes a time that a record can do without; what is none is noted.
+pub(crate) fn lenient_time(fields: &mut Fields<'_>, name: &str, mended: &mut Vec<Problem>) -> Option<Instant> {
+    let text = fields.text(name)?;
+    utc_time(&text).map_err(|problem| mended.push(problem)).ok()
+}
+
+/// Adds a text to bytes so that no two lists of texts give the same bytes.
+pub(crate) fn add_part(content: &mut Vec<u8>, part: &str) {
+    content.extend_from_slice(&(part.len() as u64).to_le_bytes());
+    content.extend_from_slice(part.as_bytes());
+}
+
+/// Adds attributes to bytes, whatever the order they were written in.
+pub(crate) fn add_attributes(content: &mut Vec<u8>, attributes: &Attributes) {
+    for (name, value) in attributes {
+        add_part(content, name);
+        add_part(content, &value.to_string());
+    }
+}
+
+/// Keeps what products say beyond their lines (variant, list, promotion) as one property.
+pub(crate) fn further(
+    products: &[&RawValue],
+    (id, of_line): (&str, &[&str]),
+    properties: &mut Attributes,
+) -> Result<(), Problem> {
+    let mut kept = Vec::new();
+    for product in products {
+        let mut product = Fields::of(Some(product));
+        let named = product.get(id).filter(|raw| said(raw).is_some());
+        product.leave_out(of_line);
+        let mut rest = product.into_said();
+        if !rest.is_empty() {
+            rest.extend(named.map(|named| (id.to_owned(), named)));
+            kept.push(compact(&serde_json::to_string(&rest).unwrap_or_default())?);
+        }
+    }
+    if !kept.is_empty() {
+        properties.insert("items".to_owned(), Value::Json(format!("[{}]", kept.join(","))));
+    }
+    Ok(())
+}
+
+/// Makes amounts and quantities negative: the goods and the money go back.
+pub(crate) fn turn_back(draft: &mut Draft) {
+    let negative = |number: i64| -number.saturating_abs();
+    if let Some(money) = &mut draft.money {
+        money.minor = negative(money.minor);
+    }
+    for line in &mut draft.products {
+        line.quantity = Decimal(negative(line.quantity.0));
+        line.amount_minor = line.amount_minor.map(negative);
+    }
+}
+
+/// Ids that programs send for no one in particular; each would make one person of thousands
+/// (the lists of Mixpanel and Amplitude).
+const NOBODY: [&str; 18] = [
+    "anon",
+    "anonymous",
+    "nil",
+    "none",
+    "null",
+    "n/a",
+    "na",
+    "undefined",
+    "unknown",
+    "<nil>",
+    "-1",
+    "true",
+    "false",
+    "[]",
+    "{}",
+    "lmy47d",
+    "nan",
+    "(not set)",
+];
+
+/// Returns an id, `None` for what is no one's.
+pub(crate) fn somebody(id: Option<String>) -> Option<String> {
+    let id = id?;
+    let text = id.trim();
+    let zeros = text.bytes().all(|byte| matches!(byte, b'0' | b'-'));
+    let nobody = NOBODY.iter().any(|word| text.eq_ignore_ascii_case(word));
+    if zeros || nobody { None } else { Some(text.to_owned()) }
+}
+
+/// Removes ids of devices that are no device's: limited ad tracking writes zeros.
+pub(crate) fn keep_real_devices(context: &mut Attributes) {
+    for name in ["device.id", "device.advertisingId"] {
+        let real = context.get(name).is_none_or(|value| somebody(Some(value.to_string())).is_some());
+        if !real {
+            context.remove(name);
+        }
+    }
+}
+
+/// Returns the channel of a platform's name.
+pub(crate) fn channel(platform: &str) -> String {
+    match platform.trim().to_ascii_lowercase().as_str() {
+        "web" | "desktop" | "mobile web" => "web".to_owned(),
+        "ios" | "android" | "ipados" | "tvos" | "mobile" => "app".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;
