@@ -29,17 +29,17 @@ fn reviews_of_trustpilot_are_read() {
     check(
         TRUSTPILOT,
         &expect![[r#"
-        track "Product Reviewed" at 2024-03-01T09:00:00Z by trustpilot/r1
-          anonymous trustpilot/u1
-          channel web
-          property domain = shop.example
-          property reference_id = o-7
-          property review_id = r1
-          trait name = Ann
-          text "Great\n\nCame fast"
-          rating 5
-        row 2: missing-time: no time of occurrence <- {"Review ID":"r2","Review Created (UTC)":null,"Review Stars":"1","Review Title":"Bad","Review Content":"Never came","Review Username":"Bob","Review Consumer User Id":null,"Reference Id":null,"Domain URL":"shop.example"}
-    "#]],
+            track "Product Reviewed" at 2024-03-01T10:00:00Z by trustpilot/r1
+              anonymous trustpilot/u1
+              channel web
+              property domain = shop.example
+              property reference_id = o-7
+              property review_id = r1
+              trait name = Ann
+              text "Great\n\nCame fast"
+              rating 5
+            row 2: missing-time: no time of occurrence <- {"Review ID":"r2","Review Created (UTC)":null,"Review Stars":"1","Review Title":"Bad","Review Content":"Never came","Review Username":"Bob","Review Consumer User Id":null,"Reference Id":null,"Domain URL":"shop.example"}
+        "#]],
     );
 }
 
