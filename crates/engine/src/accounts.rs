@@ -93,7 +93,8 @@ pub(crate) async fn write_accounts(store: &Store, view: &View, home: &Home, as_o
     groupings.retain(|grouping| !grouping.ids.is_empty());
     let (mut accounts, mut members, mut features) = (Vec::new(), Vec::new(), Vec::new());
     for grouping in groupings {
-        members.push(member_rows(&grouping, people).map_err(|error| EngineError::table("write", ACCOUNT_MEMBERS, error))?);
+        members
+            .push(member_rows(&grouping, people).map_err(|error| EngineError::table("write", ACCOUNT_MEMBERS, error))?);
         let (kind, ids) = (grouping.kind, grouping.ids.clone());
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let function = number_function(Arc::new(grouping), Arc::clone(people));

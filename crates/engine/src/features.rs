@@ -200,13 +200,15 @@ pub(crate) fn by_number(rows: &RecordBatch, ids: &[&str]) -> Result<(Vec<String>
 
 /// Returns the rows of a fold as they are stored: a column of ids of this name,
 /// `as_of`, and one column per feature.
-pub(crate) fn dated(folded: &RecordBatch, (name, ids): (&str, &[&str]), as_of: AsOf) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn dated(
+    folded: &RecordBatch,
+    (name, ids): (&str, &[&str]),
+    as_of: AsOf,
+) -> Result<RecordBatch, ArrowError> {
     let (ids, rows) = by_number(folded, ids)?;
     let days: Date32Array = ids.iter().map(|_| Some(as_of.day.0)).collect();
-    let mut columns: Vec<(String, ArrayRef)> = vec![
-        (name.to_owned(), texts(ids.iter().map(|id| Some(id.as_str())))),
-        ("as_of".to_owned(), Arc::new(days)),
-    ];
+    let mut columns: Vec<(String, ArrayRef)> =
+        vec![(name.to_owned(), texts(ids.iter().map(|id| Some(id.as_str())))), ("as_of".to_owned(), Arc::new(days))];
     let schema = rows.schema();
     let features = schema.fields().iter().zip(rows.columns()).skip(1);
     columns.extend(features.map(|(field, column)| (field.name().clone(), Arc::clone(column))));

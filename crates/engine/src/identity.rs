@@ -161,8 +161,7 @@ async fn explain(context: &SessionContext, links: Vec<Link>) -> Result<Vec<Expla
         .collect();
     let mut events: BTreeMap<i64, ProvingEvent> = BTreeMap::new();
     if !places.is_empty() {
-        let query =
-            format!("SELECT event_key, event_id, event, source FROM events WHERE {}", places.join(" OR "));
+        let query = format!("SELECT event_key, event_id, event, source FROM events WHERE {}", places.join(" OR "));
         let rows = collect(context, &query).await?;
         events = proving_events(&rows).map_err(|error| EngineError::table("read", EVENTS, error))?;
     }

@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 
 use throng_event::{Currency, Instant, Limits, PersonalData};
 use throng_source::{
-    Import, Mapping, Tally, read_complete_journey, read_parquet_table, read_quarantined_messages,
-    read_quarantined_rows, read_segment, read_table,
+    Form, Import, Mapping, Tally, read_complete_journey, read_parquet_table, read_quarantined_rows, read_table,
 };
 use tokio::runtime::Runtime;
 
@@ -25,7 +24,7 @@ use crate::tables::IMPORTS;
 use file::{Counted, open};
 use intake::{Intake, read_quarantine};
 
-pub use file::{MappingChoice, choose_mapping, detect_form};
+pub use file::{MappingChoice, choose_mapping, detect_form, files_at};
 pub use intake::QuarantineRow;
 
 /// What is imported.
@@ -57,12 +56,10 @@ pub enum ImportEffect {
 /// The form of a file.
 #[derive(Debug, Clone)]
 pub enum ImportForm {
-    /// Segment messages: NDJSON, a JSON list, or batches.
-    Segment,
+    /// One that says all by itself.
+    Known(Form),
     /// A table with its mapping.
     Table(Box<Mapping>),
-    /// The Complete Journey data set.
-    CompleteJourney,
 }
 
 impl ImportForm {
@@ -70,9 +67,8 @@ impl ImportForm {
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Segment => "segment",
-            Self::Table(_) => "table",
-            Self::CompleteJourney => "complete-journey",
+            Self::Known(form) => form.as_str(),
+            Self::Table(_) => Form::Table.as_str(),
         }
     }
 }
@@ -149,15 +145,15 @@ pub(crate) fn import(
         intake.take(taken, &request.source)
     };
     let tally = match &request.form {
-        ImportForm::Segment => read_segment(counted.reader(open(&request.path)?), import, &mut sink),
         ImportForm::Table(mapping) if file::is_parquet(&request.path)? => {
             read_parquet_table(counted.reader(open(&request.path)?), mapping, import, &mut sink)
         }
         ImportForm::Table(mapping) => read_table(counted.reader(open(&request.path)?), mapping, import, &mut sink),
-        ImportForm::CompleteJourney => {
+        ImportForm::Known(Form::CompleteJourney) => {
             let tables = file::complete_journey(&request.path)?;
             read_complete_journey(&tables, import, &mut sink)
         }
+        ImportForm::Known(form) => form.read(counted.reader(open(&request.path)?), import, &mut sink),
     };
     let tally = tally.map_err(failed)?;
     let written = intake.finish()?;
@@ -231,16 +227,16 @@ pub(crate) fn readmit(
         let raw = || rows.iter().map(|row| row.raw.as_str());
         let mut sink = |taken: throng_source::Taken| intake.take(taken, &source);
         let failed = |source| EngineError::Import { path: PathBuf::from(&path), source };
-        match (form.as_str(), file::stored_mapping(home, request.mapping.as_deref(), &path)?) {
-            ("segment", _) => {
-                read_quarantined_messages(raw(), import, &mut sink).map_err(failed)?;
-            }
-            ("table", Some(mapping)) => {
+        match (Form::from_name(&form), file::stored_mapping(home, request.mapping.as_deref(), &path)?) {
+            (Some(Form::Table), Some(mapping)) => {
                 read_quarantined_rows(raw(), &mapping, import, &mut sink).map_err(failed)?;
             }
-            _ => {
+            (None | Some(Form::Table | Form::CompleteJourney), _) => {
                 left.extend(rows);
                 continue;
+            }
+            (Some(form), _) => {
+                form.read_quarantined(raw(), import, &mut sink).map_err(failed)?;
             }
         }
         let (written, still) = intake.finish_readmission(&rows)?;

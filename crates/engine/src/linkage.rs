@@ -86,9 +86,8 @@ impl Engine {
             let records = RecordSet::new(records(&view.people, &traits));
             let model = LinkageModel::fit(&records, seed);
             let mut proposals = model.propose(&records, probability_min);
-            proposals.sort_by(|a, b| {
-                b.probability.total_cmp(&a.probability).then_with(|| (&a.a, &a.b).cmp(&(&b.a, &b.b)))
-            });
+            proposals
+                .sort_by(|a, b| b.probability.total_cmp(&a.probability).then_with(|| (&a.a, &a.b).cmp(&(&b.a, &b.b))));
             let id = |of: fn(&ProposedLink) -> &ProfileId| texts(proposals.iter().map(|link| Some(of(link).as_str())));
             let rows = batch(vec![
                 ("a", id(|link| &link.a)),

@@ -87,8 +87,7 @@ fn observe(rows: &RecordBatch, graph: &mut IdentityGraph, groups: &mut Groups) -
     for row in 0..rows.num_rows() {
         let (occurred_at, key) = (Instant(times.value(row)), EventKey(keys.value(row)));
         let (user_id, anonymous_id) = (value(&users, row), value(&devices, row));
-        let observation =
-            Observation { user_id, anonymous_id, previous_id: value(&previous, row), occurred_at, key };
+        let observation = Observation { user_id, anonymous_id, previous_id: value(&previous, row), occurred_at, key };
         let offsets = lists.value_offsets();
         let listed = if lists.is_null(row) { 0..0 } else { usize_of(offsets[row])..usize_of(offsets[row + 1]) };
         graph.observe(&observation, listed.filter_map(|id| Identity::parts(external_ids.value(id))));

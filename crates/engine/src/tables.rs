@@ -35,7 +35,11 @@ pub const TABLES: &[TableInfo] = &[
     TableInfo { name: IMPORTS, row: "an import with its counts", ground: true },
     TableInfo { name: IDENTITY_DECISIONS, row: "a decision to merge or split two identities", ground: true },
     TableInfo { name: IDENTITIES, row: "an identity and the profile it belongs to", ground: false },
-    TableInfo { name: IDENTITY_PROPOSALS, row: "two profiles that may be one person, and how probable it is", ground: false },
+    TableInfo {
+        name: IDENTITY_PROPOSALS,
+        row: "two profiles that may be one person, and how probable it is",
+        ground: false,
+    },
     TableInfo { name: PROFILES, row: "a profile with its first and last event and revenue", ground: false },
     TableInfo { name: TRAITS, row: "the latest value of a trait of a profile", ground: false },
     TableInfo { name: FEATURES, row: "the features of a profile", ground: false },

@@ -136,6 +136,31 @@ impl Form {
         }
     }
 
+    /// Returns what the form is, for people who choose one.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Segment => "Segment messages: NDJSON, a list, or batches",
+            Self::Ga4 => "the BigQuery export of Google Analytics 4: JSON or Parquet",
+            Self::Ga360 => "sessions or hits of Google Analytics 360: JSON or CSV",
+            Self::Mixpanel => "events or people exported by Mixpanel",
+            Self::MixpanelLocal => "the same of a project that writes its own zone's times",
+            Self::Amplitude => "the export of Amplitude: its archive, or the JSON in it",
+            Self::PostHog => "events of PostHog: JSON or Parquet",
+            Self::Shopify => "orders of Shopify: CSV or JSON",
+            Self::CrmDeals => "deals or opportunities: HubSpot, Salesforce and their like",
+            Self::CrmAccounts => "companies or accounts of a CRM",
+            Self::CrmContacts => "contacts of a CRM",
+            Self::CrmLeads => "leads of a CRM",
+            Self::Tickets => "support tickets: Zendesk JSON, or CSV",
+            Self::Transcripts => "calls, chats and mails: WhatsApp text, JSON turns, mbox",
+            Self::Reviews => "reviews: Trustpilot, Google Play, App Store, or CSV",
+            Self::AccessLog => "the access log of Apache or Nginx",
+            Self::CompleteJourney => "the Complete Journey data set: its wheel, or its folder",
+            Self::Table => "rows and columns through a mapping: CSV, TSV, JSON, Parquet, XLSX",
+        }
+    }
+
     /// Returns the form of a name, `None` for others.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

@@ -11,7 +11,7 @@ const HEAD_BYTES: u64 = 1 << 18;
 
 /// What can be told of a file from its first bytes.
 #[derive(Debug, Clone)]
-pub struct Head {
+pub(crate) struct Head {
     /// The first bytes as text, unpacked where they were gzip or zstd, from UTF-8 or UTF-16
     /// with a byte order mark.
     pub(crate) text: String,
@@ -26,7 +26,7 @@ impl Head {
     ///
     /// # Errors
     /// What the reader says.
-    pub fn read(input: impl Read) -> io::Result<Self> {
+    pub(crate) fn read(input: impl Read) -> io::Result<Self> {
         let mut bytes = Vec::new();
         decompress(input)?.take(HEAD_BYTES).read_to_end(&mut bytes)?;
         Ok(Self::of(&bytes))

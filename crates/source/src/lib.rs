@@ -48,7 +48,7 @@ pub use error::{Missing, SourceError};
 pub use form::Form;
 pub use ga4::{read_ga4, read_ga4_parquet};
 pub use ga360::read_ga360;
-pub use head::Head;
+pub(crate) use head::Head;
 pub use import::{Import, Quarantined, StopReason, Taken, Tally};
 pub use mapping::{
     AmountColumn, AmountPer, AmountUnit, ColumnType, Condition, DecimalMark, EventRule, Mapping, ProductColumns,

@@ -147,7 +147,8 @@ impl EventRows {
             let array = placed.remove(column);
             columns.push(array.unwrap_or_else(|| arrow::array::new_null_array(data_type, rows.len())));
         }
-        let rest = rest.into_iter().map(|parts| if parts.is_empty() { None } else { serde_json::to_string(&parts).ok() });
+        let rest =
+            rest.into_iter().map(|parts| if parts.is_empty() { None } else { serde_json::to_string(&parts).ok() });
         let place = fields.iter().position(|field| field.name() == "other").unwrap_or(0);
         columns.insert(place, Arc::new(rest.collect::<StringArray>()));
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
@@ -343,7 +344,8 @@ impl Attribute {
             _ => {
                 let texts = || {
                     let values = places.iter().map(|place| self.values.get(*place as usize));
-                    values.map(|value| if let Some((_, Value::Text(text))) = value { Some(text.as_str()) } else { None })
+                    values
+                        .map(|value| if let Some((_, Value::Text(text))) = value { Some(text.as_str()) } else { None })
                 };
                 text_array(places.len(), texts)
             }

@@ -1,15 +1,13 @@
 //! The reading half of an import: opening files, telling what they are.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde_json::Value as Json;
-use throng_event::EventKind;
 use throng_source::{
-    CompleteJourneyTables, Mapping, TableForm, Unsure, decompress, propose_mapping, sample_parquet_table, sample_table,
+    CompleteJourneyTables, Form, Mapping, TableForm, Unsure, propose_mapping, sample_parquet_table, sample_table,
 };
 
 use crate::error::EngineError;
@@ -75,38 +73,78 @@ pub(super) fn complete_journey(path: &Path) -> Result<CompleteJourneyTables, Eng
     CompleteJourneyTables::from_wheel(open(path)?).map_err(failed)
 }
 
-/// Returns what a file looks like (`segment`, `table` or `complete-journey`) and why.
+/// Returns what a file looks like, and why in words.
 ///
 /// # Errors
-/// [`EngineError::Io`] when it cannot be read.
-pub fn detect_form(path: &Path) -> Result<(&'static str, String), EngineError> {
-    if path.is_dir() {
-        return Ok(("complete-journey", "it is a folder; single files are tables or messages".to_owned()));
+/// [`EngineError::Io`] or [`EngineError::Import`] when it cannot be read.
+pub fn detect_form(path: &Path) -> Result<(Form, String), EngineError> {
+    if is_complete_journey(path) {
+        return Ok((Form::CompleteJourney, "the folder holds its tables".to_owned()));
     }
-    if path.extension().is_some_and(|extension| extension == "whl") {
-        return Ok(("complete-journey", "it is a Python wheel".to_owned()));
+    Form::recognise(open(path)?).map_err(|source| EngineError::Import { path: path.to_owned(), source })
+}
+
+fn is_complete_journey(path: &Path) -> bool {
+    ["transactions.parquet", "demographics.parquet", "campaigns.parquet"].iter().all(|name| path.join(name).is_file())
+}
+
+/// Files of one folder or pattern; more are to be put together first.
+const FILES_MAX: usize = 100_000;
+
+/// Returns the files a path means: itself, all files below a folder, or those that
+/// match a pattern such as `exports/*.csv`; in the order of their names. The folder of
+/// the Complete Journey data set is one.
+///
+/// # Errors
+/// [`EngineError::Io`] when a folder cannot be read, [`EngineError::Missing`] when
+/// there is no file.
+pub fn files_at(path: &Path) -> Result<Vec<PathBuf>, EngineError> {
+    let nothing = |what: String| EngineError::Missing { what, todo: "check the path".to_owned() };
+    if path.is_dir() && !is_complete_journey(path) {
+        let mut files = Vec::new();
+        walk(path, &mut files)?;
+        files.sort_unstable();
+        return if files.is_empty() { Err(nothing(format!("there is no file in {path:?}"))) } else { Ok(files) };
     }
-    if is_parquet(path)? {
-        return Ok(("table", "it begins as Parquet does".to_owned()));
+    let pattern = path.to_string_lossy();
+    if path.exists() || !pattern.contains(['*', '?', '[']) {
+        return Ok(vec![path.to_owned()]);
     }
-    let failed = |source| EngineError::io("read", path, source);
-    let mut line = Vec::new();
-    // A first message longer than this is no message of ours either.
-    let input = decompress(open(path)?).map_err(failed)?;
-    BufReader::new(input.take(4 * 1_024 * 1_024)).read_until(b'\n', &mut line).map_err(failed)?;
-    let text = String::from_utf8_lossy(&line);
-    let text = text.trim().trim_start_matches('[').trim_end_matches([',', ']']);
-    let Ok(Json::Object(object)) = serde_json::from_str::<Json>(text) else {
-        return Ok(("table", "its first line is no JSON object".to_owned()));
-    };
-    let kind = object.get("type").and_then(Json::as_str).and_then(EventKind::from_name);
-    if let Some(kind) = kind {
-        return Ok(("segment", format!("its first message is of type {}", kind.as_str())));
+    let matching = glob::glob(&pattern).map_err(|error| nothing(format!("{pattern:?} is no pattern: {error}")))?;
+    let mut files = Vec::new();
+    for file in matching {
+        let file = file.map_err(|error| EngineError::io("read", error.path().to_owned(), error.into()))?;
+        if file.is_dir() { walk(&file, &mut files)? } else { files.push(file) }
     }
-    if object.contains_key("batch") {
-        return Ok(("segment", "its first line is a batch".to_owned()));
+    files.sort_unstable();
+    files.dedup();
+    if files.is_empty() { Err(nothing(format!("no file matches {pattern:?}"))) } else { Ok(files) }
+}
+
+/// Adds all files below a folder but hidden ones.
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), EngineError> {
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let failed = |source| EngineError::io("read", &folder, source);
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if entry.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
+            // A link to a folder is not followed: it may lead back up.
+            let kind = entry.file_type().map_err(failed)?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if entry.path().is_file() {
+                files.push(entry.path());
+            }
+            if files.len() > FILES_MAX {
+                let what = format!("there are more than {FILES_MAX} files in {folder:?}");
+                return Err(EngineError::Missing { what, todo: "import its folders one by one".to_owned() });
+            }
+        }
     }
-    Ok(("table", "its first line is a JSON object that is no message".to_owned()))
+    Ok(())
 }
 
 /// A mapping for a table, and where it comes from.
@@ -120,25 +158,38 @@ pub struct MappingChoice {
     pub path: PathBuf,
     /// What a proposal was unsure of; `None` when the mapping was there already.
     pub proposed: Option<Vec<Unsure>>,
+    /// The columns of the table it was proposed for.
+    columns: Vec<String>,
 }
 
 /// Returns the mapping for a table: the one given, else the home's for a file of this
-/// name, else a proposal, which is not written yet.
+/// name, else that of an earlier table of the same columns (the parts of one export),
+/// else a proposal. What is not the home's is not written yet.
 ///
 /// # Errors
 /// [`EngineError::Import`] when the mapping or the table cannot be read, or nothing can be proposed.
-pub fn choose_mapping(home: &Home, table: &Path, given: Option<&Path>) -> Result<MappingChoice, EngineError> {
+pub fn choose_mapping(
+    home: &Home,
+    table: &Path,
+    given: Option<&Path>,
+    earlier: &[MappingChoice],
+) -> Result<MappingChoice, EngineError> {
     let kept = home.mapping_path(&mapping_name(&file_name(table)));
     if let Some(path) = given.map(Path::to_owned).or_else(|| kept.exists().then(|| kept.clone())) {
         let text = std::fs::read_to_string(&path).map_err(|source| EngineError::io("read", &path, source))?;
         let mapping = Mapping::parse(&text).map_err(|source| EngineError::Import { path: path.clone(), source })?;
-        return Ok(MappingChoice { mapping, text, path, proposed: None });
+        return Ok(MappingChoice { mapping, text, path, proposed: None, columns: Vec::new() });
     }
     let failed = |source| EngineError::Import { path: table.to_owned(), source };
     let sample = if is_parquet(table)? { sample_parquet_table(open(table)?) } else { sample_table(open(table)?) };
-    let proposal = propose_mapping(&sample.map_err(failed)?).map_err(failed)?;
+    let sample = sample.map_err(failed)?;
+    if let Some(same) = earlier.iter().find(|choice| choice.columns == sample.columns()) {
+        return Ok(MappingChoice { path: kept, proposed: None, ..same.clone() });
+    }
+    let columns = sample.columns().to_vec();
+    let proposal = propose_mapping(&sample).map_err(failed)?;
     let text = proposal.to_toml(&file_name(table));
-    Ok(MappingChoice { mapping: proposal.mapping, text, path: kept, proposed: Some(proposal.notes) })
+    Ok(MappingChoice { mapping: proposal.mapping, text, path: kept, proposed: Some(proposal.notes), columns })
 }
 
 /// Returns the name a table's mapping is kept under: the file's name up to its first dot.

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use throng_event::{Currency, Day};
+use throng_source::Form;
 
 use super::day;
 
@@ -28,21 +30,23 @@ Examples:
   throng import auto orders.csv.zst
   throng import table orders.csv --mapping orders.toml --currency GBP
   throng import segment events.ndjson.gz --source website
+  throng import auto exports/                     every file of a folder, each as what it is
+  throng import auto 'logs/access.log.*.gz' --source website
   throng import table orders.csv --dry-run        the mapping and the counts, nothing is written
 
 A table without a mapping uses mappings/NAME.toml of the home. When there is none, one is
 proposed, written there and shown: read it, correct it, and import again.")]
 pub(crate) struct ImportArguments {
     /// What the files hold
-    #[arg(value_enum)]
+    #[arg(value_parser = ImportFormParser, value_name = "FORM")]
     pub(crate) form: ImportForm,
-    /// Files, or the folder or wheel of complete-journey; .gz and .zst are read directly
+    /// Files, folders, or patterns in quotes ('exports/*.csv'); .gz and .zst are read directly
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// How the columns of a table become events
     #[arg(long, value_name = "FILE")]
     pub(crate) mapping: Option<PathBuf>,
-    /// The name of the source [default: the file's name]
+    /// The name of the source [default: the name of the file, or of the folder]
     #[arg(long, value_name = "NAME")]
     pub(crate) source: Option<String>,
     /// The currency of amounts that name none, such as GBP [default: as in throng.toml]
@@ -54,16 +58,37 @@ pub(crate) struct ImportArguments {
 }
 
 /// What a file holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ImportForm {
-    /// Look at the file
+    /// Whatever it looks like.
     Auto,
-    /// Rows and columns: CSV, TSV, NDJSON or Parquet, read by a mapping
-    Table,
-    /// Segment messages, one JSON object a line
-    Segment,
-    /// The Complete Journey data set: its Python wheel, or the folder of its tables
-    CompleteJourney,
+    /// This.
+    Form(Form),
+}
+
+/// Offers `auto` and the name of every form.
+#[derive(Debug, Clone)]
+struct ImportFormParser;
+
+impl TypedValueParser for ImportFormParser {
+    type Value = ImportForm;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<ImportForm, clap::Error> {
+        let names = PossibleValuesParser::new(self.possible_values().into_iter().flatten());
+        let name = names.parse_ref(command, argument, value)?;
+        Ok(Form::from_name(&name).map_or(ImportForm::Auto, ImportForm::Form))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let auto = PossibleValue::new("auto").help("look at each file, and say why");
+        let forms = Form::ALL.into_iter().map(|form| PossibleValue::new(form.as_str()).help(form.description()));
+        Some(Box::new(std::iter::once(auto).chain(forms)))
+    }
 }
 
 fn currency(text: &str) -> Result<Currency, String> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use throng_engine::{BookOutcome, CONFIG_FILE, DiscoverRequest, ImportForm};
 use throng_event::Day;
+use throng_source::Form;
 use throng_testkit::{MessageOrder, SimulationParams, simulate};
 
 use super::features::{Replace, write_proposal};
@@ -88,14 +89,14 @@ pub(super) fn run(session: &Session, arguments: &DemoArguments) -> anyhow::Resul
 
 fn data(session: &Session, arguments: &DemoArguments, home: &Path) -> anyhow::Result<(PathBuf, ImportForm)> {
     match (arguments.data, &arguments.path) {
-        (DemoData::CompleteJourney, Some(path)) => Ok((path.clone(), ImportForm::CompleteJourney)),
+        (DemoData::CompleteJourney, Some(path)) => Ok((path.clone(), ImportForm::Known(Form::CompleteJourney))),
         (DemoData::CompleteJourney | DemoData::Simulated, _) => {
             let mut steps = Steps::new(session.output);
             steps.begin("letting customers shop");
             let folder = home.join("simulated");
             let (events, _) = simulator::write(&simulate(SIMULATED), MessageOrder::Received, &folder)?;
             steps.finish();
-            Ok((events, ImportForm::Segment))
+            Ok((events, ImportForm::Known(Form::Segment)))
         }
     }
 }

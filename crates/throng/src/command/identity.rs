@@ -193,7 +193,8 @@ fn list(session: &Session) -> anyhow::Result<()> {
         }))?;
         return Ok(());
     }
-    let linked = format!("{}, {} with more than one id", counted(overview.n_profiles, "person"), count(overview.n_linked));
+    let linked =
+        format!("{}, {} with more than one id", counted(overview.n_profiles, "person"), count(overview.n_linked));
     output.text(&linked.replace("persons", "people"))?;
     let mut grid = Grid::new(&[("kind", Align::Whole), ("ids", Align::Right)]);
     overview.identities.iter().for_each(|(kind, n)| grid.row([kind.as_str(), &count(*n)]));
@@ -220,7 +221,8 @@ fn list(session: &Session) -> anyhow::Result<()> {
     }
     if !overview.decisions.is_empty() {
         output.heading("\nDecided")?;
-        let mut grid = Grid::new(&[("", Align::Whole), ("id", Align::Whole), ("and", Align::Whole), ("at", Align::Whole)]);
+        let mut grid =
+            Grid::new(&[("", Align::Whole), ("id", Align::Whole), ("and", Align::Whole), ("at", Align::Whole)]);
         for decision in &overview.decisions {
             grid.row([decision.verdict.as_str(), &short(&decision.a), &short(&decision.b), &decision.at.to_string()]);
         }

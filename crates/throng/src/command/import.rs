@@ -1,18 +1,19 @@
 //! `throng import`: files become events, and every row is accounted for.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde_json::json;
 use throng_engine::{
-    Engine, ImportEffect, ImportForm, ImportReport, ImportRequest, MappingChoice, choose_mapping, detect_form,
+    Engine, ImportEffect, ImportForm, ImportReport, ImportRequest, MappingChoice, choose_mapping, detect_form, files_at,
 };
 use throng_event::{Instant, ProblemKind};
+use throng_source::Form;
 
 use super::check_readable;
 use crate::arguments::{self, Format, ImportArguments};
-use crate::failure::Usage;
+use crate::failure::{self, Usage};
 use crate::format::{clean, count, counted, duration, share, wrapped};
 use crate::home::Session;
 use crate::output::{Align, Grid, ImportBar, Output, rate};
@@ -22,21 +23,43 @@ use crate::world;
 const CLOCK_AHEAD_MAX: i64 = Instant::DAY;
 
 pub(super) fn run(session: &Session, arguments: &ImportArguments) -> anyhow::Result<()> {
-    for path in arguments.paths.iter().chain(&arguments.mapping) {
-        check_readable(path)?;
+    if let Some(mapping) = &arguments.mapping {
+        check_readable(mapping)?;
     }
     let mut engine = session.engine()?;
-    let mut documents = Vec::new();
+    let mut done: Vec<(Prepared, ImportReport, f64)> = Vec::new();
+    let mut failed: Vec<PathBuf> = Vec::new();
     for path in &arguments.paths {
-        let prepared = prepare(session.output, &engine, path, arguments)?;
-        let (report, seconds) = import(session.output, &mut engine, &prepared)?;
-        if session.output.format() == Format::Json {
-            documents.push(document(&prepared, &report, seconds));
-        } else {
-            print(session.output, &prepared, &report, seconds)?;
+        for file in files_at(path)? {
+            check_readable(&file)?;
+            let whole = if file == *path { None } else { Some(path.as_path()) };
+            let earlier: Vec<MappingChoice> = done.iter().filter_map(|(file, ..)| file.mapping.clone()).collect();
+            let imported = prepare(session.output, &engine, (&file, whole), arguments, &earlier).and_then(|prepared| {
+                let (report, seconds) = import(session.output, &mut engine, &prepared)?;
+                Ok((prepared, report, seconds))
+            });
+            match imported {
+                Ok(one) => {
+                    if session.output.format() != Format::Json {
+                        print(session.output, &one.0, &one.1, one.2)?;
+                    }
+                    done.push(one);
+                }
+                // One bad file of a folder does not keep the others out.
+                Err(error) if whole.is_some() => {
+                    failure::report(&error);
+                    failed.push(file);
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
+    if session.output.format() != Format::Json && done.len() > 1 {
+        print_all(session.output, &done)?;
+    }
     if session.output.format() == Format::Json {
+        let documents: Vec<_> =
+            done.iter().map(|(prepared, report, seconds)| document(prepared, report, *seconds)).collect();
         session.output.json(&json!({ "imports": documents }))?;
     } else if arguments.dry_run {
         session.output.note("\nNothing was written, this was a dry run.");
@@ -44,6 +67,14 @@ pub(super) fn run(session: &Session, arguments: &ImportArguments) -> anyhow::Res
         session.output.note("\nNext: throng features propose");
     } else {
         session.output.note("\nNext: throng discover");
+    }
+    if !failed.is_empty() {
+        let names: Vec<String> = failed.iter().map(|file| clean(&file.display().to_string())).collect();
+        bail!(
+            "{} not imported: {}",
+            counted(u64::try_from(failed.len()).unwrap_or(u64::MAX), "file"),
+            names.join(", ")
+        );
     }
     Ok(())
 }
@@ -76,31 +107,35 @@ pub(super) fn import_known(
     print(session.output, &prepared, &report, seconds)
 }
 
-fn prepare(output: Output, engine: &Engine, path: &Path, arguments: &ImportArguments) -> anyhow::Result<Prepared> {
+/// Settles what a file is and how it is read. `whole` is the folder or pattern it is
+/// part of, `earlier` are the mappings of the files before.
+fn prepare(
+    output: Output,
+    engine: &Engine,
+    (path, whole): (&Path, Option<&Path>),
+    arguments: &ImportArguments,
+    earlier: &[MappingChoice],
+) -> anyhow::Result<Prepared> {
     let form = match arguments.form {
         arguments::ImportForm::Auto => {
             let (form, why) = detect_form(path)?;
-            output.note(&format!("{} is read as {form}: {why}", clean(&path.display().to_string())));
+            output.note(&format!("{} is read as {}: {why}", clean(&path.display().to_string()), form.as_str()));
             form
         }
-        arguments::ImportForm::Table => "table",
-        arguments::ImportForm::Segment => "segment",
-        arguments::ImportForm::CompleteJourney => "complete-journey",
+        arguments::ImportForm::Form(form) => form,
     };
-    if form != "table" && arguments.mapping.is_some() {
-        let what = format!("{path:?} is read as {form}, which takes no mapping");
+    if form != Form::Table && arguments.mapping.is_some() {
+        let what = format!("{path:?} is read as {}, which takes no mapping", form.as_str());
         bail!(Usage { what, hint: "leave --mapping out, or say `throng import table`".to_owned() });
     }
     let mut mapping = None;
-    let form = match form {
-        "segment" => ImportForm::Segment,
-        "complete-journey" => ImportForm::CompleteJourney,
-        _ => {
-            let choice = choose_mapping(engine.home(), path, arguments.mapping.as_deref())?;
-            let form = ImportForm::Table(Box::new(choice.mapping.clone()));
-            mapping = Some(choice);
-            form
-        }
+    let form = if form == Form::Table {
+        let choice = choose_mapping(engine.home(), path, arguments.mapping.as_deref(), earlier)?;
+        let form = ImportForm::Table(Box::new(choice.mapping.clone()));
+        mapping = Some(choice);
+        form
+    } else {
+        ImportForm::Known(form)
     };
     let effect = if arguments.dry_run { ImportEffect::DryRun } else { ImportEffect::Write };
     if let Some(choice) = &mapping {
@@ -108,7 +143,7 @@ fn prepare(output: Output, engine: &Engine, path: &Path, arguments: &ImportArgum
     }
     let request = ImportRequest {
         path: path.to_owned(),
-        source: arguments.source.clone().unwrap_or_else(|| source_name(path, &form)),
+        source: arguments.source.clone().unwrap_or_else(|| source_name(whole.unwrap_or(path), &form)),
         form,
         currency: arguments.currency,
         latest: Instant(world::now().0 + CLOCK_AHEAD_MAX),
@@ -120,13 +155,20 @@ fn prepare(output: Output, engine: &Engine, path: &Path, arguments: &ImportArgum
 /// Shows a proposed mapping, and keeps it for the next file of that name.
 fn tell_mapping(output: Output, engine: &Engine, choice: &MappingChoice, effect: ImportEffect) -> anyhow::Result<()> {
     let path = choice.path.display();
+    let name = choice.path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let Some(unsure) = &choice.proposed else {
-        output.note(&format!("mapping: {path}"));
+        if choice.path.exists() {
+            output.note(&format!("mapping: {path}"));
+        } else {
+            output.note("mapping: that of the table before, which has the same columns");
+            if effect == ImportEffect::Write {
+                engine.home().write_mapping(&name, &choice.text)?;
+            }
+        }
         return Ok(());
     };
     match effect {
         ImportEffect::Write => {
-            let name = choice.path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let written = engine.home().write_mapping(&name, &choice.text)?;
             output.note(&format!("a mapping was proposed and written to {}:\n", written.display()));
         }
@@ -144,14 +186,15 @@ fn tell_mapping(output: Output, engine: &Engine, choice: &MappingChoice, effect:
     Ok(())
 }
 
-/// Returns the name of a source: the file's up to its first dot.
+/// Returns the name of a source: the file's or folder's, up to its first dot; of a
+/// pattern what stands before its first wildcard.
 fn source_name(path: &Path, form: &ImportForm) -> String {
-    if matches!(form, ImportForm::CompleteJourney) {
+    if matches!(form, ImportForm::Known(Form::CompleteJourney)) {
         return form.as_str().to_owned();
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let stem = name.split('.').find(|part| !part.is_empty()).unwrap_or(form.as_str());
-    stem.to_owned()
+    let stem = name.split(['.', '*', '?', '[']).find(|part| !part.is_empty()).unwrap_or(form.as_str());
+    stem.trim_end_matches(['-', '_']).to_owned()
 }
 
 fn import(output: Output, engine: &mut Engine, prepared: &Prepared) -> anyhow::Result<(ImportReport, f64)> {
@@ -219,6 +262,21 @@ fn print(output: Output, prepared: &Prepared, report: &ImportReport, seconds: f6
     Ok(())
 }
 
+/// Shows what several files came to.
+fn print_all(output: Output, done: &[(Prepared, ImportReport, f64)]) -> anyhow::Result<()> {
+    let n_files = u64::try_from(done.len()).unwrap_or(u64::MAX);
+    output.heading(&format!("\nAll {}", counted(n_files, "file")))?;
+    let sum = |of: fn(&ImportReport) -> u64| done.iter().map(|(_, report, _)| of(report)).sum::<u64>();
+    let mut grid = Grid::new(&[("", Align::Whole), ("rows", Align::Right), ("events", Align::Right)]);
+    grid.row(["read", &count(sum(|report| report.tally.rows_read)), ""]);
+    grid.row(["new", &count(sum(|report| report.rows_new)), &count(sum(|report| report.events_new))]);
+    let repeated = [sum(|report| report.rows_repeated), sum(|report| report.events_repeated)].map(count);
+    grid.row(["known already", &repeated[0], &repeated[1]]);
+    grid.row(["quarantined", &count(sum(|report| report.tally.rows_quarantined)), ""]);
+    output.grid(&grid)?;
+    Ok(())
+}
+
 fn part(n: u64, of: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "counts of rows are far below 2^53")]
     let part = n as f64 / of as f64;
@@ -245,9 +303,15 @@ mod tests {
 
     #[test]
     fn a_source_is_named_after_its_file() {
-        for (path, name) in [("a/orders.csv.zst", "orders"), ("events", "events"), (".hidden.csv", "hidden")] {
-            assert_eq!(source_name(Path::new(path), &ImportForm::Segment), name);
+        for (path, name) in [
+            ("a/orders.csv.zst", "orders"),
+            ("events", "events"),
+            (".hidden.csv", "hidden"),
+            ("a/orders-*.csv", "orders"),
+            ("a/*", "segment"),
+        ] {
+            assert_eq!(source_name(Path::new(path), &ImportForm::Known(Form::Segment)), name);
         }
-        assert_eq!(source_name(Path::new("x.whl"), &ImportForm::CompleteJourney), "complete-journey");
+        assert_eq!(source_name(Path::new("x.whl"), &ImportForm::Known(Form::CompleteJourney)), "complete-journey");
     }
 }
