@@ -167,7 +167,7 @@ fn peak_mb() -> u64 {
 
 fn measure(n_events: u64, order: Order) {
     // In runs fewer people are drawn, so there are more of them to be seen.
-    let n_people = if order == Order::Lake { n_events / 11 } else { n_events / 20 };
+    let n_people = if order == Order::Lake { n_events / 9 } else { n_events / 20 };
     let population = Population { n_people, order };
     let generate_s = generate(n_events, population);
     let start = processor_s();

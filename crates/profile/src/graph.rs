@@ -34,6 +34,25 @@ pub struct Observation<'a> {
 /// identity that carries events, so that a [`Resolution`] knows all profiles.
 ///
 /// Two graphs are equal when they say the same, in whatever order they learnt it.
+///
+/// ```
+/// use throng_event::{EventKey, Identity, IdentityKind, Instant};
+/// use throng_profile::{IdentityGraph, IdentityRules, Observation};
+/// let mut graph = IdentityGraph::new(IdentityRules::standard());
+/// let login = Observation {
+///     user_id: Some("42"),
+///     anonymous_id: Some("cookie"),
+///     previous_id: None,
+///     occurred_at: Instant(0),
+///     key: EventKey(0),
+/// };
+/// graph.observe(&login, [(IdentityKind::Email, "ann@example.com")]);
+/// let resolution = graph.resolve(&[], &[]);
+/// let number = resolution.number(None, Some("cookie")).unwrap();
+/// assert_eq!(resolution.profile_id(number).as_str(), "u:42");
+/// let chain = resolution.why(&Identity::anonymous("cookie"), &Identity::parse("e:ann@example.com").unwrap());
+/// assert_eq!(chain.unwrap().len(), 2);
+/// ```
 #[derive(Debug, Clone)]
 pub struct IdentityGraph {
     rules: Arc<IdentityRules>,
@@ -191,7 +210,8 @@ impl IdentityGraph {
     }
 
     /// Returns who is who according to all links, to what was decided and to what a
-    /// linker proposes.
+    /// linker proposes. The two share the identities; a graph that is changed while its
+    /// resolution lives copies them once.
     #[must_use]
     pub fn resolve(&self, decisions: &[Decision], proposals: &[Proposal]) -> Resolution {
         Resolution::of(&self.rules, &self.store, decisions, proposals)
