@@ -34,6 +34,25 @@ pub struct Observation<'a> {
 /// identity that carries events, so that a [`Resolution`] knows all profiles.
 ///
 /// Two graphs are equal when they say the same, in whatever order they learnt it.
+///
+/// ```
+/// use throng_event::{EventKey, Identity, IdentityKind, Instant};
+/// use throng_profile::{IdentityGraph, IdentityRules, Observation};
+/// let mut graph = IdentityGraph::new(IdentityRules::standard());
+/// let login = Observation {
+///     user_id: Some("42"),
+///     anonymous_id: Some("cookie"),
+///     previous_id: None,
+///     occurred_at: Instant(0),
+///     key: EventKey(0),
+/// };
+/// graph.observe(&login, [(IdentityKind::Email, "ann@example.com")]);
+/// let resolution = graph.resolve(&[], &[]);
+/// let number = resolution.number(None, Some("cookie")).unwrap();
+/// assert_eq!(resolution.profile_id(number).as_str(), "u:42");
+/// let chain = resolution.why(&Identity::anonymous("cookie"), &Identity::parse("e:ann@example.com").unwrap());
+/// assert_eq!(chain.unwrap().len(), 2);
+/// ```
 #[derive(Debug, Clone)]
 pub struct IdentityGraph {
     rules: Arc<IdentityRules>,
@@ -44,16 +63,17 @@ pub struct IdentityGraph {
 /// The identities and links of a graph, by number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Store {
-    /// Written, with their prefix.
-    identities: Interner,
-    /// The earliest event that names an identity, `None` for user ids that only an
-    /// alias names: whether they are user ids, other events must say.
-    first_seen: Vec<Option<Proof>>,
+    /// Written, with their prefix; each with the earliest event that names it, [`NEVER`]
+    /// for user ids that only an alias names: whether they are, other events must say.
+    identities: Interner<Proof>,
     /// Whether an event belongs to the identity.
     carries: Vec<bool>,
     links: Vec<StoredLink>,
     table: Table,
 }
+
+/// Stands where no event does, after all of them.
+pub(crate) const NEVER: Proof = Proof { occurred_at: Instant(i64::MAX), key: EventKey(i64::MAX) };
 
 /// A link between two identities by number.
 #[derive(Debug, Clone, Copy)]
@@ -102,20 +122,20 @@ impl IdentityGraph {
         let Some((kind, value)) = self.rules.carrier(observation.user_id, observation.anonymous_id) else { return };
         let proof = Proof { occurred_at: observation.occurred_at, key: observation.key };
         let store = Arc::make_mut(&mut self.store);
-        let carrier = store.name(kind, value, Some(proof));
+        let carrier = store.name(kind, value, proof);
         store.carries[carrier as usize] = true;
         let known_person = kind == IdentityKind::UserId;
         let beside = observation.anonymous_id.filter(|_| known_person).map(Identity::of_anonymous_id);
         for (other_kind, other) in beside.into_iter().chain(external_ids) {
             if !self.rules.blocked.contains(other) {
-                let other = store.name(other_kind, other, Some(proof));
+                let other = store.name(other_kind, other, proof);
                 store.keep_earliest(carrier, other, LinkKind::SeenTogether, proof);
             }
         }
         let previous = observation.previous_id.filter(|id| known_person && *id != value);
         if let Some(previous) = previous.filter(|id| !self.rules.blocked.contains(id)) {
             // It names a value, not a kind; which kind, the resolution finds.
-            let previous = store.name(IdentityKind::UserId, previous, None);
+            let previous = store.name(IdentityKind::UserId, previous, NEVER);
             store.keep_earliest(previous, carrier, LinkKind::Aliased, proof);
         }
     }
@@ -129,7 +149,9 @@ impl IdentityGraph {
             .identities
             .numbers()
             .map(|identity| {
-                let number = mine.name_written(theirs.text(identity), theirs.first_seen(identity));
+                // Prefixes have two bytes.
+                let parts = theirs.text(identity).split_at(2);
+                let number = mine.name_parts(parts, *theirs.identities.known(identity));
                 mine.carries[number as usize] |= theirs.carries(identity);
                 number
             })
@@ -162,8 +184,8 @@ impl IdentityGraph {
     pub fn insert(&mut self, link: &Link) {
         let Some(proof) = link.proof else { return };
         let store = Arc::make_mut(&mut self.store);
-        let to = store.name(link.to.kind, &link.to.value, Some(proof));
-        let seen = if link.kind == LinkKind::Aliased { None } else { Some(proof) };
+        let to = store.name(link.to.kind, &link.to.value, proof);
+        let seen = if link.kind == LinkKind::Aliased { NEVER } else { proof };
         let from = store.name(link.from.kind, &link.from.value, seen);
         store.keep_earliest(from, to, link.kind, proof);
     }
@@ -171,7 +193,7 @@ impl IdentityGraph {
     /// Takes in one identity of [`carriers`](Self::carriers).
     pub fn insert_carrier(&mut self, identity: &Identity, first_seen: Proof) {
         let store = Arc::make_mut(&mut self.store);
-        let number = store.name(identity.kind, &identity.value, Some(first_seen));
+        let number = store.name(identity.kind, &identity.value, first_seen);
         store.carries[number as usize] = true;
     }
 
@@ -188,7 +210,8 @@ impl IdentityGraph {
     }
 
     /// Returns who is who according to all links, to what was decided and to what a
-    /// linker proposes.
+    /// linker proposes. The two share the identities; a graph that is changed while its
+    /// resolution lives copies them once.
     #[must_use]
     pub fn resolve(&self, decisions: &[Decision], proposals: &[Proposal]) -> Resolution {
         Resolution::of(&self.rules, &self.store, decisions, proposals)
@@ -205,34 +228,18 @@ impl PartialEq for IdentityGraph {
 }
 
 impl Store {
-    /// Returns the number of an identity that an event names, `None` for one that only
-    /// an alias names.
-    fn name(&mut self, kind: IdentityKind, value: &str, proof: Option<Proof>) -> u32 {
-        let number = self.identities.intern(kind.prefix(), value);
-        self.see(number, proof);
-        number
+    /// Returns the number of an identity that this event names, [`NEVER`] for one that
+    /// only an alias names.
+    fn name(&mut self, kind: IdentityKind, value: &str, proof: Proof) -> u32 {
+        self.name_parts((kind.prefix(), value), proof)
     }
 
-    fn name_written(&mut self, text: &str, proof: Option<Proof>) -> u32 {
-        // Prefixes have two bytes; the hash is of both parts.
-        let (prefix, value) = text.split_at(2);
-        let number = self.identities.intern(prefix, value);
-        self.see(number, proof);
+    fn name_parts(&mut self, (prefix, value): (&str, &str), proof: Proof) -> u32 {
+        let number = self.identities.intern(prefix, value, proof);
+        let first_seen = self.identities.known_mut(number);
+        *first_seen = proof.min(*first_seen);
+        self.carries.resize(self.identities.len(), false);
         number
-    }
-
-    fn see(&mut self, number: u32, proof: Option<Proof>) {
-        let number = number as usize;
-        if number == self.first_seen.len() {
-            self.first_seen.push(proof);
-            self.carries.push(false);
-            return;
-        }
-        if let Some(proof) = proof
-            && self.first_seen[number].is_none_or(|earliest| proof < earliest)
-        {
-            self.first_seen[number] = Some(proof);
-        }
     }
 
     /// Keeps a link, or its earlier proof. What is seen together has no direction.
@@ -286,8 +293,10 @@ impl Store {
         Identity::new(self.kind(identity), self.value(identity))
     }
 
+    /// Returns the earliest event that names an identity, `None` for one that only an
+    /// alias names.
     pub(crate) fn first_seen(&self, identity: u32) -> Option<Proof> {
-        self.first_seen[identity as usize]
+        Some(*self.identities.known(identity)).filter(|proof| *proof != NEVER)
     }
 
     pub(crate) fn carries(&self, identity: u32) -> bool {

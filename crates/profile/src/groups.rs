@@ -46,7 +46,7 @@ pub struct Belonging {
 pub struct Groups {
     rules: IdentityRules,
     /// Carriers, written, and group ids with a prefix that no identity has.
-    names: Interner,
+    names: Interner<()>,
     spans: Vec<Span>,
     table: Table,
 }
@@ -84,8 +84,8 @@ impl Groups {
         if self.rules.blocked.contains(statement.group_id) {
             return;
         }
-        let carrier = self.names.intern(kind.prefix(), value);
-        let group = self.names.intern(GROUP_PREFIX, statement.group_id);
+        let carrier = self.names.intern(kind.prefix(), value, ());
+        let group = self.names.intern(GROUP_PREFIX, statement.group_id, ());
         let proof = Proof { occurred_at: statement.occurred_at, key: statement.key };
         self.widen(Span { carrier, group, first: proof, last: proof });
     }
@@ -97,7 +97,7 @@ impl Groups {
         for span in &other.spans {
             let mut name = |number| {
                 let (prefix, value) = other.names.text(number).split_at(2);
-                self.names.intern(prefix, value)
+                self.names.intern(prefix, value, ())
             };
             let (carrier, group) = (name(span.carrier), name(span.group));
             self.widen(Span { carrier, group, ..*span });
@@ -150,5 +150,116 @@ impl Groups {
 impl PartialEq for Groups {
     fn eq(&self, other: &Self) -> bool {
         self.rules == other.rules && self.statements() == other.statements()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use throng_event::{EventId, Identity};
+
+    use super::*;
+    use crate::{Decision, IdentityGraph, Observation, Verdict};
+
+    /// One event: (second, user id, cookie, group id), "" for absent.
+    type Said = (i64, &'static str, &'static str, &'static str);
+
+    fn present(id: &'static str) -> Option<&'static str> {
+        Some(id).filter(|id| !id.is_empty())
+    }
+
+    fn key(said: &Said) -> EventKey {
+        EventId(format!("{said:?}")).key()
+    }
+
+    fn groups<'a>(said: impl IntoIterator<Item = &'a Said>) -> Groups {
+        let mut groups = Groups::new(IdentityRules::standard());
+        for event in said {
+            let &(at, user, cookie, group_id) = event;
+            let (user_id, anonymous_id) = (present(user), present(cookie));
+            let occurred_at = Instant(at);
+            groups.observe(&GroupStatement { user_id, anonymous_id, group_id, occurred_at, key: key(event) });
+        }
+        groups
+    }
+
+    fn graph(said: &[Said]) -> IdentityGraph {
+        let mut graph = IdentityGraph::new(IdentityRules::standard());
+        for event in said {
+            let &(at, user, cookie, _) = event;
+            let (user_id, anonymous_id, previous_id) = (present(user), present(cookie), None);
+            let occurred_at = Instant(at);
+            graph.observe(&Observation { user_id, anonymous_id, previous_id, occurred_at, key: key(event) }, []);
+        }
+        graph
+    }
+
+    fn check(said: &[Said], decisions: &[Decision], expected: &str) {
+        let resolution = graph(said).resolve(decisions, &[]);
+        let shown = |(number, belongings): (u32, Vec<Belonging>)| {
+            let span =
+                |one: &Belonging| format!("{} {}-{}", one.group_id, one.first.occurred_at.0, one.last.occurred_at.0);
+            let spans: Vec<String> = belongings.iter().map(span).collect();
+            format!("{}: {}", resolution.profile_id(number), spans.join(", "))
+        };
+        let profiles: Vec<String> = groups(said).of_profiles(&resolution).into_iter().map(shown).collect();
+        assert_eq!(profiles.join(" | "), expected, "{said:?}");
+    }
+
+    #[test]
+    fn a_profile_has_all_its_groups_the_current_one_last() {
+        check(
+            &[(1, "7", "", "acme"), (2, "7", "", "bolt"), (9, "7", "", "acme"), (3, "8", "", "bolt")],
+            &[],
+            "u:7: bolt 2-2, acme 1-9 | u:8: bolt 3-3",
+        );
+    }
+
+    #[test]
+    fn what_a_cookie_states_is_the_profiles_and_goes_with_it() {
+        let said = [(1, "", "c", "acme"), (5, "7", "c", "")];
+        check(&said, &[], "u:7: acme 1-1");
+        let (a, b) = (Identity::user("7"), Identity::anonymous("c"));
+        check(&said, &[Decision { verdict: Verdict::Split, a, b, at: Instant(9) }], "a:c: acme 1-1");
+    }
+
+    #[test]
+    fn nobody_and_no_group_say_nothing() {
+        check(&[(1, "null", "0", "acme"), (2, "7", "", "null"), (3, "8", "", "")], &[], "");
+    }
+
+    fn said() -> impl Strategy<Value = Vec<Said>> {
+        let one = |ids: &[&'static str]| prop::sample::select(ids.to_vec());
+        let event = (0_i64..6, one(&["", "1", "2", "null"]), one(&["", "a", "b"]), one(&["", "acme", "bolt", "cord"]));
+        prop::collection::vec(event, 0..24)
+    }
+
+    proptest! {
+        #[test]
+        fn order_chunks_and_repeats_do_not_matter(said in said(), cut in 0_usize..24) {
+            let whole = groups(&said);
+            let (head, tail) = said.split_at(cut.min(said.len()));
+            let mut chunks = groups(tail.iter().rev());
+            chunks.merge(&groups(head));
+            prop_assert_eq!(&chunks, &whole);
+            let mut other_way = groups(head);
+            other_way.merge(&groups(tail));
+            prop_assert_eq!(&other_way, &whole);
+            chunks.merge(&whole);
+            prop_assert_eq!(&chunks, &whole);
+            let resolution = graph(&said).resolve(&[], &[]);
+            prop_assert_eq!(chunks.of_profiles(&resolution), whole.of_profiles(&resolution));
+        }
+
+        #[test]
+        fn the_current_group_is_the_one_stated_last(said in said()) {
+            let resolution = graph(&said).resolve(&[], &[]);
+            let of_profiles = groups(&said).of_profiles(&resolution);
+            for (number, belongings) in &of_profiles {
+                let of_profile = |event: &&Said| resolution.number(present(event.1), present(event.2)) == Some(*number);
+                let last = said.iter().filter(|event| !event.3.is_empty()).filter(of_profile).max_by_key(|event| (event.0, key(event)));
+                prop_assert_eq!(belongings.last().map(|one| one.group_id.as_str()), last.map(|event| event.3));
+            }
+        }
     }
 }

@@ -71,25 +71,43 @@ impl Table {
     }
 }
 
-/// Every text once, by number.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Interner {
+/// Every text once, by number, each with what is known of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Interner<T> {
     texts: String,
-    ends: Vec<usize>,
+    entries: Vec<Entry<T>>,
     table: Table,
 }
 
-impl Interner {
-    /// Returns the number of the text `prefix` + `value`, a new one if need be.
-    pub(crate) fn intern(&mut self, prefix: &str, value: &str) -> u32 {
+/// Where a text stands. What is known of it is kept beside: to look at both costs one
+/// line of memory, and looking costs more than all else that a graph does.
+#[derive(Debug, Clone, Copy)]
+struct Entry<T> {
+    start: usize,
+    n_bytes: u32,
+    known: T,
+}
+
+impl<T> Default for Interner<T> {
+    fn default() -> Self {
+        Self { texts: String::new(), entries: Vec::new(), table: Table::default() }
+    }
+}
+
+impl<T> Interner<T> {
+    /// Returns the number of the text `prefix` + `value`; a new one, of which `known` is
+    /// known, if need be.
+    pub(crate) fn intern(&mut self, prefix: &str, value: &str, known: T) -> u32 {
         let hash = hash(&(prefix, value));
         if let Some(number) = self.find_hashed(hash, prefix, value) {
             return number;
         }
-        let number = next_number(self.ends.len());
+        let (number, start) = (next_number(self.entries.len()), self.texts.len());
         self.texts.push_str(prefix);
         self.texts.push_str(value);
-        self.ends.push(self.texts.len());
+        // Admission bounds ids to some hundred bytes.
+        let n_bytes = next_number(self.texts.len() - start);
+        self.entries.push(Entry { start, n_bytes, known });
         self.table.insert(hash, number);
         number
     }
@@ -105,19 +123,28 @@ impl Interner {
 
     /// Returns the text of a number.
     pub(crate) fn text(&self, number: u32) -> &str {
-        let number = number as usize;
-        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.texts[start..self.ends[number]]
+        let entry = &self.entries[number as usize];
+        &self.texts[entry.start..entry.start + entry.n_bytes as usize]
+    }
+
+    /// Returns what is known of a number.
+    pub(crate) fn known(&self, number: u32) -> &T {
+        &self.entries[number as usize].known
+    }
+
+    /// Returns what is known of a number, to be changed.
+    pub(crate) fn known_mut(&mut self, number: u32) -> &mut T {
+        &mut self.entries[number as usize].known
     }
 
     /// Returns how many texts there are.
     pub(crate) fn len(&self) -> usize {
-        self.ends.len()
+        self.entries.len()
     }
 
     /// Returns every number.
     pub(crate) fn numbers(&self) -> std::ops::Range<u32> {
-        0..next_number(self.ends.len())
+        0..next_number(self.entries.len())
     }
 }
 
@@ -128,7 +155,7 @@ pub(crate) fn hash(key: &impl std::hash::Hash) -> u64 {
 
 /// Returns the number of the next member of a list of this length.
 ///
-/// Two billion identities need more memory than the machines we run on have; a home
+/// Four billion identities need more memory than the machines we run on have; a home
 /// of that size is to be divided before.
 pub(crate) fn next_number(length: usize) -> u32 {
     let number = u32::try_from(length).unwrap_or(NONE);
@@ -149,9 +176,10 @@ mod tests {
     fn every_text_has_one_number_and_is_found_by_it() {
         let mut interner = Interner::default();
         let texts: Vec<String> = (0..1_000).map(|n| n.to_string()).collect();
-        for _ in 0..2 {
+        for round in 0..2 {
             for (number, text) in (0..).zip(&texts) {
-                assert_eq!(interner.intern("u:", text), number);
+                assert_eq!(interner.intern("u:", text, round), number);
+                assert_eq!(*interner.known(number), 0);
             }
         }
         assert_eq!(interner.len(), 1_000);

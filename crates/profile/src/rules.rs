@@ -21,7 +21,8 @@ pub struct IdentityRules {
     /// An id that was seen with more than this many ids of one kind is shared: it links
     /// nobody and stays a profile of its own for the events it carries alone. Counted
     /// are ids of kinds more telling than its own by `priority`, and of its own kind
-    /// (of external ids: the same kind of their own). User ids are never shared.
+    /// (of external ids: the same kind of their own), by the events alone, whatever was
+    /// decided. User ids are never shared, and a merge by decision joins shared ids too.
     pub shared_above: u32,
     /// The least probability at which a proposed link is taken, none to take none.
     pub proposed_min: Option<f64>,

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use throng_event::{EventKey, Identity, IdentityKind, Instant};
 
 use super::classes::Classes;
-use crate::graph::{Store, StoredLink};
+use crate::graph::{NEVER, Store, StoredLink};
 use crate::intern::next_number;
 use crate::{Decision, IdentityRules, LinkKind, Proof, Proposal, Refusal, Verdict};
 
@@ -80,7 +80,7 @@ impl<'a> Evidence<'a> {
         }
         let mut order = Vec::with_capacity(best.len());
         for ((from, to), probability) in best {
-            let number = self.add(from, to, LinkKind::Proposed, UNPROVEN);
+            let number = self.add(from, to, LinkKind::Proposed, NEVER);
             match self.refusal(number) {
                 Some(reason) => self.refused.push((number, reason)),
                 None => order.push((probability, number)),
@@ -175,9 +175,6 @@ impl<'a> Evidence<'a> {
         rank(link_a).cmp(&rank(link_b)).then_with(|| self.store.compare(link_a, link_b))
     }
 }
-
-/// Where a link without proof stands: after all others, which are never compared to it.
-const UNPROVEN: Proof = Proof { occurred_at: Instant(i64::MAX), key: EventKey(i64::MAX) };
 
 /// Returns the link of a number, of the graph or beyond.
 pub(super) fn link<'a>(store: &'a Store, extra: &'a [StoredLink], number: u32) -> &'a StoredLink {

@@ -98,6 +98,9 @@ impl<'a> Merging<'a> {
         let mut canonical: Vec<u32> = self.store.numbers().collect();
         for identity in self.store.numbers() {
             let root = self.root(identity) as usize;
+            if self.size[root] == 1 {
+                continue;
+            }
             if self.telling(identity) < self.telling(canonical[root]) {
                 canonical[root] = identity;
             }

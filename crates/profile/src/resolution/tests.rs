@@ -310,6 +310,8 @@ fn a_proposed_link_is_taken_from_the_threshold_on_and_within_limits() {
     case.rules.proposed_min = Some(0.9);
     case.check(&lines, "a:c | u:1 a:a | u:2 a:b");
     let resolution = case.resolve(&lines);
+    case.proposals.reverse();
+    assert_eq!(case.resolve(&lines), resolution, "in whichever order they are proposed");
     assert_eq!(refusals(&resolution), [("a:b u:1".to_owned(), Refusal::Limit(IdentityKind::UserId))]);
     let link = resolution.link_of(&id("a:b")).unwrap();
     assert_eq!((link.kind, link.proof), (LinkKind::Proposed, None));
