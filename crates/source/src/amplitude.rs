@@ -59,7 +59,8 @@ pub fn read_amplitude_lines(
 pub(crate) fn recognise(head: &Head) -> Option<String> {
     let is_amplitude = head.has_members(&["event_type", "event_time"])
         && ["amplitude_id", "$insert_id", "server_upload_time"].iter().any(|name| head.has_members(&[name]));
-    is_amplitude.then(|| "its objects have event_type, event_time and amplitude_id as Amplitude exports them".to_owned())
+    is_amplitude
+        .then(|| "its objects have event_type, event_time and amplitude_id as Amplitude exports them".to_owned())
 }
 
 const MAKER: Maker<'static> = &|fields, import| event(fields, import);
@@ -126,7 +127,7 @@ fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
     draft.received_at = lenient_time(&mut fields, "server_received_time", &mut mended);
     // What the servers did with the event afterwards says nothing about it.
     fields.leave_out(&["server_upload_time", "client_upload_time", "processed_time", "event_id", "$schema"]);
-    identify(&mut fields, &mut draft);
+    identify(&mut fields, &import.limits.source, &mut draft);
     if let Some(platform) = fields.text("platform") {
         draft.channel = Some(channel(&platform));
         draft.context.insert("platform".to_owned(), Value::Text(platform));
@@ -168,7 +169,7 @@ fn kind_of(name: &str) -> (Option<EventKind>, Option<String>) {
 
 /// Reads the ids of the event and of whom it is about. `uuid` is unique everywhere,
 /// `$insert_id` is so on its device only.
-fn identify(fields: &mut Fields<'_>, draft: &mut Draft) {
+fn identify(fields: &mut Fields<'_>, source: &str, draft: &mut Draft) {
     draft.user_id = somebody(fields.text("user_id"));
     draft.anonymous_id = somebody(fields.text("device_id"));
     if let Some(amplitude_id) = somebody(fields.text("amplitude_id")) {
@@ -176,7 +177,7 @@ fn identify(fields: &mut Fields<'_>, draft: &mut Draft) {
     }
     let insert_id = fields.text("$insert_id").or_else(|| fields.text("insert_id"));
     let device = draft.anonymous_id.as_ref().or(draft.user_id.as_ref());
-    let of_device = insert_id.zip(device).map(|(insert_id, device)| format!("amplitude/{device}/{insert_id}"));
+    let of_device = insert_id.zip(device).map(|(insert_id, device)| format!("{source}/{device}/{insert_id}"));
     draft.id = fields.text("uuid").or(of_device);
 }
 
@@ -242,7 +243,9 @@ impl Revenue {
         let quantity = self.quantity.unwrap_or(Decimal(Decimal::ONE));
         let amount = self.amount.or_else(|| times(self.price?, quantity));
         let currency = match self.currency {
-            Some(code) => code.parse().map_err(|()| mended.push(Problem::new(ProblemKind::InvalidCurrency, &code))).ok(),
+            Some(code) => {
+                code.parse().map_err(|()| mended.push(Problem::new(ProblemKind::InvalidCurrency, &code))).ok()
+            }
             None => fallback,
         };
         let minor = |currency: Currency, amount: Decimal| Money::from_major(amount, currency);

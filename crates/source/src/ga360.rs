@@ -63,11 +63,15 @@ pub fn read_ga360(
 #[allow(dead_code)]
 pub(crate) fn recognise(head: &Head) -> Option<String> {
     if head.has_members(&["fullVisitorId", "visitId", "hits"]) {
-        return Some("its objects have fullVisitorId, visitId and hits as Google Analytics 360 exports sessions".to_owned());
+        return Some(
+            "its objects have fullVisitorId, visitId and hits as Google Analytics 360 exports sessions".to_owned(),
+        );
     }
     let flat = ["fullVisitorId", "visitId", "time", "eCommerceAction_type"];
     let is_flat = head.has_columns(&flat) || head.has_members(&flat);
-    is_flat.then(|| "it has fullVisitorId, visitId, time and eCommerceAction_type as hits of Google Analytics 360 do".to_owned())
+    is_flat.then(|| {
+        "it has fullVisitorId, visitId, time and eCommerceAction_type as hits of Google Analytics 360 do".to_owned()
+    })
 }
 
 const MAKER: Maker<'static> = &|fields, import| record(fields, import);

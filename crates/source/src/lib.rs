@@ -31,8 +31,8 @@ pub use amplitude::{read_amplitude, read_amplitude_lines};
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
 pub use decompress::decompress;
 pub use error::{Missing, SourceError};
-pub use ga360::read_ga360;
 pub use ga4::{read_ga4, read_ga4_parquet};
+pub use ga360::read_ga360;
 pub use head::Head;
 pub use import::{Import, Quarantined, StopReason, Taken, Tally};
 pub use mapping::{

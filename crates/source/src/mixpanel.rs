@@ -15,9 +15,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use throng_event::{Draft, EventKind, Identity, IdentityKind, Instant, Problem, ProblemKind};
 
-use crate::analytics::{
-    Fields, Made, add_attributes, add_part, lenient_time, put, read_records, somebody, utc_time,
-};
+use crate::analytics::{Fields, Made, add_attributes, add_part, lenient_time, put, read_records, somebody, utc_time};
 use crate::head::Head;
 use crate::import::Intake;
 use crate::segment::read_members;
@@ -57,8 +55,11 @@ pub(crate) fn recognise(head: &Head) -> Option<String> {
         return Some("its objects have $distinct_id and $properties as Mixpanel exports people".to_owned());
     }
     let properties = object.get("properties")?.as_object()?;
-    let is_event = object.contains_key("event") && ["time", "distinct_id"].iter().all(|name| properties.contains_key(*name));
-    is_event.then(|| "its objects have event, properties.time and properties.distinct_id as Mixpanel exports them".to_owned())
+    let is_event =
+        object.contains_key("event") && ["time", "distinct_id"].iter().all(|name| properties.contains_key(*name));
+    is_event.then(|| {
+        "its objects have event, properties.time and properties.distinct_id as Mixpanel exports them".to_owned()
+    })
 }
 
 const CONTEXT: [(&str, &str); 39] = [
@@ -266,9 +267,7 @@ fn clock_time(text: &str, clock: MixpanelClock, import: Import<'_>) -> Result<In
     }
     let local = Timestamp::from_microsecond(written.0).map(|at| TimeZone::UTC.to_datetime(at));
     let instant = local.and_then(|local| import.calendar.zone().to_ambiguous_timestamp(local).compatible());
-    instant
-        .map(|at| Instant(at.as_microsecond()))
-        .map_err(|_| Problem::new(ProblemKind::InvalidTime, text))
+    instant.map(|at| Instant(at.as_microsecond())).map_err(|_| Problem::new(ProblemKind::InvalidTime, text))
 }
 
 #[cfg(test)]

@@ -54,8 +54,9 @@ pub fn read_posthog_parquet(
 pub(crate) fn recognise(head: &Head) -> Option<String> {
     let is_posthog = head.has_members(&["event", "distinct_id", "timestamp", "properties"])
         && ["uuid", "elements_chain", "elements", "person"].iter().any(|name| head.has_members(&[name]));
-    is_posthog
-        .then(|| "its objects have uuid, event, distinct_id, timestamp and properties as PostHog exports them".to_owned())
+    is_posthog.then(|| {
+        "its objects have uuid, event, distinct_id, timestamp and properties as PostHog exports them".to_owned()
+    })
 }
 
 const MAKER: Maker<'static> = &|fields, import| event(fields, import);
@@ -134,7 +135,10 @@ fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
     draft.channel = channel(&draft);
     let previous = previous(&name, &mut properties, &draft);
     read_members(properties.into_members(), import.currency, &mut draft, &mut mended)?;
-    fields.place(&[("elements_chain", "$elements_chain"), ("elements", "$elements"), ("ip", "ip")], &mut draft.properties)?;
+    fields.place(
+        &[("elements_chain", "$elements_chain"), ("elements", "$elements"), ("ip", "ip")],
+        &mut draft.properties,
+    )?;
     fields.rest("", &mut draft.properties)?;
     keep_real_devices(&mut draft.context);
     if draft.id.is_none() {
@@ -268,7 +272,8 @@ fn unwrapped(raw: Option<&RawValue>) -> Result<Cow<'_, str>, Problem> {
 fn object<'t>(name: &str, text: &'t str) -> Result<Fields<'t>, Problem> {
     match text.trim() {
         "" | "null" => Ok(Fields::of(None)),
-        text => Fields::read(text.as_bytes()).map_err(|problem| Problem::new(problem.kind, &format!("{name}: {}", problem.detail))),
+        text => Fields::read(text.as_bytes())
+            .map_err(|problem| Problem::new(problem.kind, &format!("{name}: {}", problem.detail))),
     }
 }
 

@@ -1,7 +1,9 @@
 //! One hit of a session and the event it is.
 
 use serde_json::value::RawValue;
-use throng_event::{Attributes, Currency, Decimal, Draft, EventKind, Instant, Money, Problem, ProblemKind, ProductLine, Value};
+use throng_event::{
+    Attributes, Currency, Decimal, Draft, EventKind, Instant, Money, Problem, ProblemKind, ProductLine, Value,
+};
 
 use crate::analytics::{Fields, add_attributes, add_part, further, turn_back};
 use crate::number::times;
@@ -84,7 +86,8 @@ impl Session {
         let code = [&mut transaction, &mut item].into_iter().filter_map(|part| part.text("currencyCode")).next();
         let basis = Basis::new(code, self.currency, mended);
         let products = fields.list("product");
-        draft.products = products.iter().filter_map(|product| basis.product(&Fields::of(Some(product)), &action)).collect();
+        draft.products =
+            products.iter().filter_map(|product| basis.product(&Fields::of(Some(product)), &action)).collect();
         further(&products, ("productSKU", &OF_LINE), &mut draft.properties)?;
         draft.products.extend(basis.item(&mut item));
         let refund = fields.object("refund");
