@@ -60,7 +60,7 @@ pub fn read_ga360(
 }
 
 /// Returns why a file is a Google Analytics 360 export, `None` where it is none.
-#[allow(dead_code)]
+#[cfg_attr(not(test), expect(dead_code, reason = "called where forms are told apart"))]
 pub(crate) fn recognise(head: &Head) -> Option<String> {
     if head.has_members(&["fullVisitorId", "visitId", "hits"]) {
         return Some(

@@ -48,7 +48,7 @@ pub fn read_mixpanel(
 }
 
 /// Returns why a file is a Mixpanel export, `None` where it is none.
-#[allow(dead_code)]
+#[cfg_attr(not(test), expect(dead_code, reason = "called where forms are told apart"))]
 pub(crate) fn recognise(head: &Head) -> Option<String> {
     let object = head.object.as_ref()?;
     if object.contains_key("$distinct_id") && object.contains_key("$properties") {

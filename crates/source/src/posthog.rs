@@ -50,7 +50,7 @@ pub fn read_posthog_parquet(
 }
 
 /// Returns why a file is a `PostHog` export, `None` where it is none.
-#[allow(dead_code)]
+#[cfg_attr(not(test), expect(dead_code, reason = "called where forms are told apart"))]
 pub(crate) fn recognise(head: &Head) -> Option<String> {
     let is_posthog = head.has_members(&["event", "distinct_id", "timestamp", "properties"])
         && ["uuid", "elements_chain", "elements", "person"].iter().any(|name| head.has_members(&[name]));
@@ -129,6 +129,8 @@ fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
     read_person(&mut fields, &mut properties, &mut draft)?;
     read_groups(&mut properties, &mut draft)?;
     properties.place(&CONTEXT, &mut draft.context)?;
+    // Who came without a referrer is said to come from "$direct".
+    draft.context.retain(|_, value| !matches!(value, Value::Text(text) if text == "$direct"));
     if let Some(screen) = properties.take("$screen_name") {
         crate::analytics::put("name".to_owned(), screen, &mut draft.properties)?;
     }

@@ -20,8 +20,6 @@ const HEADER: &str = "fullVisitorId,channelGrouping,time,country,city,totalTrans
 fn flattened_hits_are_events() {
     let rows = "7,Direct,122213,Taiwan,(not set),,,142,7,,20160913,1473757371,PAGE,,,2990000,,S1,Bottle,Home/Drinkware/,(not set),USD,,,,,Drinkware,,/home/,0,1,
 7,Referral,14111,United States,not available in demo dataset,152000000,1,404,10,,20170222,1487816197,EVENT,,2,149000000,,S2,Thermostat,${escCatTitle},(not set),USD,,,,,Nest,,/home/,3,1,
-7,Referral,0,United States,Sunnyvale,200000000,1,83,6,,20170320,1489992840,PAGE,,1,119000000,120000000,S3,Camera,Nest,Single,USD,,,200000000,ORD1,Confirmation,,/ordercompleted.html,6,1,
-7,Referral,5000,United States,Sunnyvale,358000000,1,83,6,,20170320,1489992840,PAGE,,,119000000,,S3,Camera,Nest,Single,USD,,,,ORD2,Confirmation,,/ordercompleted.html,6,1,
 7,Direct,9,Spain,Madrid,,,1,1,,20170320,1489992840,PAGE,,1,119000000,,S3,Camera,Nest,Single,USD,,,,,Review,,/revieworder.html,5,3,Review";
     check(
         &format!("{HEADER}\n{rows}"),
@@ -52,6 +50,33 @@ fn flattened_hits_are_events() {
         context session.totalTransactionRevenue = 152
         context session.transactions = 1
         product S2, Thermostat × 2 = 29800
+        track "Checkout Step Viewed" at 2017-03-20T06:54:00.009Z
+        anonymous 7
+        channel web
+        context location.city = Madrid
+        context location.country = Spain
+        context page.pathLevel1 = /revieworder.html
+        context page.title = Review
+        context session.channel_grouping = Direct
+        context session.date = 20170320
+        context session.id = 1489992840
+        context session.pageviews = 1
+        context session.timeOnSite = 1
+        property option = Review
+        property productVariant = Single
+        property step = 3
+        product S3, Camera, Nest × 1 = 11900
+    "#]],
+    );
+}
+
+#[test]
+fn an_order_without_an_amount_has_that_of_its_session_if_it_is_the_only_one() {
+    let rows = "7,Referral,0,United States,Sunnyvale,200000000,1,83,6,,20170320,1489992840,PAGE,,1,119000000,120000000,S3,Camera,Nest,Single,USD,,,200000000,ORD1,Confirmation,,/ordercompleted.html,6,1,
+7,Referral,5000,United States,Sunnyvale,358000000,1,83,6,,20170320,1489992840,PAGE,,,119000000,,S3,Camera,Nest,Single,USD,,,,ORD2,Confirmation,,/ordercompleted.html,6,1,";
+    check(
+        &format!("{HEADER}\n{rows}"),
+        &expect![[r#"
         track "Order Completed" at 2017-03-20T06:54:00Z
         anonymous 7
         channel web
@@ -88,30 +113,16 @@ fn flattened_hits_are_events() {
         property productVariant = Single
         money 35800 USD
         product S3, Camera, Nest × 1 = 11900
-        track "Checkout Step Viewed" at 2017-03-20T06:54:00.009Z
-        anonymous 7
-        channel web
-        context location.city = Madrid
-        context location.country = Spain
-        context page.pathLevel1 = /revieworder.html
-        context page.title = Review
-        context session.channel_grouping = Direct
-        context session.date = 20170320
-        context session.id = 1489992840
-        context session.pageviews = 1
-        context session.timeOnSite = 1
-        property option = Review
-        property productVariant = Single
-        property step = 3
-        product S3, Camera, Nest × 1 = 11900
     "#]],
     );
 }
 
-const SESSION: &str = r#"{"visitorId":null,"visitNumber":"2","visitId":"1473757371","visitStartTime":"1473757372","date":"20160913","totals":{"visits":"1","hits":"5","pageviews":"1","timeOnSite":"142","transactions":"1","totalTransactionRevenue":"30500000"},"trafficSource":{"campaign":"spring","source":"google","medium":"cpc","keyword":"mug","isTrueDirect":true},"device":{"browser":"Chrome","deviceCategory":"mobile","operatingSystem":"Android","isMobile":true},"geoNetwork":{"continent":"Asia","country":"Taiwan","city":"(not set)"},"customDimensions":[{"index":"4","value":"APAC"}],"hits":[{"hitNumber":"1","time":"0","hour":"2","isEntrance":true,"type":"PAGE","referer":"https://b.example","page":{"pagePath":"/home","hostname":"shop.example","pageTitle":"Home"},"customDimensions":[{"index":"1","value":"a"}],"eCommerceAction":{"action_type":"0","step":"1"},"product":[]},{"hitNumber":"2","time":"1500","type":"EVENT","eventInfo":{"eventCategory":"Videos","eventAction":"play","eventLabel":"intro","eventValue":"3"},"eCommerceAction":{"action_type":"0"}},{"hitNumber":"3","time":"2500","type":"PAGE","eCommerceAction":{"action_type":"2"},"product":[{"productSKU":"S1","v2ProductName":"Mug","v2ProductCategory":"Kitchen","productBrand":"Shop","productPrice":"11000000","localProductPrice":"10000000","productVariant":"blue","productListName":"Search"}],"item":{"currencyCode":"EUR"}},{"hitNumber":"4","time":"9000","type":"PAGE","eCommerceAction":{"action_type":"6","step":"1"},"transaction":{"transactionId":"T1","transactionRevenue":"30500000","transactionTax":"1000000","transactionShipping":"4000000","currencyCode":"EUR","localTransactionRevenue":"25500000"},"product":[{"productSKU":"S1","productPrice":"11000000","localProductPrice":"10000000","productQuantity":"2"}]},{"hitNumber":"5","time":"9500","type":"EVENT","eCommerceAction":{"action_type":"7"},"refund":{"refundAmount":"30500000","localRefundAmount":"25500000"},"transaction":{"transactionId":"T1","currencyCode":"EUR"}}],"fullVisitorId":"7","userId":"u7","channelGrouping":"Paid Search","socialEngagementType":"Not Socially Engaged"}"#;
+const SESSION: &str = r#"{"visitorId":null,"visitNumber":"2","visitId":"1473757371","visitStartTime":"1473757372","date":"20160913","totals":{"visits":"1","hits":"5","pageviews":"1","timeOnSite":"142","transactions":"1","totalTransactionRevenue":"30500000"},"trafficSource":{"campaign":"spring","source":"google","medium":"cpc","keyword":"mug","isTrueDirect":true},"device":{"browser":"Chrome","deviceCategory":"mobile","operatingSystem":"Android","isMobile":true},"geoNetwork":{"continent":"Asia","country":"Taiwan","city":"(not set)"},"customDimensions":[{"index":"4","value":"APAC"}],"hits":[{"hitNumber":"1","time":"0","hour":"2","isEntrance":true,"type":"PAGE","referer":"https://b.example","page":{"pagePath":"/home","hostname":"shop.example","pageTitle":"Home"},"customDimensions":[{"index":"1","value":"a"}],"eCommerceAction":{"action_type":"0","step":"1"},"product":[]}],"fullVisitorId":"7","userId":"u7","channelGrouping":"Paid Search","socialEngagementType":"Not Socially Engaged"}"#;
+
+const ACTIONS: &str = r#"{"fullVisitorId":"7","visitId":"1473757371","visitStartTime":"1473757372","hits":[{"hitNumber":"2","time":"1500","type":"EVENT","eventInfo":{"eventCategory":"Videos","eventAction":"play","eventLabel":"intro","eventValue":"3"},"eCommerceAction":{"action_type":"0"}},{"hitNumber":"3","time":"2500","type":"PAGE","eCommerceAction":{"action_type":"2"},"product":[{"productSKU":"S1","v2ProductName":"Mug","v2ProductCategory":"Kitchen","productBrand":"Shop","productPrice":"11000000","localProductPrice":"10000000","productVariant":"blue","productListName":"Search"}],"item":{"currencyCode":"EUR"}},{"hitNumber":"4","time":"9000","type":"PAGE","eCommerceAction":{"action_type":"6","step":"1"},"transaction":{"transactionId":"T1","transactionRevenue":"30500000","transactionTax":"1000000","transactionShipping":"4000000","currencyCode":"EUR","localTransactionRevenue":"25500000"},"product":[{"productSKU":"S1","productPrice":"11000000","localProductPrice":"10000000","productQuantity":"2"}]},{"hitNumber":"5","time":"9500","type":"EVENT","eCommerceAction":{"action_type":"7"},"refund":{"refundAmount":"30500000","localRefundAmount":"25500000"},"transaction":{"transactionId":"T1","currencyCode":"EUR"}}]}"#;
 
 #[test]
-fn a_session_makes_an_event_of_every_hit() {
+fn what_holds_of_the_session_is_context_of_its_hits() {
     check(
         SESSION,
         &expect![[r#"
@@ -149,125 +160,42 @@ fn a_session_makes_an_event_of_every_hit() {
         property dimension1 = a
         property hour = 2
         property isEntrance = true
+    "#]],
+    );
+}
+
+#[test]
+fn a_session_makes_an_event_of_every_hit() {
+    check(
+        ACTIONS,
+        &expect![[r#"
         track "play" at 2016-09-13T09:02:53.5Z
-        user u7
         anonymous 7
         channel web
-        context browser.name = Chrome
-        context campaign.isTrueDirect = true
-        context campaign.medium = cpc
-        context campaign.name = spring
-        context campaign.source = google
-        context campaign.term = mug
-        context device.isMobile = true
-        context device.type = mobile
-        context location.continent = Asia
-        context location.country = Taiwan
-        context os.name = Android
-        context session.channel_grouping = Paid Search
-        context session.date = 20160913
-        context session.dimension4 = APAC
-        context session.hits = 5
         context session.id = 1473757371
-        context session.number = 2
-        context session.pageviews = 1
-        context session.social_engagement = Not Socially Engaged
-        context session.timeOnSite = 142
-        context session.totalTransactionRevenue = 30.5
-        context session.transactions = 1
-        context session.visits = 1
         property action = play
         property category = Videos
         property label = intro
         property value = 3
         track "Product Viewed" at 2016-09-13T09:02:54.5Z
-        user u7
         anonymous 7
         channel web
-        context browser.name = Chrome
-        context campaign.isTrueDirect = true
-        context campaign.medium = cpc
-        context campaign.name = spring
-        context campaign.source = google
-        context campaign.term = mug
-        context device.isMobile = true
-        context device.type = mobile
-        context location.continent = Asia
-        context location.country = Taiwan
-        context os.name = Android
-        context session.channel_grouping = Paid Search
-        context session.date = 20160913
-        context session.dimension4 = APAC
-        context session.hits = 5
         context session.id = 1473757371
-        context session.number = 2
-        context session.pageviews = 1
-        context session.social_engagement = Not Socially Engaged
-        context session.timeOnSite = 142
-        context session.totalTransactionRevenue = 30.5
-        context session.transactions = 1
-        context session.visits = 1
         property items = [{"productListName":"Search","productSKU":"S1","productVariant":"blue"}]
         product S1, Mug, Kitchen, Shop × 1 = 1000
         track "Order Completed" at 2016-09-13T09:03:01Z
-        user u7
         anonymous 7
         channel web
-        context browser.name = Chrome
-        context campaign.isTrueDirect = true
-        context campaign.medium = cpc
-        context campaign.name = spring
-        context campaign.source = google
-        context campaign.term = mug
-        context device.isMobile = true
-        context device.type = mobile
-        context location.continent = Asia
-        context location.country = Taiwan
-        context os.name = Android
-        context session.channel_grouping = Paid Search
-        context session.date = 20160913
-        context session.dimension4 = APAC
-        context session.hits = 5
         context session.id = 1473757371
-        context session.number = 2
-        context session.pageviews = 1
-        context session.social_engagement = Not Socially Engaged
-        context session.timeOnSite = 142
-        context session.totalTransactionRevenue = 30.5
-        context session.transactions = 1
-        context session.visits = 1
         property order_id = T1
         property shipping = 4
         property tax = 1
         money 2550 EUR
         product S1 × 2 = 2000
         track "Order Refunded" at 2016-09-13T09:03:01.5Z
-        user u7
         anonymous 7
         channel web
-        context browser.name = Chrome
-        context campaign.isTrueDirect = true
-        context campaign.medium = cpc
-        context campaign.name = spring
-        context campaign.source = google
-        context campaign.term = mug
-        context device.isMobile = true
-        context device.type = mobile
-        context location.continent = Asia
-        context location.country = Taiwan
-        context os.name = Android
-        context session.channel_grouping = Paid Search
-        context session.date = 20160913
-        context session.dimension4 = APAC
-        context session.hits = 5
         context session.id = 1473757371
-        context session.number = 2
-        context session.pageviews = 1
-        context session.social_engagement = Not Socially Engaged
-        context session.timeOnSite = 142
-        context session.totalTransactionRevenue = 30.5
-        context session.transactions = 1
-        context session.visits = 1
         property order_id = T1
         money -2550 EUR
     "#]],
@@ -276,13 +204,13 @@ fn a_session_makes_an_event_of_every_hit() {
 
 #[test]
 fn a_session_is_one_row() {
-    let (taken, tally) = read(|import, sink| read_ga360(SESSION.as_bytes(), import, sink));
+    let (taken, tally) = read(|import, sink| read_ga360(ACTIONS.as_bytes(), import, sink));
     check_tally(&tally, &taken);
-    assert_eq!((tally.rows_read, tally.rows_in_events, tally.events), (1, 1, 5));
+    assert_eq!((tally.rows_read, tally.rows_in_events, tally.events), (1, 1, 4));
     let mut ids = ids(&taken);
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), 5);
+    assert_eq!(ids.len(), 4);
 }
 
 #[test]

@@ -43,7 +43,6 @@ fn an_event_has_its_facts_in_their_places() {
             context os.name = Windows
             context page.hostname = a.example
             context page.path = /p
-            context page.referrer = $direct
             context page.url = https://a.example/p
             context person.id = p-1
             property $session_id = s1
