@@ -126,7 +126,7 @@ fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
     draft.received_at = lenient_time(&mut fields, "server_received_time", &mut mended);
     // What the servers did with the event afterwards says nothing about it.
     fields.leave_out(&["server_upload_time", "client_upload_time", "processed_time", "event_id", "$schema"]);
-    identify(&mut fields, &mut draft);
+    identify(&mut fields, &import.limits.source, &mut draft);
     if let Some(platform) = fields.text("platform") {
         draft.channel = Some(channel(&platform));
         draft.context.insert("platform".to_owned(), Value::Text(platform));
@@ -137,7 +137,7 @@ fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
     }
     let mut properties = fields.object("event_properties");
     properties.place(&CONTEXT_PROPERTIES, &mut draft.context)?;
-    let revenue = Revenue::take(&mut fields, &mut properties);
+    let revenue = Revenue::read(&fields, &properties);
     read_members(properties.into_members(), import.currency, &mut draft, &mut mended)?;
     revenue.fill(import.currency, &mut draft, &mut mended);
     read_groups(&mut fields, &mut draft)?;
@@ -168,7 +168,7 @@ fn kind_of(name: &str) -> (Option<EventKind>, Option<String>) {
 
 /// Reads the ids of the event and of whom it is about. `uuid` is unique everywhere,
 /// `$insert_id` is so on its device only.
-fn identify(fields: &mut Fields<'_>, draft: &mut Draft) {
+fn identify(fields: &mut Fields<'_>, source: &str, draft: &mut Draft) {
     draft.user_id = somebody(fields.text("user_id"));
     draft.anonymous_id = somebody(fields.text("device_id"));
     if let Some(amplitude_id) = somebody(fields.text("amplitude_id")) {
@@ -176,7 +176,7 @@ fn identify(fields: &mut Fields<'_>, draft: &mut Draft) {
     }
     let insert_id = fields.text("$insert_id").or_else(|| fields.text("insert_id"));
     let device = draft.anonymous_id.as_ref().or(draft.user_id.as_ref());
-    let of_device = insert_id.zip(device).map(|(insert_id, device)| format!("amplitude/{device}/{insert_id}"));
+    let of_device = insert_id.zip(device).map(|(insert_id, device)| format!("{source}/{device}/{insert_id}"));
     draft.id = fields.text("uuid").or(of_device);
 }
 
@@ -229,7 +229,7 @@ struct Revenue {
 }
 
 impl Revenue {
-    fn take(fields: &mut Fields<'_>, properties: &mut Fields<'_>) -> Self {
+    fn read(fields: &Fields<'_>, properties: &Fields<'_>) -> Self {
         let number = |name: &str| properties.number(name).or_else(|| fields.number(name.trim_start_matches('$')));
         let [amount, price, quantity] = [number(REVENUE[0]), number(REVENUE[1]), number(REVENUE[2])];
         let product_id = properties.peek("$productId").or_else(|| fields.peek("productId"));

@@ -8,7 +8,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
+use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
 use arrow::json::LineDelimitedWriter;
 use serde_json::value::RawValue;
 use throng_event::{Attributes, Decimal, Draft, Instant, Problem, ProblemKind, Value};
@@ -63,12 +68,11 @@ pub(crate) fn read_parquet_records(
     intake: &mut Intake<'_>,
     maker: Maker<'_>,
 ) -> Result<(), SourceError> {
-    let failed =
-        |error: arrow::error::ArrowError| SourceError::Parquet { table: table.to_owned(), source: error.into() };
+    let failed = |error: ArrowError| SourceError::Parquet { table: table.to_owned(), source: error.into() };
     let mut batches = Batches::open(input, table, &[])?;
     while let Some(batch) = batches.next()? {
         for start in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
-            let rows = batch.slice(start, ROWS_AT_ONCE.min(batch.num_rows() - start));
+            let rows = in_utc(&batch.slice(start, ROWS_AT_ONCE.min(batch.num_rows() - start))).map_err(failed)?;
             let mut lines = Vec::new();
             let mut writer = LineDelimitedWriter::new(&mut lines);
             writer.write(&rows).and_then(|()| writer.finish()).map_err(failed)?;
@@ -78,6 +82,29 @@ pub(crate) fn read_parquet_records(
         }
     }
     Ok(())
+}
+
+/// Returns a batch whose times name UTC as their zone: they are points in time whatever the
+/// zone they are shown in, and names of zones cannot be written.
+fn in_utc(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let data_type = utc_type(column.data_type());
+        columns.push(cast(column, &data_type)?);
+        fields.push(Field::new(field.name(), data_type, true));
+    }
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other type has no zone")]
+fn utc_type(data_type: &DataType) -> DataType {
+    let inner = |field: &Field| Arc::new(field.clone().with_data_type(utc_type(field.data_type())));
+    match data_type {
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("+00:00".into())),
+        DataType::List(field) => DataType::List(inner(field)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|field| inner(field)).collect()),
+        other => other.clone(),
+    }
 }
 
 fn take_record(record: &[u8], intake: &mut Intake<'_>, maker: Maker<'_>) -> Result<(), SourceError> {

@@ -146,8 +146,12 @@ fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
         draft.context.insert("platform".to_owned(), Value::Text(platform));
     }
     read_person(&mut fields, &mut draft, &mut mended)?;
-    let parameters = fields.list("event_params");
-    for (key, value, _) in keyed(parameters) {
+    let parameters: Attributes = keyed(fields.list("event_params")).map(|(key, value, _)| (key, value)).collect();
+    let mut content = content(&draft, &[time.unwrap_or_default(), name.clone()], &sequence);
+    if sequence[1].is_none() {
+        add_attributes(&mut content, &parameters);
+    }
+    for (key, value) in parameters {
         let place = CONTEXT_PARAMETERS.iter().find(|(name, _)| *name == key);
         match place {
             // What was collected with the event goes before its parameters.
@@ -163,24 +167,23 @@ fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
     }
     fields.rest("", &mut draft.properties)?;
     keep_real_devices(&mut draft.context);
-    draft.content = content(&draft, &[time.unwrap_or_default(), name], &sequence);
-    Ok(Made::one(draft, mended))
-}
-
-/// Returns what makes an event the event it is, see [`read_ga4`].
-fn content(draft: &Draft, named: &[String; 2], sequence: &[Option<String>; 4]) -> Vec<u8> {
-    let mut content = Vec::new();
-    let person = draft.anonymous_id.as_ref().or(draft.user_id.as_ref());
-    add_part(&mut content, person.map_or("", String::as_str));
-    for part in named.iter().chain(sequence.iter().map(|number| number.as_ref().unwrap_or(const { &String::new() }))) {
-        add_part(&mut content, part);
-    }
     if sequence[1].is_none() {
-        add_attributes(&mut content, &draft.properties);
         for line in &draft.products {
             add_part(&mut content, &line.product_id);
             add_part(&mut content, &line.quantity.to_string());
         }
+    }
+    draft.content = content;
+    Ok(Made::one(draft, mended))
+}
+
+/// Returns what makes an event the event it is where there are batch numbers, see [`read_ga4`].
+fn content(draft: &Draft, named: &[String; 2], sequence: &[Option<String>; 4]) -> Vec<u8> {
+    let mut content = Vec::new();
+    let person = draft.anonymous_id.as_ref().or(draft.user_id.as_ref());
+    add_part(&mut content, person.map_or("", String::as_str));
+    for part in named.iter().map(Some).chain(sequence.iter().map(Option::as_ref)) {
+        add_part(&mut content, part.map_or("", String::as_str));
     }
     content
 }

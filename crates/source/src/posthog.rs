@@ -128,6 +128,8 @@ fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
     read_person(&mut fields, &mut properties, &mut draft)?;
     read_groups(&mut properties, &mut draft)?;
     properties.place(&CONTEXT, &mut draft.context)?;
+    // Who came without a referrer is said to come from "$direct".
+    draft.context.retain(|_, value| !matches!(value, Value::Text(text) if text == "$direct"));
     if let Some(screen) = properties.take("$screen_name") {
         crate::analytics::put("name".to_owned(), screen, &mut draft.properties)?;
     }

@@ -70,7 +70,7 @@ impl Session {
         let number = fields.text("hitNumber").unwrap_or_default();
         let mut action = fields.object("eCommerceAction");
         let (action_type, step) = (action.text("action_type"), action.text("step"));
-        let action = self.open(&mut fields, (action_type, step, action), &mut draft)?;
+        let action = open(&mut fields, (action_type, step, action), &mut draft)?;
         add_part(&mut draft.content, &number);
         let mut page = fields.object("page");
         page.place(&PAGE, &mut draft.context)?;
@@ -107,7 +107,7 @@ impl Session {
         let numbers = ["eCommerceAction_type", "eCommerceAction_step"].map(|name| fields.text(name));
         let [action_type, step] = numbers;
         let option = fields.take("eCommerceAction_option");
-        let action = self.open(&mut fields, (action_type, step, Fields::of(None)), &mut draft)?;
+        let action = open(&mut fields, (action_type, step, Fields::of(None)), &mut draft)?;
         if let Some(option) = option {
             crate::analytics::put("option".to_owned(), option, &mut draft.properties)?;
         }
@@ -129,32 +129,6 @@ impl Session {
             add_part(&mut draft.content, &format!("{} {:?}", line.quantity, line.amount_minor));
         }
         Ok(draft)
-    }
-
-    /// Reads time, type and action of a hit.
-    fn open(
-        &self,
-        fields: &mut Fields<'_>,
-        (number, step, more): (Option<String>, Option<String>, Fields<'_>),
-        draft: &mut Draft,
-    ) -> Result<Action, Problem> {
-        let time = fields.text("time").unwrap_or_default();
-        let hit_type = fields.text("type").unwrap_or_default();
-        if !time.is_empty() {
-            let after = time.parse::<i64>().ok().and_then(|milliseconds| milliseconds.checked_mul(1_000));
-            let after = after.ok_or_else(|| Problem::new(ProblemKind::InvalidTime, &time))?;
-            draft.occurred_at = draft.occurred_at.map(|start| Instant(start.0.saturating_add(after)));
-        }
-        for part in [Some(&time), Some(&hit_type), number.as_ref(), step.as_ref()] {
-            add_part(&mut draft.content, part.map_or("", String::as_str));
-        }
-        if let Some(step) = step.as_deref().filter(|_| number.as_deref() == Some("5")).and_then(Decimal::parse) {
-            draft.properties.insert("step".to_owned(), Value::Number(step));
-        }
-        more.rest("", &mut draft.properties)?;
-        let screen = hit_type.contains("APP") || hit_type.contains("SCREEN");
-        draft.channel = Some(if screen { "app" } else { "web" }.to_owned());
-        Ok(Action { number, step, hit_type })
     }
 
     /// Reads what an order or a refund is worth.
@@ -196,6 +170,31 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Reads time, type and action of a hit.
+fn open(
+    fields: &mut Fields<'_>,
+    (number, step, more): (Option<String>, Option<String>, Fields<'_>),
+    draft: &mut Draft,
+) -> Result<Action, Problem> {
+    let time = fields.text("time").unwrap_or_default();
+    let hit_type = fields.text("type").unwrap_or_default();
+    if !time.is_empty() {
+        let after = time.parse::<i64>().ok().and_then(|milliseconds| milliseconds.checked_mul(1_000));
+        let after = after.ok_or_else(|| Problem::new(ProblemKind::InvalidTime, &time))?;
+        draft.occurred_at = draft.occurred_at.map(|start| Instant(start.0.saturating_add(after)));
+    }
+    for part in [Some(&time), Some(&hit_type), number.as_ref(), step.as_ref()] {
+        add_part(&mut draft.content, part.map_or("", String::as_str));
+    }
+    if let Some(step) = step.as_deref().filter(|_| number.as_deref() == Some("5")).and_then(Decimal::parse) {
+        draft.properties.insert("step".to_owned(), Value::Number(step));
+    }
+    more.rest("", &mut draft.properties)?;
+    let screen = hit_type.contains("APP") || hit_type.contains("SCREEN");
+    draft.channel = Some(if screen { "app" } else { "web" }.to_owned());
+    Ok(Action { number, step, hit_type })
 }
 
 impl Action {

@@ -47,8 +47,8 @@ pub(super) fn read(
     };
     let own = ecommerce.number(kind).or(of_parameter);
     let in_usd = ecommerce.number(&format!("{kind}_in_usd")).or_else(|| fields.number("event_value_in_usd"));
-    let converted = in_usd.is_some() || items.iter().any(|item| Fields::of(Some(item)).get("price_in_usd").is_some());
-    let basis = Basis::new(stated, converted, import.currency);
+    let any_usd = in_usd.is_some() || items.iter().any(|item| Fields::of(Some(item)).get("price_in_usd").is_some());
+    let basis = Basis::new(stated, usd().filter(|_| any_usd), import.currency);
     draft.products = items.iter().filter_map(|item| basis.line(&Fields::of(Some(item)), total)).collect();
     if refund || names::sells(name) {
         draft.money = basis.money(own, in_usd, &draft.products);
@@ -85,9 +85,9 @@ struct Basis {
 }
 
 impl Basis {
-    fn new(stated: Option<Currency>, converted: bool, fallback: Option<Currency>) -> Self {
+    fn new(stated: Option<Currency>, converted: Option<Currency>, fallback: Option<Currency>) -> Self {
         match (stated, converted) {
-            (None, true) => Self { suffix: "_in_usd", currency: usd() },
+            (None, Some(usd)) => Self { suffix: "_in_usd", currency: Some(usd) },
             (currency, _) => Self { suffix: "", currency: currency.or(fallback) },
         }
     }

@@ -21,7 +21,47 @@ const SAMPLE: &str = r#"{"event_date":"20210128","event_timestamp":"161179802269
 
 #[test]
 fn every_field_of_the_sample_has_its_place() {
-    check(SAMPLE, &expect![[""]]);
+    check(
+        SAMPLE,
+        &expect![[r#"
+        page "Page Viewed" at 2021-01-28T01:40:22.695757Z
+        anonymous 1146540.1921992520
+        channel web
+        context browser.name = Chrome
+        context browser.version = 86.0
+        context consent.uses_transient_token = No
+        context device.limited_ad_tracking = No
+        context device.manufacturer = Google
+        context device.model = Chrome
+        context device.name = <Other>
+        context device.type = desktop
+        context first_touch.medium = (none)
+        context first_touch.name = (direct)
+        context first_touch.source = (direct)
+        context locale = en-us
+        context location.continent = Americas
+        context location.country = United States
+        context location.region = Florida
+        context location.sub_continent = Northern America
+        context os.name = Web
+        context os.version = 10
+        context page.referrer = https://shop.googlemerchandisestore.com/payment.html?
+        context page.title = Payment Method
+        context page.url = https://shop.googlemerchandisestore.com/payment.html
+        context platform = WEB
+        context stream_id = 2100450278
+        property debug_mode = 1
+        property engaged_session_event = 1
+        property engagement_time_msec = 7
+        property event_date = 20210128
+        property ga_session_id = 3599645542
+        property ga_session_number = 1
+        property session_engaged = 1
+        trait first_touch_at = 2021-01-28T01:30:39.727581Z
+        trait user_ltv.currency = USD
+        trait user_ltv.revenue = 0
+    "#]],
+    );
 }
 
 /// A purchase with every column that concerns it.
@@ -29,7 +69,47 @@ const PURCHASE: &str = r#"{"event_name":"purchase","event_timestamp":"1611798022
 
 #[test]
 fn a_purchase_carries_money_products_and_where_it_came_from() {
-    check(PURCHASE, &expect![[""]]);
+    check(
+        PURCHASE,
+        &expect![[r#"
+        track "Order Completed" at 2021-01-28T01:40:22.695757Z
+        user u7
+        anonymous 1.2
+        channel app
+        id d:v-1
+        context app.install_source = play
+        context app.namespace = com.shop
+        context app.version = 1.2
+        context campaign.gclid = g1
+        context campaign.name = spring
+        context campaign.source = news
+        context consent.ads_storage = No
+        context consent.analytics_storage = Yes
+        context device.id = v-1
+        context page.hostname = shop.example
+        context platform = ANDROID
+        context session_source.manual_campaign.source = mail
+        context traits_set_at.tier = 2021-01-28T01:40:22Z
+        property currency = EUR
+        property event_previous_timestamp = 2021-01-28T01:40:00Z
+        property event_server_timestamp_offset = 17
+        property event_value_in_usd = 30.5
+        property is_active_user = true
+        property items = [{"item_category2":"Cups","item_id":"p1","item_variant":"blue"}]
+        property order_id = T1
+        property purchase_revenue = 25.5
+        property purchase_revenue_in_usd = 30.5
+        property shipping = 4
+        property tax = 1.5
+        property total_item_quantity = 3
+        property unique_items = 2
+        property value = 25.5
+        trait tier = gold
+        money 2550 EUR
+        product p1, Mug, Kitchen, Shop × 2 = 1050
+        product Hat, Hat × 1 = 1500
+    "#]],
+    );
 }
 
 #[test]
@@ -40,7 +120,31 @@ fn amounts_without_a_currency_are_taken_in_us_dollars() {
 {"event_name":"in_app_purchase","event_timestamp":1611798022695757,"user_pseudo_id":"1.2","event_value_in_usd":0.99}
 {"event_name":"purchase","event_timestamp":1611798022695757,"user_pseudo_id":"1.2","event_params":[{"key":"value","value":{"int_value":"5"}}]}
 {"event_name":"purchase","event_timestamp":1611798022695757,"user_pseudo_id":"1.2","event_params":[{"key":"currency","value":{"string_value":"Euro"}}]}"#,
-        &expect![[""]],
+        &expect![[r#"
+            track "Order Completed" at 2021-01-28T01:40:22.695757Z
+            anonymous 1.2
+            property purchase_revenue = 20
+            property purchase_revenue_in_usd = 22
+            money 2200 USD
+            product p1 × 1 = 2200
+            track "Order Refunded" at 2021-01-28T01:40:22.695757Z
+            anonymous 1.2
+            property refund_value_in_usd = 22
+            money -2200 USD
+            product p1 × -1 = -2200
+            track "in_app_purchase" at 2021-01-28T01:40:22.695757Z
+            anonymous 1.2
+            property event_value_in_usd = 0.99
+            money 99 USD
+            track "Order Completed" at 2021-01-28T01:40:22.695757Z
+            anonymous 1.2
+            property value = 5
+            mended invalid-currency: 5 without a currency
+            track "Order Completed" at 2021-01-28T01:40:22.695757Z
+            anonymous 1.2
+            property currency = Euro
+            mended invalid-currency: Euro
+        "#]],
     );
 }
 
@@ -51,7 +155,21 @@ fn events_have_the_names_of_the_spec_or_their_own() {
 {"event_name":"screen_view","event_timestamp":"1611798022695757","user_pseudo_id":"1.2","platform":"IOS","event_params":[{"key":"firebase_screen","value":{"string_value":"Home"}}]}
 {"event_name":"view_promotion","event_timestamp":"1611798022695757","user_pseudo_id":"1.2","items":[{"item_id":"(not set)","promotion_name":"Spring"}]}
 {"event_name":"my_quiz","event_timestamp":"1611798022695757","user_pseudo_id":"1.2"}"#,
-        &expect![[""]],
+        &expect![[r#"
+            track "Product Viewed" at 2021-01-28T01:40:22.695757Z
+            anonymous 1.2
+            product p1 × 1 = ?
+            screen "Screen Viewed" at 2021-01-28T01:40:22.695757Z
+            anonymous 1.2
+            channel app
+            context platform = IOS
+            property firebase_screen = Home
+            track "Promotion Viewed" at 2021-01-28T01:40:22.695757Z
+            anonymous 1.2
+            property items = [{"promotion_name":"Spring"}]
+            track "my_quiz" at 2021-01-28T01:40:22.695757Z
+            anonymous 1.2
+        "#]],
     );
 }
 
@@ -66,7 +184,21 @@ fn what_is_no_event_is_put_aside() {
 {"event_name":"scroll","event_timestamp":"1611798022695757","user_pseudo_id":"1.2","event_params":"none","items":7,"device":[],"geo":1}
 {"event_name":
 7"#,
-        &expect![[""]],
+        &expect![[r#"
+            row 1: invalid-time: soon <- {"event_name":"scroll","event_timestamp":"soon","user_pseudo_id":"1.2"}
+            row 2: missing-time: no time of occurrence <- {"event_name":"scroll","user_pseudo_id":"1.2"}
+            row 3: missing-name: a track message without an event name <- {"event_timestamp":"1611798022695757","user_pseudo_id":"1.2"}
+            row 4: missing-identity: neither a user id nor an anonymous id <- {"event_name":"scroll","event_timestamp":"1611798022695757","user_pseudo_id":null}
+            row 5: missing-name: a track message without an event name <- {"event_name":["scroll"],"event_timestamp":"1611798022695757","user_pseudo_id":"1.2"}
+            track "scroll" at 2021-01-28T01:40:22.695757Z
+            anonymous 1.2
+            property device = []
+            property event_params = none
+            property geo = 1
+            property items = 7
+            row 7: unreadable: EOF while parsing a value at line 1 column 14 <- {"event_name":
+            row 8: unreadable: the record is no JSON object <- 7
+        "#]],
     );
 }
 
