@@ -9,6 +9,7 @@
 mod attributes;
 mod batches;
 mod complete_journey;
+mod decode;
 mod decompress;
 mod error;
 mod frames;

@@ -15,6 +15,7 @@ use std::io::{BufRead, Read, Seek};
 
 use throng_event::Problem;
 
+use crate::decode::decode;
 use crate::import::Intake;
 use crate::{Import, Mapping, SourceError, StopReason, Taken, Tally, decompress};
 use delimited::Delimited;
@@ -79,7 +80,8 @@ enum Step {
     End,
 }
 
-/// Reads a table of text or JSON, packed or plain, through a mapping.
+/// Reads a table of text or JSON, packed or plain, in UTF-8, UTF-16 or Windows-1252,
+/// through a mapping.
 ///
 /// Rows without an id of their own get one from their content and from how often
 /// that content came before, so a file read twice gives the same events and rows
@@ -160,13 +162,9 @@ struct Opened<'a> {
 
 fn open<'a>(input: impl Read + 'a) -> Result<Opened<'a>, SourceError> {
     let failed = |error| SourceError::from_read(error, 0);
-    let mut input = decompress(input).map_err(failed)?;
+    let mut input = decompress(input).and_then(decode).map_err(failed)?;
     let mut head = Vec::with_capacity(64);
     input.by_ref().take(64).read_to_end(&mut head).map_err(failed)?;
-    if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-        let reason = "it is UTF-16; save it as UTF-8".to_owned();
-        return Err(SourceError::Form { form: "a table of text", reason });
-    }
     let form = TableForm::of(&head);
     let whole: Box<dyn BufRead + 'a> = Box::new(std::io::Cursor::new(head).chain(input));
     let rows: Box<dyn RowSource + 'a> = match form {

@@ -172,8 +172,12 @@ impl<R: Read> RowSource for Delimited<R> {
                 _ => row.push(CellKind::Text, &decode(cell)),
             }
         }
-        if !sound && str::from_utf8(self.record.as_slice()).is_err() {
-            row.mended.push(Problem::new(ProblemKind::Unreadable, "not UTF-8; read as Windows-1252"));
+        match str::from_utf8(self.record.as_slice()) {
+            Err(_) => row.mended.push(Problem::new(ProblemKind::Unreadable, "not UTF-8; read as Windows-1252")),
+            Ok(text) if text.contains(char::REPLACEMENT_CHARACTER) => {
+                row.mended.push(Problem::new(ProblemKind::Unreadable, "characters that were lost in its encoding"));
+            }
+            Ok(_) => {}
         }
         Ok(Step::Row)
     }
