@@ -23,15 +23,16 @@ mod table;
 
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
 pub use decompress::decompress;
-pub use error::{Missing, SourceError};
+pub use error::SourceError;
 pub use head::Head;
 pub use import::{Import, Quarantined, StopReason, Taken, Tally};
 pub use mapping::{
-    AmountColumn, AmountPer, AmountUnit, ColumnType, Condition, DecimalMark, EventRule, Mapping, ProductColumns,
-    Target, Term,
+    AmountColumn, AmountPer, AmountUnit, AnswerColumns, ColumnType, Condition, DecimalMark, EventRule, Mapping,
+    PersonOf, ProductColumns, Target, Term,
 };
 pub use proposal::{Proposal, Unsure, propose_mapping};
 pub use segment::{read_quarantined_messages, read_segment};
 pub use table::{
-    TableForm, TableSample, read_parquet_table, read_quarantined_rows, read_table, sample_parquet_table, sample_table,
+    TableForm, TableSample, read_parquet_table, read_quarantined_rows, read_table, read_workbook_table,
+    sample_parquet_table, sample_table, sample_workbook_table,
 };

@@ -9,11 +9,14 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use expect_test::{Expect, expect};
-use throng_event::{Calendar, Event, Instant, Limits, PersonalData, ProblemKind};
+use throng_event::{Calendar, Day, Event, Instant, Limits, PersonalData, ProblemKind};
 use throng_source::{
     CompleteJourneyTables, Import, Mapping, SourceError, Taken, Tally, propose_mapping, read_complete_journey,
     read_table, sample_table,
 };
+
+/// 2024-10-04.
+const TODAY: Day = Day(20_000);
 
 /// Returns a data set's path, `None` with a message where it is absent.
 fn dataset(path: &str) -> Option<PathBuf> {
@@ -42,7 +45,7 @@ fn limits() -> Limits {
 fn check_proposal(path: &str, expected: &Expect) {
     let Some(file) = dataset(path) else { return };
     let sample = sample_table(File::open(file).unwrap()).unwrap();
-    let shown = match propose_mapping(&sample) {
+    let shown = match propose_mapping(&sample, TODAY) {
         Ok(proposal) => {
             let text = proposal.to_toml(path);
             assert_eq!(Mapping::parse(&text).unwrap(), proposal.mapping);
@@ -56,7 +59,7 @@ fn check_proposal(path: &str, expected: &Expect) {
 /// Reads a table with the mapping proposed for it.
 fn read_as_proposed(path: &str) -> Option<(Vec<Event>, Tally)> {
     let path = dataset(path)?;
-    let mapping = propose_mapping(&sample_table(File::open(&path).unwrap()).unwrap()).unwrap().mapping;
+    let mapping = propose_mapping(&sample_table(File::open(&path).unwrap()).unwrap(), TODAY).unwrap().mapping;
     let (limits, calendar) = (limits(), Calendar::utc());
     let import = Import { limits: &limits, calendar: &calendar, currency: None };
     let mut events = Vec::new();
@@ -316,7 +319,7 @@ fn tables_without_people_or_times_are_refused_with_the_reason() {
     );
     for path in ["diffusion/kfamily.csv", "diffusion/medInnovations.csv"] {
         let Some(file) = dataset(path) else { return };
-        let error = propose_mapping(&sample_table(File::open(file).unwrap()).unwrap()).unwrap_err();
+        let error = propose_mapping(&sample_table(File::open(file).unwrap()).unwrap(), TODAY).unwrap_err();
         assert!(matches!(error, SourceError::Unmappable { .. }), "{path}: {error}");
     }
 }

@@ -5,9 +5,11 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::sample_table;
 
+const TODAY: Day = Day(20_000);
+
 fn check(table: &str, expected: &Expect) {
     let sample = sample_table(table.as_bytes()).unwrap();
-    let shown = match propose_mapping(&sample) {
+    let shown = match propose_mapping(&sample, TODAY) {
         Ok(proposal) => {
             let text = proposal.to_toml("a table");
             assert_eq!(Mapping::parse(&text).unwrap(), proposal.mapping);

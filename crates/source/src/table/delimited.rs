@@ -13,8 +13,8 @@ use csv::{ByteRecord, Position, Reader, ReaderBuilder};
 use throng_event::{Problem, ProblemKind};
 
 use super::row::{COLUMNS_MAX, CellKind, Columns, Row, raw_list, raw_string};
-use super::{RowSource, Step};
-use crate::SourceError;
+use super::{Clock, RowSource, Step, plain_number};
+use crate::{DecimalMark, SourceError};
 use rewind::{FirstLine, Rewind};
 
 /// Bytes of one record; a transcript in one cell fits.
@@ -45,6 +45,7 @@ impl<R: Read> Delimited<R> {
             head.drain(..3);
         }
         let delimiter = delimiter_of(&head);
+        let headless = is_headless(&head, delimiter);
         let rewind = Rewind { input, window: head, base: 0, cursor: 0, record_start: 0, ended: false };
         let mut table = Self {
             reader: reader(rewind, delimiter),
@@ -64,7 +65,12 @@ impl<R: Read> Delimited<R> {
         if table.record.len() > COLUMNS_MAX {
             return Err(fault(&format!("its header has {} columns, more than {COLUMNS_MAX}", table.record.len())));
         }
-        let header: Vec<String> = table.record.iter().map(decode).collect();
+        let mut header: Vec<String> = table.record.iter().map(decode).collect();
+        if headless {
+            header.fill(String::new());
+            let start = table.reader.seek_raw(io::SeekFrom::Start(0), Position::new());
+            start.map_err(|error| SourceError::from_read(io::Error::other(error), 0))?;
+        }
         table.columns = Columns::from_header(header.iter().map(String::as_str));
         Ok(table)
     }
@@ -232,6 +238,49 @@ fn delimiter_of(head: &[u8]) -> u8 {
         }
     }
     best.1
+}
+
+/// Whether the first record is a row: in some column it has what no column is called,
+/// and the records below have the like.
+fn is_headless(head: &[u8], delimiter: u8) -> bool {
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(head);
+    let mut records = reader.byte_records().take(HEAD_RECORDS).map_while(Result::ok);
+    let Some(first) = records.next() else { return false };
+    let below: Vec<ByteRecord> = records.filter(|record| record.len() == first.len()).collect();
+    let clock = Clock::new(None, jiff::tz::TimeZone::UTC);
+    (0..first.len()).any(|idx| {
+        let Some(look) = Look::of(&decode(&first[idx]), &clock) else { return false };
+        let n_alike = below.iter().filter(|record| Look::of(&decode(&record[idx]), &clock) == Some(look)).count();
+        // Two rows alike could be chance; whole numbers are left out, for years and
+        // positions do stand in headers.
+        n_alike > 1 && n_alike * 10 >= below.len() * 8
+    })
+}
+
+/// What a cell can look like that the name of a column does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Fraction,
+    Time,
+    Address,
+}
+
+impl Look {
+    fn of(cell: &str, clock: &Clock) -> Option<Self> {
+        let cell = cell.trim();
+        let whole = cell.bytes().all(|byte| byte.is_ascii_digit());
+        if whole || cell.len() < 2 {
+            return None;
+        }
+        if plain_number(cell, DecimalMark::Point).is_some() {
+            return Some(Self::Fraction);
+        }
+        if cell.len() >= 8 && clock.read_usual(cell).is_some() {
+            return Some(Self::Time);
+        }
+        let address = cell.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+        (address && !cell.contains(' ')).then_some(Self::Address)
+    }
 }
 
 #[derive(Debug)]

@@ -409,7 +409,7 @@ proptest! {
     #[test]
     fn any_text_can_be_looked_at(text in "(a|1|,|;|\"|\n|\\{|\\}|:|2024-01-01|id|date|é){0,60}") {
         if let Ok(sample) = sample_table(text.as_bytes()) {
-            let _proposed: Result<_, SourceError> = crate::propose_mapping(&sample);
+            let _proposed: Result<_, SourceError> = crate::propose_mapping(&sample, throng_event::Day(20_000));
         }
     }
 }
