@@ -118,7 +118,7 @@ const AGAINST: &[(Role, &str)] = &[
     (Role::Price, "refund compare"),
     (Role::Amount, "count number num n year avg mean discount tax shipping refund id items quantity income duration"),
     (Role::Amount, "pages page declared stock"),
-    (Role::Rating, "count id helpful date"),
+    (Role::Rating, "count id helpful date operating"),
     (Role::Text, "id type date count rating title"),
     (Role::Category, "sub customer"),
     (Role::Question, "id count number date time type order"),

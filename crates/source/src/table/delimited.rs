@@ -75,15 +75,23 @@ impl<R: Read> Delimited<R> {
         Ok(table)
     }
 
-    /// Starts again behind the first line of the current record and puts that line aside.
-    fn recover(&mut self) -> Result<Step, SourceError> {
+    /// Starts again behind the first line of the current record, which is put aside, or is
+    /// a row where tabs cut it into the right number of cells: they need no quotes, so
+    /// a quote between them may be one that was said.
+    fn recover(&mut self, row: &mut Row) -> Result<Step, SourceError> {
         let failed = |error| SourceError::from_read(error, 0);
         let rewind = self.reader.get_mut();
         let record_start = rewind.record_start;
+        let open = Problem::new(ProblemKind::Unreadable, "a quoted cell that does not end in its line");
+        let mut n_cells = 0;
         let (problem, raw) = match rewind.first_line().map_err(failed)? {
             FirstLine::Whole(line) => {
-                let problem = Problem::new(ProblemKind::Unreadable, "a quoted cell that does not end in its line");
-                (problem, raw_string(&line))
+                row.clear();
+                for cell in line.strip_suffix(b"\r").unwrap_or(&line).split(|byte| *byte == self.delimiter) {
+                    row.push(CellKind::Text, &decode(cell));
+                    n_cells += 1;
+                }
+                (open, raw_string(&line))
             }
             FirstLine::TooLong(beginning) => {
                 let problem = Problem::new(ProblemKind::TooLarge, "a line longer than any may be");
@@ -95,6 +103,10 @@ impl<R: Read> Delimited<R> {
         let mut position = Position::new();
         position.set_byte(next);
         match self.reader.seek_raw(io::SeekFrom::Start(next), position) {
+            Ok(()) if self.delimiter == b'\t' && n_cells == self.columns.len() => {
+                row.mended.push(problem);
+                Ok(Step::Row)
+            }
             Ok(()) => Ok(Step::Bad(vec![problem], raw)),
             Err(error) => Err(failed(io::Error::other(error))),
         }
@@ -156,12 +168,12 @@ impl<R: Read> RowSource for Delimited<R> {
             Err(error) => {
                 return match of_input(error) {
                     Some(error) => Err(SourceError::from_read(error, 0)),
-                    None => self.recover(),
+                    None => self.recover(row),
                 };
             }
         }
         if self.swallowed() {
-            return self.recover();
+            return self.recover(row);
         }
         if self.record.len() != self.columns.len() {
             let detail = format!("{} cells where the header has {}", self.record.len(), self.columns.len());

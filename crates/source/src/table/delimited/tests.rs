@@ -99,6 +99,18 @@ fn an_open_quote_costs_one_line() {
 }
 
 #[test]
+fn an_open_quote_between_tabs_was_said() {
+    check(
+        b"a\tb\r\n1\t\"x\r\n2\ty\r\n\"\"z\"\t\r\n",
+        &expect![[r#"
+            a|b
+            1|"x (unreadable: a quoted cell that does not end in its line)
+            2|y
+            z"|∅"#]],
+    );
+}
+
+#[test]
 fn other_encodings_and_nuls_are_tolerated() {
     check(
         b"a,b\n\xa3 5,caf\xe9\nx\0y,2\n",
