@@ -9,10 +9,10 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use expect_test::{Expect, expect};
-use throng_event::{Calendar, Day, Event, Instant, Limits, PersonalData, ProblemKind};
+use throng_event::{Calendar, Day, Event, EventKind, Instant, Limits, PersonalData, ProblemKind};
 use throng_source::{
-    CompleteJourneyTables, Import, Mapping, Taken, Tally, propose_mapping, read_complete_journey, read_table,
-    sample_table,
+    CompleteJourneyTables, Import, Mapping, PersonOf, Taken, Tally, Term, propose_mapping, read_complete_journey,
+    read_table, sample_table,
 };
 
 /// 2024-10-04.
@@ -297,36 +297,35 @@ fn sessions_without_visitors_are_people_of_their_own() {
     check_proposal(
         "online_shoppers/online_shoppers_intention.csv",
         &expect![[r##"
-        # Proposed from online_shoppers/online_shoppers_intention.csv. Check the lines marked "unsure".
-        [table]
-        kind = "track"
-        # unsure: no column says what happened, so every row is called "Product Reviewed"
-        event = "Product Reviewed"
-        # unsure: no column tells people apart, so each row is a person of its own
-        person = "row"
-        # unsure: no column says when; all rows get the day of the import: set the right one
-        time = { constant = "2024-10-04" }
-        rating = "OperatingSystems"
+            # Proposed from online_shoppers/online_shoppers_intention.csv. Check the lines marked "unsure".
+            [table]
+            # unsure: every row is another person, so the columns are taken as traits of the person
+            kind = "identify"
+            # unsure: no column tells people apart, so each row is a person of its own
+            person = "row"
+            # unsure: no column says when; all rows get the day of the import: set the right one
+            time = { constant = "2024-10-04" }
 
-        [table.properties]
-        Administrative = { name = "administrative", type = "number" }
-        Administrative_Duration = { name = "administrative_duration", type = "number" }
-        BounceRates = { name = "bounce_rates", type = "number" }
-        Browser = { name = "browser", type = "number" }
-        ExitRates = { name = "exit_rates", type = "number" }
-        Informational = { name = "informational", type = "number" }
-        Informational_Duration = { name = "informational_duration", type = "number" }
-        Month = "month"
-        PageValues = { name = "page_values", type = "number" }
-        ProductRelated = { name = "product_related", type = "number" }
-        ProductRelated_Duration = { name = "product_related_duration", type = "number" }
-        Region = { name = "region", type = "number" }
-        Revenue = { name = "revenue", type = "bool" }
-        SpecialDay = { name = "special_day", type = "number" }
-        TrafficType = { name = "traffic_type", type = "number" }
-        VisitorType = "visitor_type"
-        Weekend = { name = "weekend", type = "bool" }
-    "##]],
+            [table.traits]
+            Administrative = { name = "administrative", type = "number" }
+            Administrative_Duration = { name = "administrative_duration", type = "number" }
+            BounceRates = { name = "bounce_rates", type = "number" }
+            Browser = { name = "browser", type = "number" }
+            ExitRates = { name = "exit_rates", type = "number" }
+            Informational = { name = "informational", type = "number" }
+            Informational_Duration = { name = "informational_duration", type = "number" }
+            Month = "month"
+            OperatingSystems = { name = "operating_systems", type = "number" }
+            PageValues = { name = "page_values", type = "number" }
+            ProductRelated = { name = "product_related", type = "number" }
+            ProductRelated_Duration = { name = "product_related_duration", type = "number" }
+            Region = { name = "region", type = "number" }
+            Revenue = { name = "revenue", type = "bool" }
+            SpecialDay = { name = "special_day", type = "number" }
+            TrafficType = { name = "traffic_type", type = "number" }
+            VisitorType = "visitor_type"
+            Weekend = { name = "weekend", type = "bool" }
+        "##]],
     );
     check_rows_are_people("online_shoppers/online_shoppers_intention.csv", 12_330);
 }
@@ -450,84 +449,19 @@ fn sentences_in_a_table_without_header_are_recognised() {
     check_rows_are_people(path, 3_708);
 }
 
-#[test]
-fn answers_of_respondents_without_days_are_traits() {
-    check_proposal(
-        "diffusion/medInnovations.csv",
-        &expect![[r##"
-        # Proposed from diffusion/medInnovations.csv. Check the lines marked "unsure".
-        [table]
-        # unsure: every row is another person, so the columns are taken as traits of the person
-        kind = "identify"
-        # unsure: no column tells people apart, so each row is a person of its own
-        person = "row"
-        # unsure: no column says when; all rows get the day of the import: set the right one
-        time = { constant = "2024-10-04" }
+/// Checks that all filled columns of a table are traits of people it does not name.
+fn check_traits_only(path: &str, n_traits: usize) {
+    let Some(file) = dataset(path) else { return };
+    let mapping = propose_mapping(&sample_table(File::open(file).unwrap()).unwrap(), TODAY).unwrap().mapping;
+    assert_eq!((mapping.kind, mapping.person), (EventKind::Identify, PersonOf::Row), "{path}");
+    assert_eq!((mapping.time, mapping.traits.len()), (Term::Constant("2024-10-04".to_owned()), n_traits), "{path}");
+}
 
-        [table.traits]
-        ado = { name = "ado", type = "number" }
-        adopt = { name = "adopt", type = "number" }
-        attend = { name = "attend", type = "number" }
-        belief = { name = "belief", type = "number" }
-        catbak = { name = "catbak", type = "number" }
-        city = { name = "city", type = "number" }
-        club = { name = "club", type = "number" }
-        coll = { name = "coll", type = "number" }
-        commun = { name = "commun", type = "number" }
-        ctl = { name = "ctl", type = "number" }
-        date = { name = "date", type = "number" }
-        detail = { name = "detail", type = "number" }
-        detail2 = { name = "detail2", type = "number" }
-        dichot = { name = "dichot", type = "number" }
-        drug = { name = "drug", type = "number" }
-        expect = { name = "expect", type = "number" }
-        free = { name = "free", type = "number" }
-        friends = { name = "friends", type = "number" }
-        here = { name = "here", type = "number" }
-        home = { name = "home", type = "number" }
-        house = { name = "house", type = "number" }
-        id = { name = "id", type = "text" }
-        info = { name = "info", type = "number" }
-        journ = { name = "journ", type = "number" }
-        journ2 = { name = "journ2", type = "number" }
-        length = { name = "length", type = "number" }
-        meet = { name = "meet", type = "number" }
-        most = { name = "most", type = "number" }
-        net1_1 = { name = "net1_1", type = "number" }
-        net1_2 = { name = "net1_2", type = "number" }
-        net1_3 = { name = "net1_3", type = "number" }
-        net2_1 = { name = "net2_1", type = "number" }
-        net2_2 = { name = "net2_2", type = "number" }
-        net2_3 = { name = "net2_3", type = "number" }
-        net3_1 = { name = "net3_1", type = "number" }
-        net3_2 = { name = "net3_2", type = "number" }
-        net3_3 = { name = "net3_3", type = "number" }
-        nojourn = { name = "nojourn", type = "number" }
-        nonpoor = { name = "nonpoor", type = "number" }
-        office = { name = "office", type = "number" }
-        origid = { name = "origid", type = "number" }
-        paadico = { name = "paadico", type = "number" }
-        perc = { name = "perc", type = "number" }
-        position = { name = "position", type = "number" }
-        presc = { name = "presc", type = "number" }
-        proage = { name = "proage", type = "number" }
-        proage2 = { name = "proage2", type = "number" }
-        proximty = { name = "proximty", type = "number" }
-        recall = { name = "recall", type = "number" }
-        recon = { name = "recon", type = "number" }
-        reltend = { name = "reltend", type = "number" }
-        science = { name = "science", type = "number" }
-        social = { name = "social", type = "number" }
-        sourinfo = { name = "sourinfo", type = "number" }
-        special = { name = "special", type = "number" }
-        study = { name = "study", type = "number" }
-        tend = { name = "tend", type = "number" }
-        thresh = { name = "thresh", type = "number" }
-        toa = { name = "toa", type = "number" }
-        young = { name = "young", type = "number" }
-    "##]],
-    );
+#[test]
+fn questionnaires_without_days_are_traits() {
+    check_traits_only("diffusion/medInnovations.csv", 60);
     check_rows_are_people("diffusion/medInnovations.csv", 125);
+    check_traits_only("diffusion/kfamily.csv", 432);
     check_rows_are_people("diffusion/kfamily.csv", 1_047);
 }
 

@@ -155,20 +155,20 @@ impl<'a> Drafter<'a> {
             self.note_person(&person);
             mapping
         } else {
-            self.propose_events(mapping, &person, time_idx.is_some().then_some(()))
+            self.propose_events(mapping, &person, time_idx)
         };
         self.finish(mapping, &person)
     }
 
     /// Gives the columns that say what happened their roles, or takes the rows as traits.
-    fn propose_events(&mut self, mut mapping: Mapping, person: &Person, dated: Option<()>) -> Mapping {
+    fn propose_events(&mut self, mut mapping: Mapping, person: &Person, time: Option<usize>) -> Mapping {
         let order = self.order();
         let event = self.event();
         let rating = self.rating();
         let text = self.said(person);
         let one_row_each = self.one_row_each(person);
         // What was spent without a day or an order is a sum over many of them.
-        if dated.is_some() || order.is_some() {
+        if time.is_some() || order.is_some() {
             let price = self.price(order);
             // Beside one row a person, what has "product" in its name describes the person.
             mapping.product = if one_row_each && price.is_none() { None } else { self.product(order, price) };
@@ -178,7 +178,7 @@ impl<'a> Drafter<'a> {
         let bought = order.is_some() || mapping.amount.is_some() || priced;
         let rows = if bought { Rows::Purchases } else { self.rows(rating, text) };
         // Where rows are people and have a time, they are what these people did then.
-        let of_people = one_row_each && (person.named() || dated.is_none());
+        let of_people = one_row_each && (person.named() || time.is_none());
         let describes = of_people && rows == Rows::Others && event.is_none();
         if describes {
             let said = "every row is another person, so the columns are taken as traits of the person";

@@ -94,7 +94,9 @@ fn a_total_of_the_order_counts_once() {
 
 #[test]
 fn a_table_without_people_or_times_is_taken_row_by_row() {
-    check("text,category\nhello,a\nworld,b\n", &expect![[r##"
+    check(
+        "text,category\nhello,a\nworld,b\n",
+        &expect![[r##"
         # Proposed from a table. Check the lines marked "unsure".
         [table]
         # unsure: every row is another person, so the columns are taken as traits of the person
@@ -107,8 +109,11 @@ fn a_table_without_people_or_times_is_taken_row_by_row() {
         [table.traits]
         category = "category"
         text = "text"
-    "##]]);
-    check("customer_id,colour\n1,red\n2,blue\n", &expect![[r##"
+    "##]],
+    );
+    check(
+        "customer_id,colour\n1,red\n2,blue\n",
+        &expect![[r##"
         # Proposed from a table. Check the lines marked "unsure".
         [table]
         # unsure: every row is another person, so the columns are taken as traits of the person
@@ -119,8 +124,11 @@ fn a_table_without_people_or_times_is_taken_row_by_row() {
 
         [table.traits]
         colour = "colour"
-    "##]]);
-    check("VisitorType,date\nnew,2024-01-01\nnew,2024-01-02\n", &expect![[r##"
+    "##]],
+    );
+    check(
+        "VisitorType,date\nnew,2024-01-01\nnew,2024-01-02\n",
+        &expect![[r##"
         # Proposed from a table. Check the lines marked "unsure".
         [table]
         kind = "track"
@@ -132,7 +140,8 @@ fn a_table_without_people_or_times_is_taken_row_by_row() {
 
         [table.properties]
         VisitorType = "visitor_type"
-    "##]]);
+    "##]],
+    );
 }
 
 #[test]
@@ -223,5 +232,10 @@ fn surveys_are_recognised_by_row_and_by_column() {
 
 #[test]
 fn a_list_of_products_is_refused() {
-    check("sku,name,price\na,Cup,1.50\nb,Plate,2.50\n", &expect![[r#"no mapping can be proposed: the table is a list of products, one a row, and says of nobody what they did; import the table of orders or visits that names these products; its columns are "sku", "name", "price""#]]);
+    check(
+        "sku,name,price\na,Cup,1.50\nb,Plate,2.50\n",
+        &expect![[
+            r#"no mapping can be proposed: the table is a list of products, one a row, and says of nobody what they did; import the table of orders or visits that names these products; its columns are "sku", "name", "price""#
+        ]],
+    );
 }

@@ -53,7 +53,8 @@ impl Drafter<'_> {
             return Some("%Y%m%d".to_owned());
         }
         if profile.mostly(profile.n_excel_days) {
-            self.note("time", format!("{:?} holds numbers that are days of a spreadsheet", profile.name.clone()));
+            let said = format!("the numbers in {:?} are taken for the days of a spreadsheet", profile.name);
+            self.note("time", said);
             return Some(EXCEL_DAYS.to_owned());
         }
         let slashed = self.sample.cells(time).filter(|(_, text)| text.contains('/'));

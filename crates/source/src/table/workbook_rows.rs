@@ -203,59 +203,61 @@ fn check_size(input: impl Read + Seek) -> Result<(), SourceError> {
     let (mut n_held, mut n_sheets) = (0, 0);
     for idx in 0..archive.len() {
         let mut part = archive.by_index(idx).map_err(failed)?;
-        let name = part.name().map_err(failed)?.into_owned();
-        // Pictures and the like are not unpacked by anyone.
-        if !(name.ends_with(".xml") || name.ends_with(".rels")) {
-            continue;
-        }
-        let (n_bytes, max) = if name.contains("worksheets/") {
-            (&mut n_sheets, SHEETS_BYTES_MAX)
+        let name = part.name().map_err(failed)?.to_lowercase();
+        // Pictures are not unpacked by anyone, but a sheet may be called like one.
+        if name.contains("worksheets/") || name.contains("media/") {
+            check_part(&mut part, &name, &mut n_sheets, SHEETS_BYTES_MAX)?;
         } else {
-            (&mut n_held, HELD_BYTES_MAX)
-        };
-        check_part(&mut part, &name, n_bytes, max)?;
+            check_part(&mut part, &name, &mut n_held, HELD_BYTES_MAX)?;
+        }
     }
     Ok(())
 }
 
+/// Counts the bytes of a part, of its texts, and of the texts it announces.
 fn check_part(part: &mut impl Read, name: &str, n_bytes: &mut u64, max: u64) -> Result<(), SourceError> {
-    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut buffer = vec![0; CARRIED_BYTES + BUFFER_BYTES];
     let mut n_between = 0_usize;
-    let mut first = true;
     loop {
-        let n_read = part.read(&mut buffer).map_err(|error| fault(&format!("{name}: {error}")))?;
-        let chunk = &buffer[..n_read];
+        let n_read = part.read(&mut buffer[CARRIED_BYTES..]).map_err(|error| fault(&format!("{name}: {error}")))?;
+        let end = CARRIED_BYTES + n_read;
         if n_read == 0 {
             return Ok(());
         }
-        *n_bytes += chunk.len() as u64;
+        *n_bytes += n_read as u64;
         if *n_bytes > max {
             return Err(fault(&format!("{name} unpacks to more than the {} MiB it may", max >> 20)));
         }
         // Room is made for as many texts as are announced: a lie would end the program.
-        if first && announced(chunk) > max {
+        if announced(&buffer[..end]).saturating_mul(size_of::<String>() as u64) > max {
             return Err(fault(&format!("{name} announces more texts than there can be")));
         }
-        first = false;
-        for piece in chunk.split_inclusive(|byte| *byte == b'<') {
+        for piece in buffer[CARRIED_BYTES..end].split_inclusive(|byte| *byte == b'<') {
             n_between += piece.len();
             if n_between > TEXT_BYTES_MAX {
                 return Err(fault(&format!("{name} has a text of more than {} MiB", TEXT_BYTES_MAX >> 20)));
             }
             n_between = if piece.ends_with(b"<") { 0 } else { n_between };
         }
+        buffer.copy_within(n_read..end, 0);
     }
 }
 
-/// Returns the bytes that the announced number of shared texts would take at least.
-fn announced(beginning: &[u8]) -> u64 {
-    const COUNT: &[u8] = b"uniqueCount=";
-    let Some(start) = beginning.windows(COUNT.len()).position(|window| window == COUNT) else {
-        return 0;
-    };
-    let digits = beginning[start + COUNT.len()..].iter().skip(1).take_while(|byte| byte.is_ascii_digit());
-    let count = digits.fold(0_u64, |count, digit| count.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
-    count.saturating_mul(size_of::<String>() as u64)
+/// Bytes seen again with the next, so that nothing looked for is cut; a count has twenty digits.
+const CARRIED_BYTES: usize = 64;
+
+/// Returns the largest number of shared texts that is announced in some bytes of a part.
+fn announced(bytes: &[u8]) -> u64 {
+    const COUNT: &[u8] = b"uniqueCount";
+    // The letter hardly any other word has is found faster than the word.
+    let places = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'q').map(|(idx, _)| idx);
+    let counts = places.filter(|idx| *idx >= 3 && bytes[idx - 3..].starts_with(COUNT)).map(|idx| {
+        let value = &bytes[idx - 3 + COUNT.len()..];
+        let start = value.iter().take(CARRIED_BYTES / 2).position(u8::is_ascii_digit).unwrap_or(value.len());
+        let digits = value[start..].iter().take_while(|byte| byte.is_ascii_digit());
+        digits.fold(0_u64, |count, digit| count.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
+    });
+    counts.max().unwrap_or(0)
 }
 
 /// Calls the library, for which damaged data is an error at most places and an
