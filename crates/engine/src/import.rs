@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use throng_event::{Currency, Instant, Limits, PersonalData};
 use throng_source::{
-    Form, Import, Mapping, Tally, read_complete_journey, read_parquet_table, read_quarantined_rows, read_table,
+    Form, Import, Mapping, TableForm, Tally, read_complete_journey, read_parquet_table, read_quarantined_rows,
+    read_table, read_workbook_table,
 };
 use tokio::runtime::Runtime;
 
@@ -145,10 +146,14 @@ pub(crate) fn import(
         intake.take(taken, &request.source)
     };
     let tally = match &request.form {
-        ImportForm::Table(mapping) if file::is_parquet(&request.path)? => {
-            read_parquet_table(counted.reader(open(&request.path)?), mapping, import, &mut sink)
+        ImportForm::Table(mapping) => {
+            let input = counted.reader(open(&request.path)?);
+            match file::table_form(&request.path)? {
+                TableForm::Parquet => read_parquet_table(input, mapping, import, &mut sink),
+                TableForm::Workbook => read_workbook_table(input, mapping, import, &mut sink),
+                TableForm::Delimited | TableForm::Json => read_table(input, mapping, import, &mut sink),
+            }
         }
-        ImportForm::Table(mapping) => read_table(counted.reader(open(&request.path)?), mapping, import, &mut sink),
         ImportForm::Known(Form::CompleteJourney) => {
             let tables = file::complete_journey(&request.path)?;
             read_complete_journey(&tables, import, &mut sink)

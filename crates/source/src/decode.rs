@@ -106,6 +106,7 @@ impl<R: BufRead> Read for Decoded<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn decoded(bytes: &[u8]) -> String {
         let mut text = String::new();
@@ -157,5 +158,14 @@ mod tests {
         let cut = "é".repeat(HEAD_BYTES);
         check(&cut.as_bytes()[..HEAD_BYTES + 2], &cut[..HEAD_BYTES + 2]);
         check(format!("x{cut}").as_bytes(), &format!("x{cut}"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_text_or_passed_on(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut read = Vec::new();
+            decode(BufReader::with_capacity(5, &*bytes)).unwrap().read_to_end(&mut read).unwrap();
+            prop_assert!(read == bytes || str::from_utf8(&read).is_ok());
+        }
     }
 }

@@ -2,28 +2,9 @@
 //!
 //! One bad row is no error: it is put aside as a [`crate::Quarantined`].
 
-use std::fmt;
 use std::io;
 
 use crate::StopReason;
-
-/// What a table must say before its rows can become events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Missing {
-    /// No column tells people apart.
-    Person,
-    /// No column says when it happened.
-    Time,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Person => "a column that tells people apart (customer, user, visitor, e-mail, case)",
-            Self::Time => "a column that says when it happened (a date or a time)",
-        })
-    }
-}
 
 /// Why an import, or the reading of a mapping, stopped.
 #[derive(Debug, thiserror::Error)]
@@ -114,10 +95,10 @@ pub enum SourceError {
         suggestion: Option<String>,
     },
     /// The caller's table: nothing in it can be mapped without help.
-    #[error("no mapping can be proposed: the table lacks {}; its columns are {}", joined(missing), listed(columns))]
+    #[error("no mapping can be proposed: {reason}; its columns are {}", listed(columns))]
     Unmappable {
-        /// What is not there.
-        missing: Vec<Missing>,
+        /// What the table is, or is without.
+        reason: &'static str,
         /// The columns that were looked at.
         columns: Vec<String>,
     },
@@ -158,8 +139,4 @@ fn listed(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(LISTED_MAX).map(|name| format!("{name:?}")).collect();
     let more = names.len().saturating_sub(LISTED_MAX);
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
-}
-
-fn joined(missing: &[Missing]) -> String {
-    missing.iter().map(Missing::to_string).collect::<Vec<_>>().join(" and ")
 }

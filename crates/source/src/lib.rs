@@ -44,15 +44,15 @@ pub use amplitude::{read_amplitude, read_amplitude_lines};
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
 pub use crm::{read_crm_accounts, read_crm_contacts, read_crm_deals, read_crm_leads};
 pub use decompress::decompress;
-pub use error::{Missing, SourceError};
+pub use error::SourceError;
 pub use form::Form;
 pub use ga4::{read_ga4, read_ga4_parquet};
 pub use ga360::read_ga360;
 pub(crate) use head::Head;
 pub use import::{Import, Quarantined, StopReason, Taken, Tally};
 pub use mapping::{
-    AmountColumn, AmountPer, AmountUnit, ColumnType, Condition, DecimalMark, EventRule, Mapping, ProductColumns,
-    Target, Term,
+    AmountColumn, AmountPer, AmountUnit, AnswerColumns, ColumnType, Condition, DecimalMark, EventRule, Mapping,
+    PersonOf, ProductColumns, Target, Term,
 };
 pub use mixpanel::{MixpanelClock, read_mixpanel};
 pub use posthog::{read_posthog, read_posthog_parquet};
@@ -61,7 +61,8 @@ pub use reviews::read_reviews;
 pub use segment::{read_quarantined_messages, read_segment};
 pub use shopify::read_shopify_orders;
 pub use table::{
-    TableForm, TableSample, read_parquet_table, read_quarantined_rows, read_table, sample_parquet_table, sample_table,
+    TableForm, TableSample, read_parquet_table, read_quarantined_rows, read_table, read_workbook_table,
+    sample_parquet_table, sample_table, sample_workbook_table,
 };
 pub use tickets::read_tickets;
 pub use transcripts::read_transcripts;

@@ -19,12 +19,14 @@ use crate::SourceError;
 /// [table]
 /// kind = "track"                      # or identify, page, screen, group, alias
 /// event = "Order Completed"           # or { column = "activity", prefix = "Activity " }
+/// sheet = "Orders"                    # of a workbook; the first that is not empty when absent
 /// id = "row_id"                       # the row's own id; made from the content when absent
+/// person = "columns"                  # or "row": nothing names people, each row is one of its own
 /// user_id = "customer"                # one of this and anonymous_id
 /// anonymous_id = "cookie"
 /// group_id = "company"
 /// time = "date"                       # or { constant = "2024-12-31" }
-/// time_format = "%d/%m/%Y %H:%M"      # or unix-seconds, unix-milliseconds, unix-microseconds
+/// time_format = "%d/%m/%Y %H:%M"      # or unix-seconds, unix-milliseconds, unix-microseconds, excel-days
 /// time_zone = "Europe/London"         # where times carry none
 /// order = "invoice"                   # rows of one order become one event
 /// refund = "Order Refunded"           # the event's name when money goes back
@@ -61,6 +63,10 @@ use crate::SourceError;
 /// [table.traits]
 /// age = "age"
 ///
+/// [table.answer]                      # of a survey: a row is an answer, which becomes the
+/// question = "question"               # trait "stated." and the question in small letters
+/// value = "answer"
+///
 /// [table.ignore]
 /// columns = ["row number"]
 /// ```
@@ -70,8 +76,12 @@ pub struct Mapping {
     pub kind: EventKind,
     /// The event's name; a kind other than track has one of its own.
     pub event: Option<Term>,
+    /// The sheet of a workbook; the first that is not empty where there is none.
+    pub sheet: Option<String>,
     /// The column of the row's own unique id.
     pub id: Option<String>,
+    /// Who a row is about.
+    pub person: PersonOf,
     /// The column of the known person.
     pub user_id: Option<String>,
     /// The column of the device or cookie.
@@ -81,7 +91,8 @@ pub struct Mapping {
     /// When it happened.
     pub time: Term,
     /// How times are written: as `strptime` says it (`%d/%m/%Y %H:%M`), or
-    /// `unix-seconds`, `unix-milliseconds`, `unix-microseconds`; absent, the usual forms.
+    /// `unix-seconds`, `unix-milliseconds`, `unix-microseconds`, or `excel-days` (days since
+    /// 1899-12-30, as spreadsheets number them); absent, the usual forms.
     pub time_format: Option<String>,
     /// The time zone of times that carry none, where it is not the home's.
     pub time_zone: Option<String>,
@@ -109,9 +120,33 @@ pub struct Mapping {
     pub properties: BTreeMap<String, Target>,
     /// Columns that are facts about the person, by column.
     pub traits: BTreeMap<String, Target>,
+    /// The columns of a survey's answer.
+    pub answer: Option<AnswerColumns>,
     /// Columns that are left out on purpose.
     pub ignore: Vec<String>,
 }
+
+/// Who a row is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PersonOf {
+    /// Whom the columns of the user id and the anonymous id name.
+    Columns,
+    /// Someone nothing else is known of: each row is a person of its own, known by the
+    /// row's id or else by its content, as the ids of rows are made.
+    Row,
+}
+
+/// The columns of one answer of a survey.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerColumns {
+    /// What was asked; the trait is named after it, see `stated.`.
+    pub question: String,
+    /// What was answered.
+    pub value: String,
+}
+
+/// What stands before the names of traits that people stated themselves.
+pub(crate) const STATED: &str = "stated.";
 
 /// A text that is the same for every row, or stands in a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -297,6 +332,7 @@ impl Mapping {
         columns.extend(optional.into_iter().chain(product).filter_map(Option::as_deref));
         columns.extend(terms.filter_map(column_of));
         columns.extend(self.amount.iter().map(|amount| amount.column.as_str()));
+        columns.extend(self.answer.iter().flat_map(|answer| [answer.question.as_str(), &answer.value]));
         columns.extend(self.when.iter().map(|rule| rule.column.as_str()));
         columns.extend(self.properties.keys().chain(self.traits.keys()).map(String::as_str));
         columns

@@ -4,15 +4,20 @@
 //! takes the column whose name and values speak most for it. What was guessed
 //! rather than seen is said in an [`Unsure`] beside the key it concerns.
 
+mod amounts;
 mod draft;
 mod names;
 mod profile;
+mod times;
 
 use std::fmt;
 
-use crate::{Mapping, Missing, SourceError, TableSample};
+use throng_event::Day;
+
+use crate::{Mapping, SourceError, TableSample};
 use draft::Drafter;
 
+pub(crate) use names::snake_case;
 pub(crate) use profile::decimal_mark;
 
 /// A mapping that may be right, and what to check in it.
@@ -52,27 +57,33 @@ impl Proposal {
 
 /// Proposes a mapping for a table.
 ///
+/// Where no column names people, every row is taken for a person of its own; where none
+/// says when, `today` is when all of it happened. Both are noted as unsure.
+///
 /// ```
 /// use throng_source::{propose_mapping, sample_table};
 /// let table = "customer_id,order_date,total\n7,2024-03-01,12.50\n8,2024-03-02,3.00\n";
-/// let proposal = propose_mapping(&sample_table(table.as_bytes()).unwrap()).unwrap();
+/// let today = throng_event::Day::parse("2024-12-31").unwrap();
+/// let proposal = propose_mapping(&sample_table(table.as_bytes()).unwrap(), today).unwrap();
 /// assert_eq!(proposal.mapping.user_id.as_deref(), Some("customer_id"));
 /// ```
 ///
 /// # Errors
-/// [`SourceError::Unmappable`] when no column tells people apart or none says when.
-pub fn propose_mapping(sample: &TableSample) -> Result<Proposal, SourceError> {
-    let drafter = Drafter::new(sample);
-    let unmappable = |missing: &[Missing]| {
-        let columns = sample.columns().to_vec();
-        Err(SourceError::Unmappable { missing: missing.to_vec(), columns })
-    };
-    match (drafter.person(), drafter.time()) {
-        (Some(person), Some(time)) => Ok(drafter.propose(person, time)),
-        (None, Some(_)) => unmappable(&[Missing::Person]),
-        (Some(_), None) => unmappable(&[Missing::Time]),
-        (None, None) => unmappable(&[Missing::Person, Missing::Time]),
+/// [`SourceError::Unmappable`] when there are no rows to judge by, or when they are
+/// products that nobody did anything with.
+pub fn propose_mapping(sample: &TableSample, today: Day) -> Result<Proposal, SourceError> {
+    let unmappable = |reason| Err(SourceError::Unmappable { reason, columns: sample.columns().to_vec() });
+    if sample.n_rows() == 0 {
+        return unmappable("the table has no rows to judge by");
     }
+    let drafter = Drafter::new(sample, today);
+    if drafter.lists_products() {
+        return unmappable(
+            "the table is a list of products, one a row, and says of nobody what they did; \
+             import the table of orders or visits that names these products",
+        );
+    }
+    Ok(drafter.propose())
 }
 
 #[cfg(test)]

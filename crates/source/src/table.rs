@@ -1,4 +1,4 @@
-//! Tables: rows of text, JSON objects or Parquet, read through a mapping.
+//! Tables: rows of text, JSON objects, Parquet or a workbook, read through a mapping.
 
 mod clock;
 mod delimited;
@@ -10,6 +10,7 @@ mod parquet_rows;
 mod plan;
 mod row;
 mod sample;
+mod workbook_rows;
 
 use std::io::{BufRead, Read, Seek};
 
@@ -23,12 +24,13 @@ use json_rows::{JsonRows, read_object};
 use orders::Orders;
 use parquet_rows::ParquetRows;
 use plan::{Line, Plan};
+use workbook_rows::Workbook;
 
-pub(crate) use clock::Clock;
+pub(crate) use clock::{Clock, EXCEL_DAYS};
 pub(crate) use infer::{plain_number, plain_value, truth};
 pub(crate) use ordinals::Ordinals;
 pub(crate) use row::{Columns, Row, is_absent};
-pub use sample::{TableSample, sample_parquet_table, sample_table};
+pub use sample::{TableSample, sample_parquet_table, sample_table, sample_workbook_table};
 
 /// The forms a table comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +41,13 @@ pub enum TableForm {
     Json,
     /// Parquet; read by [`read_parquet_table`].
     Parquet,
+    /// A workbook of Excel (XLSX); read by [`read_workbook_table`].
+    Workbook,
 }
 
 impl TableForm {
     /// Returns the form that begins with these bytes (of the plain data, eight are enough).
+    /// Every zip archive is taken for a workbook; reading it tells.
     ///
     /// ```
     /// use throng_source::TableForm;
@@ -54,6 +59,9 @@ impl TableForm {
     pub fn of(head: &[u8]) -> Self {
         if head.starts_with(b"PAR1") {
             return Self::Parquet;
+        }
+        if head.starts_with(b"PK\x03\x04") {
+            return Self::Workbook;
         }
         let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
         if matches!(head.first(), Some(b'{' | b'[')) { Self::Json } else { Self::Delimited }
@@ -118,6 +126,28 @@ pub fn read_parquet_table(
     read_rows(&mut rows, mapping, import, sink)
 }
 
+/// Reads a sheet of a workbook (XLSX) through a mapping, see [`read_table`].
+///
+/// The columns are named by the first row of the sheet with two filled cells; what
+/// stands above is a title. Memory is bounded by what a workbook may unpack to:
+/// 256 MiB for all but its sheets, and 1 MiB for one cell; a sheet may have 1 GiB.
+///
+/// # Errors
+/// [`SourceError`] when the input cannot be read on or is larger than that, the mapping
+/// names a column that is not there, or the sink refuses.
+pub fn read_workbook_table(
+    input: impl Read + Seek,
+    mapping: &Mapping,
+    import: Import<'_>,
+    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+) -> Result<Tally, SourceError> {
+    let mut workbook = Workbook::open(input)?;
+    let sheet = workbook.sheet(mapping.sheet.as_deref())?;
+    let mut rows = workbook.rows(&sheet)?;
+    check_columns(&mapping.columns(), rows.columns())?;
+    read_rows(&mut rows, mapping, import, sink)
+}
+
 /// Reads rows that were put aside, from their `raw` text; rows are numbered as the
 /// records come. All rows of one file are to be given at once, for rows that are
 /// alike are told apart by their number.
@@ -174,6 +204,10 @@ pub(crate) fn open<'a>(input: impl Read + 'a) -> Result<Opened<'a>, SourceError>
             let reason = "it is Parquet, which is read without being packed again".to_owned();
             return Err(SourceError::Form { form: "a table of text", reason });
         }
+        TableForm::Workbook => {
+            let reason = "it is a zip archive; unpack it, unless it is a workbook packed once more".to_owned();
+            return Err(SourceError::Form { form: "a table of text", reason });
+        }
     };
     Ok(Opened { form, rows })
 }
@@ -224,6 +258,7 @@ fn take_alone(
     if draft.id.is_none() {
         draft.content = ordinals.content(row, columns);
     }
+    plan.name_person(&mut draft);
     let of_product = line.product.as_ref().and_then(|product| product.amount_minor);
     let money = line.currency.and_then(|currency| {
         let of_row = line.amount.map(|amount| throng_event::Money::from_major(amount, currency));

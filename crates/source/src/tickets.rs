@@ -58,7 +58,7 @@ pub fn read_tickets(
     let clock = Clock::new(None, import.calendar.zone().clone());
     match form {
         TableForm::Json => read_json(whole, &clock, &mut intake)?,
-        TableForm::Delimited | TableForm::Parquet => read_table(whole, &clock, &mut intake)?,
+        TableForm::Delimited | TableForm::Parquet | TableForm::Workbook => read_table(whole, &clock, &mut intake)?,
     }
     Ok(intake.finish())
 }

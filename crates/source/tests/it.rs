@@ -9,11 +9,14 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use expect_test::{Expect, expect};
-use throng_event::{Calendar, Event, Instant, Limits, PersonalData, ProblemKind};
+use throng_event::{Calendar, Day, Event, EventKind, Instant, Limits, PersonalData, ProblemKind};
 use throng_source::{
-    CompleteJourneyTables, Import, Mapping, SourceError, StopReason, Taken, Tally, propose_mapping,
+    CompleteJourneyTables, Import, Mapping, PersonOf, SourceError, StopReason, Taken, Tally, Term, propose_mapping,
     read_complete_journey, read_crm_deals, read_crm_leads, read_table, sample_table,
 };
+
+/// 2024-10-04.
+const TODAY: Day = Day(20_000);
 
 /// Returns a data set's path, `None` with a message where it is absent.
 fn dataset(path: &str) -> Option<PathBuf> {
@@ -42,7 +45,7 @@ fn limits() -> Limits {
 fn check_proposal(path: &str, expected: &Expect) {
     let Some(file) = dataset(path) else { return };
     let sample = sample_table(File::open(file).unwrap()).unwrap();
-    let shown = match propose_mapping(&sample) {
+    let shown = match propose_mapping(&sample, TODAY) {
         Ok(proposal) => {
             let text = proposal.to_toml(path);
             assert_eq!(Mapping::parse(&text).unwrap(), proposal.mapping);
@@ -56,7 +59,7 @@ fn check_proposal(path: &str, expected: &Expect) {
 /// Reads a table with the mapping proposed for it.
 fn read_as_proposed(path: &str) -> Option<(Vec<Event>, Tally)> {
     let path = dataset(path)?;
-    let mapping = propose_mapping(&sample_table(File::open(&path).unwrap()).unwrap()).unwrap().mapping;
+    let mapping = propose_mapping(&sample_table(File::open(&path).unwrap()).unwrap(), TODAY).unwrap().mapping;
     let (limits, calendar) = (limits(), Calendar::utc());
     let import = Import { limits: &limits, calendar: &calendar, currency: None };
     let mut events = Vec::new();
@@ -282,43 +285,194 @@ fn visits_are_recognised() {
     assert_eq!((tally.rows_read, tally.rows_quarantined, n_people(&events)), (15_134, 0, 14_223));
 }
 
+/// Checks that every row of a table becomes an event of a person of its own.
+fn check_rows_are_people(path: &str, n_rows: u64) {
+    let Some((events, tally)) = read_as_proposed(path) else { return };
+    assert_eq!((tally.rows_read, tally.rows_quarantined, tally.events), (n_rows, 0, n_rows), "{path}");
+    assert_eq!(n_people(&events) as u64, n_rows, "{path}");
+}
+
 #[test]
-fn tables_without_people_or_times_are_refused_with_the_reason() {
+fn sessions_without_visitors_are_people_of_their_own() {
     check_proposal(
         "online_shoppers/online_shoppers_intention.csv",
-        &expect![[
-            r#"no mapping can be proposed: the table lacks a column that tells people apart (customer, user, visitor, e-mail, case) and a column that says when it happened (a date or a time); its columns are "Administrative", "Administrative_Duration", "Informational", "Informational_Duration", "ProductRelated", "ProductRelated_Duration", "BounceRates", "ExitRates", "PageValues", "SpecialDay", "Month", "OperatingSystems", "Browser", "Region", "TrafficType", "VisitorType", "Weekend", "Revenue""#
-        ]],
+        &expect![[r##"
+            # Proposed from online_shoppers/online_shoppers_intention.csv. Check the lines marked "unsure".
+            [table]
+            # unsure: every row is another person, so the columns are taken as traits of the person
+            kind = "identify"
+            # unsure: no column tells people apart, so each row is a person of its own
+            person = "row"
+            # unsure: no column says when; all rows get the day of the import: set the right one
+            time = { constant = "2024-10-04" }
+
+            [table.traits]
+            Administrative = { name = "administrative", type = "number" }
+            Administrative_Duration = { name = "administrative_duration", type = "number" }
+            BounceRates = { name = "bounce_rates", type = "number" }
+            Browser = { name = "browser", type = "number" }
+            ExitRates = { name = "exit_rates", type = "number" }
+            Informational = { name = "informational", type = "number" }
+            Informational_Duration = { name = "informational_duration", type = "number" }
+            Month = "month"
+            OperatingSystems = { name = "operating_systems", type = "number" }
+            PageValues = { name = "page_values", type = "number" }
+            ProductRelated = { name = "product_related", type = "number" }
+            ProductRelated_Duration = { name = "product_related_duration", type = "number" }
+            Region = { name = "region", type = "number" }
+            Revenue = { name = "revenue", type = "bool" }
+            SpecialDay = { name = "special_day", type = "number" }
+            TrafficType = { name = "traffic_type", type = "number" }
+            VisitorType = "visitor_type"
+            Weekend = { name = "weekend", type = "bool" }
+        "##]],
     );
+    check_rows_are_people("online_shoppers/online_shoppers_intention.csv", 12_330);
+}
+
+#[test]
+fn customers_without_ids_are_people_of_their_own() {
     check_proposal(
         "hillstrom/hillstrom.csv.zst",
-        &expect![[
-            r#"no mapping can be proposed: the table lacks a column that tells people apart (customer, user, visitor, e-mail, case) and a column that says when it happened (a date or a time); its columns are "recency", "history_segment", "history", "mens", "womens", "zip_code", "newbie", "channel", "segment", "visit", "conversion", "spend""#
-        ]],
+        &expect![[r##"
+        # Proposed from hillstrom/hillstrom.csv.zst. Check the lines marked "unsure".
+        [table]
+        # unsure: every row is another person, so the columns are taken as traits of the person
+        kind = "identify"
+        # unsure: no column tells people apart, so each row is a person of its own
+        person = "row"
+        # unsure: no column says when; all rows get the day of the import: set the right one
+        time = { constant = "2024-10-04" }
+
+        [table.traits]
+        channel = "channel"
+        conversion = { name = "conversion", type = "number" }
+        history = { name = "history", type = "number" }
+        history_segment = "history_segment"
+        mens = { name = "mens", type = "number" }
+        newbie = { name = "newbie", type = "number" }
+        recency = { name = "recency", type = "number" }
+        segment = "segment"
+        spend = { name = "spend", type = "number" }
+        visit = { name = "visit", type = "number" }
+        womens = { name = "womens", type = "number" }
+        zip_code = { name = "zip_code", type = "text" }
+    "##]],
     );
+    check_rows_are_people("hillstrom/hillstrom.csv.zst", 64_000);
+}
+
+#[test]
+fn reviews_without_reviewers_are_recognised() {
+    let path = "womens_clothing/Womens Clothing E-Commerce Reviews.csv.zst";
     check_proposal(
-        "womens_clothing/Womens Clothing E-Commerce Reviews.csv.zst",
-        &expect![[
-            r#"no mapping can be proposed: the table lacks a column that tells people apart (customer, user, visitor, e-mail, case) and a column that says when it happened (a date or a time); its columns are "column 1", "Clothing ID", "Age", "Title", "Review Text", "Rating", "Recommended IND", "Positive Feedback Count", "Division Name", "Department Name", "Class Name""#
-        ]],
+        path,
+        &expect![[r##"
+        # Proposed from womens_clothing/Womens Clothing E-Commerce Reviews.csv.zst. Check the lines marked "unsure".
+        [table]
+        kind = "track"
+        # unsure: no column says what happened, so every row is called "Product Reviewed"
+        event = "Product Reviewed"
+        # unsure: no column tells people apart, so each row is a person of its own
+        person = "row"
+        # unsure: no column says when; all rows get the day of the import: set the right one
+        time = { constant = "2024-10-04" }
+        rating = "Rating"
+        text = "Review Text"
+
+        [table.properties]
+        "Class Name" = "class_name"
+        "Clothing ID" = { name = "clothing_id", type = "text" }
+        "Department Name" = "department_name"
+        "Division Name" = "division_name"
+        "Positive Feedback Count" = { name = "positive_feedback_count", type = "number" }
+        "Recommended IND" = { name = "recommended_ind", type = "number" }
+        Title = "title"
+
+        [table.traits]
+        Age = { name = "age", type = "number" }
+
+        [table.ignore]
+        columns = ["column 1"]
+    "##]],
     );
+    check_rows_are_people(path, 23_486);
+}
+
+#[test]
+fn questions_to_support_are_recognised() {
     check_proposal(
         "banking77/train.csv",
-        &expect![[
-            r#"no mapping can be proposed: the table lacks a column that tells people apart (customer, user, visitor, e-mail, case) and a column that says when it happened (a date or a time); its columns are "text", "category""#
-        ]],
+        &expect![[r##"
+        # Proposed from banking77/train.csv. Check the lines marked "unsure".
+        [table]
+        kind = "track"
+        # unsure: no column says what happened, so every row is called "Message Received"
+        event = "Message Received"
+        # unsure: no column tells people apart, so each row is a person of its own
+        person = "row"
+        # unsure: no column says when; all rows get the day of the import: set the right one
+        time = { constant = "2024-10-04" }
+        text = "text"
+
+        [table.properties]
+        category = "category"
+    "##]],
     );
+    check_rows_are_people("banking77/train.csv", 10_003);
+    check_rows_are_people("banking77/test.csv", 3_080);
+}
+
+#[test]
+fn sentences_in_a_table_without_header_are_recognised() {
+    let path = "vader_ground_truth/amazonReviewSnippets_GroundTruth.txt";
+    check_proposal(
+        path,
+        &expect![[r##"
+        # Proposed from vader_ground_truth/amazonReviewSnippets_GroundTruth.txt. Check the lines marked "unsure".
+        [table]
+        kind = "track"
+        # unsure: no column says what happened, so every row is called "Message Received"
+        event = "Message Received"
+        # unsure: no column tells people apart, so each row is a person of its own
+        person = "row"
+        # unsure: no column says when; all rows get the day of the import: set the right one
+        time = { constant = "2024-10-04" }
+        # unsure: "column 3" is taken for what was said, for it holds sentences
+        text = "column 3"
+
+        [table.properties]
+        "column 1" = "column_1"
+        "column 2" = { name = "column_2", type = "number" }
+    "##]],
+    );
+    check_rows_are_people(path, 3_708);
+}
+
+/// Checks that all filled columns of a table are traits of people it does not name.
+fn check_traits_only(path: &str, n_traits: usize) {
+    let Some(file) = dataset(path) else { return };
+    let mapping = propose_mapping(&sample_table(File::open(file).unwrap()).unwrap(), TODAY).unwrap().mapping;
+    assert_eq!((mapping.kind, mapping.person), (EventKind::Identify, PersonOf::Row), "{path}");
+    assert_eq!((mapping.time, mapping.traits.len()), (Term::Constant("2024-10-04".to_owned()), n_traits), "{path}");
+}
+
+#[test]
+fn questionnaires_without_days_are_traits() {
+    check_traits_only("diffusion/medInnovations.csv", 60);
+    check_rows_are_people("diffusion/medInnovations.csv", 125);
+    check_traits_only("diffusion/kfamily.csv", 432);
+    check_rows_are_people("diffusion/kfamily.csv", 1_047);
+}
+
+#[test]
+fn a_list_of_products_is_refused_with_what_it_is() {
     check_proposal(
         "ga_merchandise_sessions/products.csv",
         &expect![[
-            r#"no mapping can be proposed: the table lacks a column that tells people apart (customer, user, visitor, e-mail, case) and a column that says when it happened (a date or a time); its columns are "SKU", "name", "orderedQuantity", "stockLevel", "restockingLeadTime", "sentimentScore", "sentimentMagnitude""#
+            r#"no mapping can be proposed: the table is a list of products, one a row, and says of nobody what they did; import the table of orders or visits that names these products; its columns are "SKU", "name", "orderedQuantity", "stockLevel", "restockingLeadTime", "sentimentScore", "sentimentMagnitude""#
         ]],
     );
-    for path in ["diffusion/kfamily.csv", "diffusion/medInnovations.csv"] {
-        let Some(file) = dataset(path) else { return };
-        let error = propose_mapping(&sample_table(File::open(file).unwrap()).unwrap()).unwrap_err();
-        assert!(matches!(error, SourceError::Unmappable { .. }), "{path}: {error}");
-    }
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn read_attributes(batch: &RecordBatch) -> Result<Vec<[Attributes; 3]>, ArrowErr
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; all others are read alike")]
-fn values(column: &ArrayRef) -> Result<Vec<Option<Value>>, ArrowError> {
+pub(super) fn values(column: &ArrayRef) -> Result<Vec<Option<Value>>, ArrowError> {
     Ok(match column.data_type() {
         DataType::Boolean => {
             let flags: &BooleanArray = column.as_boolean();

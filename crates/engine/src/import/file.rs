@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use throng_event::Day;
 use throng_source::{
     CompleteJourneyTables, Form, Mapping, TableForm, Unsure, propose_mapping, sample_parquet_table, sample_table,
+    sample_workbook_table,
 };
 
 use crate::error::EngineError;
@@ -53,12 +55,12 @@ pub(super) fn open(path: &Path) -> Result<File, EngineError> {
     File::open(path).map_err(|source| EngineError::io("read", path, source))
 }
 
-/// Whether a file begins as Parquet does.
-pub(super) fn is_parquet(path: &Path) -> Result<bool, EngineError> {
+/// Returns the form of a table that is not packed; of a packed one, text.
+pub(super) fn table_form(path: &Path) -> Result<TableForm, EngineError> {
     let mut head = Vec::new();
     let file = open(path)?;
     file.take(8).read_to_end(&mut head).map_err(|source| EngineError::io("read", path, source))?;
-    Ok(TableForm::of(&head) == TableForm::Parquet)
+    Ok(TableForm::of(&head))
 }
 
 /// Returns the tables of the Complete Journey data set in a wheel or a folder.
@@ -164,7 +166,7 @@ pub struct MappingChoice {
 
 /// Returns the mapping for a table: the one given, else the home's for a file of this
 /// name, else that of an earlier table of the same columns (the parts of one export),
-/// else a proposal. What is not the home's is not written yet.
+/// else a proposal, in which rows without a time are of `today`. What is not the home's is not written yet.
 ///
 /// # Errors
 /// [`EngineError::Import`] when the mapping or the table cannot be read, or nothing can be proposed.
@@ -172,7 +174,7 @@ pub fn choose_mapping(
     home: &Home,
     table: &Path,
     given: Option<&Path>,
-    earlier: &[MappingChoice],
+    (today, earlier): (Day, &[MappingChoice]),
 ) -> Result<MappingChoice, EngineError> {
     let kept = home.mapping_path(&mapping_name(&file_name(table)));
     if let Some(path) = given.map(Path::to_owned).or_else(|| kept.exists().then(|| kept.clone())) {
@@ -181,13 +183,17 @@ pub fn choose_mapping(
         return Ok(MappingChoice { mapping, text, path, proposed: None, columns: Vec::new() });
     }
     let failed = |source| EngineError::Import { path: table.to_owned(), source };
-    let sample = if is_parquet(table)? { sample_parquet_table(open(table)?) } else { sample_table(open(table)?) };
+    let sample = match table_form(table)? {
+        TableForm::Parquet => sample_parquet_table(open(table)?),
+        TableForm::Workbook => sample_workbook_table(open(table)?, None),
+        TableForm::Delimited | TableForm::Json => sample_table(open(table)?),
+    };
     let sample = sample.map_err(failed)?;
     if let Some(same) = earlier.iter().find(|choice| choice.columns == sample.columns()) {
         return Ok(MappingChoice { path: kept, proposed: None, ..same.clone() });
     }
     let columns = sample.columns().to_vec();
-    let proposal = propose_mapping(&sample).map_err(failed)?;
+    let proposal = propose_mapping(&sample, today).map_err(failed)?;
     let text = proposal.to_toml(&file_name(table));
     Ok(MappingChoice { mapping: proposal.mapping, text, path: kept, proposed: Some(proposal.notes), columns })
 }

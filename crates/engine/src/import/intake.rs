@@ -129,7 +129,7 @@ impl<'a> Intake<'a> {
                     self.written.events_new += 1;
                     self.written.rows_new += n_rows;
                     if self.writes {
-                        self.chunk.push(*event);
+                        self.chunk.push(&event);
                     }
                 }
                 if self.chunk.weight() >= CHUNK_WEIGHT_MAX {

@@ -58,6 +58,8 @@ fn a_mapping_is_read() {
 fn a_mapping_survives_being_written() {
     let mapping = Mapping::parse(ORDERS).unwrap();
     assert_eq!(Mapping::parse(&mapping.to_toml()).unwrap(), mapping);
+    let by_row = Mapping { person: PersonOf::Row, user_id: None, order: None, ..mapping.clone() };
+    assert_eq!(Mapping::parse(&by_row.to_toml()).unwrap(), by_row);
     let silent = Mapping { refund: None, decimal: DecimalMark::Comma, ..mapping };
     assert_eq!(Mapping::parse(&silent.to_toml()).unwrap(), silent);
 }
@@ -70,7 +72,7 @@ fn the_documented_mapping_is_one() {
         lines.skip_while(|line| *line != " ```toml").skip(1).take_while(|line| *line != " ```").collect();
     let mapping = Mapping::parse(&shown.join("\n")).unwrap();
     assert_eq!(Mapping::parse(&mapping.to_toml()).unwrap(), mapping);
-    assert_eq!(mapping.columns().len(), 21);
+    assert_eq!(mapping.columns().len(), 23);
 }
 
 #[test]
@@ -87,6 +89,10 @@ fn a_wrong_mapping_says_what_is_wrong() {
     check_refused(&ORDERS.replace("{ column = \"Cur\" }", "\"Pounds\""), "three-letter code");
     check_refused(&ORDERS.replace("order =", "time_zone = \"Mars/Olympus\"\norder ="), "unknown time zone");
     check_refused(&ORDERS.replace("time = \"InvoiceDate\"", "time = 5"), "table.time must be");
+    check_refused(&ORDERS.replace("order =", "person = \"column\"\norder ="), "use \"columns\" or \"row\"");
+    let by_row = ORDERS.replace("order =", "person = \"row\"\norder =");
+    check_refused(&by_row, "no column can name the person");
+    check_refused(&by_row.replace("user_id = \"CustomerID\"\n", ""), "cannot be put together to orders");
 }
 
 proptest! {

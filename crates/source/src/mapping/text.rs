@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::wire::{READINGS, usual_refund};
-use super::{AmountPer, AmountUnit, ColumnType, Condition, DecimalMark, Mapping, Target, Term};
+use super::{AmountPer, AmountUnit, ColumnType, Condition, DecimalMark, Mapping, PersonOf, Target, Term};
 
 /// Returns the TOML text; a note (key, what is said) stands as comment above its key.
 pub(super) fn write(mapping: &Mapping, notes: &[(String, String)]) -> String {
@@ -11,7 +11,11 @@ pub(super) fn write(mapping: &Mapping, notes: &[(String, String)]) -> String {
     page.heading("[table]");
     page.line("kind", &quoted(mapping.kind.as_str()));
     page.term("event", mapping.event.as_ref());
+    page.name("sheet", mapping.sheet.as_ref());
     page.name("id", mapping.id.as_ref());
+    if mapping.person == PersonOf::Row {
+        page.line("person", &quoted("row"));
+    }
     page.name("user_id", mapping.user_id.as_ref());
     page.name("anonymous_id", mapping.anonymous_id.as_ref());
     page.name("group_id", mapping.group_id.as_ref());
@@ -41,6 +45,11 @@ pub(super) fn write(mapping: &Mapping, notes: &[(String, String)]) -> String {
     write_rules(mapping, &mut page);
     page.targets("properties", mapping.properties.iter());
     page.targets("traits", mapping.traits.iter());
+    if let Some(answer) = &mapping.answer {
+        page.heading("[table.answer]");
+        page.line("question", &quoted(&answer.question));
+        page.line("value", &quoted(&answer.value));
+    }
     if !mapping.ignore.is_empty() {
         page.heading("[table.ignore]");
         let columns: Vec<String> = mapping.ignore.iter().map(|column| quoted(column)).collect();

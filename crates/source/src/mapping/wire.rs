@@ -6,8 +6,8 @@ use serde::Deserialize;
 use throng_event::{Calendar, Decimal, EventKind};
 
 use super::{
-    AmountColumn, AmountPer, AmountUnit, ColumnType, Condition, DecimalMark, EventRule, Mapping, ProductColumns,
-    Target, Term,
+    AmountColumn, AmountPer, AmountUnit, AnswerColumns, ColumnType, Condition, DecimalMark, EventRule, Mapping,
+    PersonOf, ProductColumns, Target, Term,
 };
 use crate::SourceError;
 use crate::table::is_absent;
@@ -23,7 +23,9 @@ struct File {
 struct Table {
     kind: String,
     event: Option<toml::Value>,
+    sheet: Option<String>,
     id: Option<String>,
+    person: Option<String>,
     user_id: Option<String>,
     anonymous_id: Option<String>,
     group_id: Option<String>,
@@ -45,6 +47,7 @@ struct Table {
     properties: BTreeMap<String, toml::Value>,
     #[serde(default)]
     traits: BTreeMap<String, toml::Value>,
+    answer: Option<Answer>,
     ignore: Option<Ignore>,
 }
 
@@ -84,6 +87,13 @@ struct When {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Answer {
+    question: String,
+    value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Ignore {
     columns: Vec<String>,
 }
@@ -105,12 +115,10 @@ pub(super) fn parse(text: &str) -> Result<Mapping, SourceError> {
     let kind = EventKind::from_name(&table.kind).ok_or_else(|| {
         fault(&format!("table.kind is {:?}; use track, identify, page, screen, group or alias", table.kind))
     })?;
+    let person = person(&table)?;
     let event = table.event.map(|value| term("event", &value)).transpose()?;
     if event.is_none() && kind == EventKind::Track {
         return Err(fault("table.event is missing; write event = \"…\" or event = { column = \"…\" }"));
-    }
-    if table.user_id.is_none() && table.anonymous_id.is_none() {
-        return Err(fault("table.user_id is missing, and so is table.anonymous_id; one of them must name a column"));
     }
     let zone = table.time_zone.as_deref().map(Calendar::new).transpose();
     zone.map_err(|error| fault(&format!("table.time_zone: {error}")))?;
@@ -126,7 +134,9 @@ pub(super) fn parse(text: &str) -> Result<Mapping, SourceError> {
     Ok(Mapping {
         kind,
         event,
+        sheet: table.sheet,
         id: table.id,
+        person,
         user_id: table.user_id,
         anonymous_id: table.anonymous_id,
         group_id: table.group_id,
@@ -145,8 +155,23 @@ pub(super) fn parse(text: &str) -> Result<Mapping, SourceError> {
         when: table.when.into_iter().map(rule).collect::<Result<_, _>>()?,
         properties: targets("properties", table.properties)?,
         traits: targets("traits", table.traits)?,
+        answer: table.answer.map(|answer| AnswerColumns { question: answer.question, value: answer.value }),
         ignore: table.ignore.map(|ignore| ignore.columns).unwrap_or_default(),
     })
+}
+
+fn person(table: &Table) -> Result<PersonOf, SourceError> {
+    let person = choice("person", table.person.clone(), &[("columns", PersonOf::Columns), ("row", PersonOf::Row)])?;
+    let named = table.user_id.is_some() || table.anonymous_id.is_some();
+    match (person, named, table.order.is_some()) {
+        (PersonOf::Columns, false, _) => Err(fault(
+            "table.user_id is missing, and so is table.anonymous_id; one of them must name a column, \
+             or write person = \"row\" if each row is a person of its own",
+        )),
+        (PersonOf::Row, true, _) => Err(fault("table.person is \"row\", so no column can name the person")),
+        (PersonOf::Row, _, true) => Err(fault("table.person is \"row\", so rows cannot be put together to orders")),
+        (person, _, _) => Ok(person),
+    }
 }
 
 fn fault(reason: &str) -> SourceError {

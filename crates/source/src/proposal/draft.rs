@@ -2,29 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use throng_event::EventKind;
+use throng_event::{Day, EventKind};
 
 use super::names::{self, Role, weight};
 use super::profile::{Profile, decimal_mark, truth_words};
 use super::{Proposal, Unsure};
-use crate::table::Clock;
-use crate::{
-    AmountColumn, AmountPer, AmountUnit, ColumnType, DecimalMark, Mapping, ProductColumns, TableSample, Target, Term,
-};
+use crate::mapping::STATED;
+use crate::{AnswerColumns, ColumnType, DecimalMark, Mapping, PersonOf, TableSample, Target, Term};
 
 /// Names different event names at most; more are free text.
 const EVENT_NAMES_MAX: usize = 500;
 /// Characters from which a text on average is something said.
 const SAID_BYTES_MIN: usize = 20;
-/// Forms of dates whose first number is the day, tried where one exceeds twelve.
-const DAY_FIRST: [&str; 5] = ["%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y", "%d/%m/%y %H:%M", "%d/%m/%y"];
 
 /// The profiles of a table and the roles that are given.
 pub(super) struct Drafter<'a> {
-    sample: &'a TableSample,
+    pub(super) sample: &'a TableSample,
+    pub(super) profiles: Vec<Profile>,
+    pub(super) taken: BTreeSet<usize>,
     mark: DecimalMark,
-    profiles: Vec<Profile>,
-    taken: BTreeSet<usize>,
+    today: Day,
     notes: Vec<Unsure>,
 }
 
@@ -32,28 +29,50 @@ pub(super) struct Drafter<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rows {
     Purchases,
-    Opinions,
+    Reviews,
+    Messages,
     Others,
 }
 
-/// The column that tells people apart, by its position.
-pub(super) struct Person {
+/// The columns that tell people apart, by their position; none where none does.
+struct Person {
     user: Option<usize>,
     anonymous: Option<usize>,
     /// Whether nothing but the word "id" speaks for it.
     bare: bool,
 }
 
+impl Person {
+    fn named(&self) -> bool {
+        self.user.is_some() || self.anonymous.is_some()
+    }
+}
+
+/// The keys notes are about, in the order of the mapping.
+const KEYS: [&str; 11] = [
+    "kind",
+    "event",
+    "person",
+    "user_id",
+    "anonymous_id",
+    "time",
+    "currency",
+    "text",
+    "table.product",
+    "table.amount",
+    "table.answer",
+];
+
 impl<'a> Drafter<'a> {
-    pub(super) fn new(sample: &'a TableSample) -> Self {
+    pub(super) fn new(sample: &'a TableSample, today: Day) -> Self {
         let mark = decimal_mark(sample);
         let profiles = (0..sample.columns().len()).map(|idx| Profile::of(sample, idx, mark)).collect();
-        Self { sample, mark, profiles, taken: BTreeSet::new(), notes: Vec::new() }
+        Self { sample, profiles, taken: BTreeSet::new(), mark, today, notes: Vec::new() }
     }
 
     /// Returns the free column whose name speaks most for a role and whose values allow it;
     /// of two alike the fuller and then the first.
-    fn best(&self, role: Role, allowed: impl Fn(&Profile) -> bool) -> Option<usize> {
+    pub(super) fn best(&self, role: Role, allowed: impl Fn(&Profile) -> bool) -> Option<usize> {
         let free = self.profiles.iter().filter(|profile| !self.taken.contains(&profile.idx) && allowed(profile));
         // Names of events are words; numbers stand for them only where nothing else does.
         let numbered = |profile: &Profile| if role == Role::Event && profile.numeric() { 4 } else { 0 };
@@ -64,120 +83,187 @@ impl<'a> Drafter<'a> {
             .map(|(_, profile)| profile.idx)
     }
 
-    pub(super) fn person(&self) -> Option<Person> {
+    fn person(&self) -> Person {
         let identifying = |profile: &Profile| profile.identifying() && profile.filled(5);
         let user = self.best(Role::Person, identifying);
         let anonymous = self.best(Role::Anonymous, identifying);
         if user.is_some() || anonymous.is_some() {
-            return Some(Person { user, anonymous, bare: false });
+            return Person { user, anonymous, bare: false };
         }
-        let bare = self.profiles.iter().find(|profile| profile.words == ["id"] && identifying(profile))?;
-        Some(Person { user: Some(bare.idx), anonymous: None, bare: true })
+        // Where nothing happens at any time, an id that repeats counts within something else.
+        let dated = self.time().is_some();
+        let bare = |profile: &&Profile| profile.words == ["id"] && identifying(profile) && (dated || profile.unique());
+        let user = self.profiles.iter().find(bare).map(|profile| profile.idx);
+        Person { user, anonymous: None, bare: user.is_some() }
     }
 
-    /// Returns the column of times: the name decides among columns that hold times.
-    pub(super) fn time(&self) -> Option<usize> {
-        let timed = |profile: &&Profile| {
-            let named = weight(&profile.words, Role::Time) >= 4;
-            profile.filled(50)
-                && (profile.mostly(profile.n_times)
-                    || named && (profile.mostly(profile.n_unix) || profile.mostly(profile.n_compact_dates)))
+    /// Whether every row is another product, and nobody does anything with it.
+    pub(super) fn lists_products(&self) -> bool {
+        let of_people = self.person().named() || self.time().is_some() || self.said_by_name().is_some();
+        let one_each = |profile: &Profile| {
+            profile.unique() && profile.filled(98) && profile.n_rows > 1 && names::names_product(&profile.words)
         };
-        let candidates = self.profiles.iter().filter(timed);
-        candidates
-            .max_by_key(|profile| {
-                (weight(&profile.words, Role::Time), profile.n_filled, std::cmp::Reverse(profile.idx))
-            })
-            .map(|profile| profile.idx)
+        !of_people && self.best(Role::ProductId, one_each).is_some()
     }
 
-    fn name(&self, idx: usize) -> String {
+    pub(super) fn name(&self, idx: usize) -> String {
         self.profiles[idx].name.clone()
     }
 
-    fn take(&mut self, idx: Option<usize>) -> Option<String> {
+    pub(super) fn take(&mut self, idx: Option<usize>) -> Option<String> {
         self.taken.extend(idx);
         idx.map(|idx| self.name(idx))
     }
 
-    fn note(&mut self, key: &str, said: String) {
+    pub(super) fn note(&mut self, key: &str, said: String) {
         self.notes.push(Unsure { key: key.to_owned(), said });
     }
 
-    pub(super) fn propose(mut self, person: Person, time: usize) -> Proposal {
-        self.note_person(&person);
-        let user_id = self.take(person.user);
-        let anonymous_id = self.take(person.anonymous);
-        let time_format = self.time_format(time);
-        let time_column = self.take(Some(time)).unwrap_or_default();
-        let order = self.order();
-        let event = self.event();
-        let rating = self.rating();
-        let text = self.said();
-        let one_row_each = self.one_row_each(&person);
-        let price = self.price(order);
-        // Beside one row a person, what has "product" in its name describes the person.
-        let product = if one_row_each && price.is_none() { None } else { self.product(order, price) };
-        let amount = self.amount(order, product.as_ref());
-        let priced = product.as_ref().is_some_and(|product| product.price.is_some());
-        let bought = order.is_some() || amount.is_some() || priced;
-        let rows = match (bought, rating.is_some() || text.is_some()) {
-            (true, _) => Rows::Purchases,
-            (false, true) => Rows::Opinions,
-            (false, false) => Rows::Others,
-        };
-        let describes = one_row_each && rows == Rows::Others && event.is_none();
-        let kind = if describes { EventKind::Identify } else { EventKind::Track };
-        let event = if describes { None } else { Some(self.event_term(event, rows)) };
-        if describes {
-            self.note(
-                "kind",
-                "every row is another person, so the columns are taken as traits of the person".to_owned(),
-            );
-        }
-        // A price or total that nobody paid is a fact like any other.
-        let currency = if bought { Some(self.currency()) } else { None };
-        let id = self.message_id();
-        let channel = if describes { None } else { self.channel() };
+    pub(super) fn propose(mut self) -> Proposal {
+        let time_idx = self.time();
+        let person = self.person();
+        let (user_id, anonymous_id) = (self.take(person.user), self.take(person.anonymous));
+        let (time, time_format) = self.take_time(time_idx, self.today);
         let mapping = Mapping {
-            kind,
-            event,
-            id: self.take(id),
+            kind: EventKind::Identify,
+            event: None,
+            sheet: self.sample.sheet.clone(),
+            id: None,
+            person: PersonOf::Columns,
             user_id,
             anonymous_id,
             group_id: None,
-            time: Term::column(&time_column),
+            time,
             time_format,
             time_zone: None,
-            order: order.map(|idx| self.name(idx)),
-            refund: bought.then(|| "Order Refunded".to_owned()),
-            currency,
-            channel,
-            rating: rating.map(|idx| self.name(idx)),
-            text: text.map(|idx| self.name(idx)),
+            order: None,
+            refund: None,
+            currency: None,
+            channel: None,
+            rating: None,
+            text: None,
             decimal: self.mark,
-            product,
-            amount,
+            product: None,
+            amount: None,
             when: Vec::new(),
             properties: BTreeMap::new(),
             traits: BTreeMap::new(),
+            answer: if person.named() { self.answer() } else { None },
             ignore: Vec::new(),
         };
-        self.finish(mapping)
+        let mapping = if mapping.answer.is_some() {
+            self.note_person(&person);
+            mapping
+        } else {
+            self.propose_events(mapping, &person, time_idx)
+        };
+        self.finish(mapping, &person)
+    }
+
+    /// Gives the columns that say what happened their roles, or takes the rows as traits.
+    fn propose_events(&mut self, mut mapping: Mapping, person: &Person, time: Option<usize>) -> Mapping {
+        let order = self.order();
+        let event = self.event();
+        let rating = self.rating();
+        let text = self.said(person);
+        let one_row_each = self.one_row_each(person);
+        // What was spent without a day or an order is a sum over many of them.
+        if time.is_some() || order.is_some() {
+            let price = self.price(order);
+            // Beside one row a person, what has "product" in its name describes the person.
+            mapping.product = if one_row_each && price.is_none() { None } else { self.product(order, price) };
+            mapping.amount = self.amount(order, mapping.product.as_ref());
+        }
+        let priced = mapping.product.as_ref().is_some_and(|product| product.price.is_some());
+        let bought = order.is_some() || mapping.amount.is_some() || priced;
+        let rows = if bought { Rows::Purchases } else { self.rows(rating, text) };
+        // Where rows are people and have a time, they are what these people did then.
+        let of_people = one_row_each && (person.named() || time.is_none());
+        let describes = of_people && rows == Rows::Others && event.is_none();
+        if describes {
+            let said = "every row is another person, so the columns are taken as traits of the person";
+            self.note("kind", said.to_owned());
+        } else {
+            mapping.kind = EventKind::Track;
+            mapping.event = Some(self.event_term(event, rows));
+        }
+        self.settle_person(&mut mapping, person, order);
+        // A price or total that nobody paid is a fact like any other.
+        mapping.currency = if bought { Some(self.currency()) } else { None };
+        mapping.refund = bought.then(|| "Order Refunded".to_owned());
+        mapping.channel = if describes { None } else { self.channel() };
+        let id = if mapping.id.is_none() { self.message_id() } else { None };
+        mapping.id = mapping.id.or(self.take(id));
+        mapping.order = order.map(|idx| self.name(idx));
+        mapping.rating = rating.map(|idx| self.name(idx));
+        mapping.text = text.map(|idx| self.name(idx));
+        mapping
+    }
+
+    fn rows(&self, rating: Option<usize>, text: Option<usize>) -> Rows {
+        let of_reviews = |idx: usize| {
+            self.profiles[idx].words.iter().any(|word| ["review", "reviews", "bewertung"].contains(&word.as_str()))
+        };
+        match (rating, text) {
+            (Some(_), _) => Rows::Reviews,
+            (None, Some(text)) if of_reviews(text) => Rows::Reviews,
+            (None, Some(_)) => Rows::Messages,
+            (None, None) => Rows::Others,
+        }
+    }
+
+    /// Settles who did it: whom the columns name, else the one behind an order or a row.
+    fn settle_person(&mut self, mapping: &mut Mapping, person: &Person, order: Option<usize>) {
+        let of_row = person.user.filter(|idx| {
+            let happens = mapping.kind == EventKind::Track && order.is_none();
+            person.bare && happens && self.profiles[*idx].unique()
+        });
+        if let Some(idx) = of_row {
+            mapping.user_id = None;
+            mapping.id = Some(self.name(idx));
+        }
+        match order {
+            _ if person.named() && of_row.is_none() => self.note_person(person),
+            Some(order) => {
+                mapping.anonymous_id = Some(self.name(order));
+                let said = "no column tells people apart, so whoever ordered is known by the order alone";
+                self.note("anonymous_id", said.to_owned());
+            }
+            None => {
+                mapping.person = PersonOf::Row;
+                self.note("person", "no column tells people apart, so each row is a person of its own".to_owned());
+            }
+        }
+    }
+
+    /// Returns the columns of a survey's answer.
+    fn answer(&mut self) -> Option<AnswerColumns> {
+        let repeats = |profile: &Profile| {
+            profile.filled(90) && !profile.numeric() && (profile.n_distinct < profile.n_filled || profile.n_rows < 20)
+        };
+        let question = self.best(Role::Question, repeats)?;
+        let value = self.best(Role::Answer, |profile| profile.idx != question && profile.n_filled > 0)?;
+        self.taken.extend([question, value]);
+        let said = "each row is an answer, kept as a trait of the person and named after its question";
+        self.note("table.answer", said.to_owned());
+        Some(AnswerColumns { question: self.name(question), value: self.name(value) })
     }
 
     /// Whether hardly anyone has more than one row.
     fn one_row_each(&self, person: &Person) -> bool {
-        person.user.or(person.anonymous).is_some_and(|idx| {
+        person.user.or(person.anonymous).is_none_or(|idx| {
             let profile = &self.profiles[idx];
             profile.n_distinct * 100 >= profile.n_filled * 98 && profile.n_filled > 1
         })
     }
 
     /// Gives the columns that are left a name, or leaves them out.
-    fn finish(self, mut mapping: Mapping) -> Proposal {
+    fn finish(mut self, mut mapping: Mapping, person: &Person) -> Proposal {
+        let describes = mapping.kind == EventKind::Identify && mapping.answer.is_none();
+        // What respondents say of themselves is stated, in columns as in rows.
+        let respondent = person.user.is_some_and(|idx| names::names_respondent(&self.profiles[idx].words));
+        let prefix = if describes && respondent { STATED } else { "" };
         let mut names_used = BTreeSet::new();
-        let mut targets = BTreeMap::new();
         for profile in self.profiles.iter().filter(|profile| !self.taken.contains(&profile.idx)) {
             let counter = profile.counts_rows && (profile.words.is_empty() || profile.name.starts_with("column "));
             if profile.n_filled == 0 || counter || profile.words == ["unnamed", "0"] {
@@ -187,32 +273,14 @@ impl<'a> Drafter<'a> {
             let plain = names::snake_case(&profile.name);
             let name = if plain.is_empty() || names_used.contains(&plain) { profile.name.clone() } else { plain };
             names_used.insert(name.clone());
-            targets.insert(profile.name.clone(), Target { name, reading: self.reading(profile) });
+            let personal = describes || names::names_person_fact(&profile.words);
+            let targets = if personal { &mut mapping.traits } else { &mut mapping.properties };
+            let target = Target { name: format!("{prefix}{name}"), reading: reading(self.sample, profile) };
+            targets.insert(profile.name.clone(), target);
         }
-        if mapping.kind == EventKind::Identify {
-            mapping.traits = targets;
-        } else {
-            mapping.properties = targets;
-        }
+        let place = |note: &Unsure| KEYS.iter().position(|key| *key == note.key).unwrap_or(KEYS.len());
+        self.notes.sort_by_key(place);
         Proposal { mapping, notes: self.notes }
-    }
-
-    fn reading(&self, profile: &Profile) -> ColumnType {
-        let worded = |word: &str| profile.words.iter().any(|other| other == word);
-        if names::names_id(&profile.words) || worded("zip") || worded("phone") {
-            return ColumnType::Text;
-        }
-        if profile.mostly(profile.n_times) {
-            return ColumnType::Time;
-        }
-        if profile.all(profile.n_bools) || truth_words(self.sample, profile) {
-            return ColumnType::Bool;
-        }
-        if profile.numeric() {
-            return ColumnType::Number;
-        }
-        // Where some texts look like numbers they are not to be told apart by looks.
-        if profile.n_numbers + profile.n_bools > 0 { ColumnType::Text } else { ColumnType::Auto }
     }
 
     fn note_person(&mut self, person: &Person) {
@@ -238,121 +306,6 @@ impl<'a> Drafter<'a> {
         }
     }
 
-    fn time_format(&mut self, time: usize) -> Option<String> {
-        let profile = &self.profiles[time];
-        if weight(&profile.words, Role::Time) <= 0 {
-            let said = format!("nothing in its name, only its values say that {:?} is when it happened", profile.name);
-            self.note("time", said);
-        }
-        let profile = &self.profiles[time];
-        if profile.mostly(profile.n_compact_dates) {
-            return Some("%Y%m%d".to_owned());
-        }
-        let slashed = self.sample.cells(time).filter(|(_, text)| text.contains('/'));
-        let firsts: Vec<u32> = slashed.filter_map(|(_, text)| text.split('/').next()?.parse().ok()).collect();
-        if firsts.is_empty() || firsts.iter().any(|first| *first > 31) {
-            return None;
-        }
-        if firsts.iter().all(|first| *first <= 12) {
-            let by_day = self.sample.cells(time).any(|(_, text)| {
-                text.split('/').nth(1).and_then(|second| second.parse::<u32>().ok()).is_some_and(|second| second > 12)
-            });
-            if !by_day {
-                self.note(
-                    "time",
-                    "dates are read with the month first; write time_format = \"%d/%m/%Y …\" if the day is".to_owned(),
-                );
-            }
-            return None;
-        }
-        let fits = |format: &str| {
-            let mut clock = Clock::new(Some(format), jiff::tz::TimeZone::UTC);
-            self.sample.cells(time).filter(|(_, text)| clock.read(text).is_none()).count() * 100 <= profile.n_filled
-        };
-        DAY_FIRST.into_iter().find(|format| fits(format)).map(str::to_owned)
-    }
-
-    fn order(&mut self) -> Option<usize> {
-        let order = self.best(Role::Order, |profile| profile.identifying() && profile.filled(50))?;
-        self.taken.insert(order);
-        Some(order)
-    }
-
-    fn quantity(&self) -> Option<usize> {
-        self.best(Role::Quantity, |profile| profile.numeric() && profile.filled(50))
-    }
-
-    /// Returns the column of prices. A price alone is not what was paid, for it stands
-    /// beside every view of a page; it counts with a quantity or in an order.
-    fn price(&self, order: Option<usize>) -> Option<usize> {
-        let price = self.best(Role::Price, |profile| profile.numeric() && profile.filled(50));
-        price.filter(|_| order.is_some() || self.quantity().is_some())
-    }
-
-    fn product(&mut self, order: Option<usize>, price: Option<usize>) -> Option<ProductColumns> {
-        let text =
-            |profile: &Profile| !profile.mostly(profile.n_bools) && profile.n_fractions == 0 && profile.filled(5);
-        let id = self.best(Role::ProductId, |profile| {
-            text(profile) && profile.n_distinct > 1 && names::names_product(&profile.words)
-        });
-        let described = id.is_some() || price.is_some();
-        let name = self.best(Role::ProductName, |profile| {
-            let loud = weight(&profile.words, Role::ProductName) >= 6;
-            text(profile) && !profile.numeric() && described && loud && Some(profile.idx) != id
-        });
-        if id.is_none() && name.is_none() {
-            return None;
-        }
-        let (id, name, price) = (self.take(id), self.take(name), self.take(price));
-        let quantity = self.quantity().filter(|_| price.is_some() || order.is_some());
-        let quantity = self.take(quantity);
-        let category = self.best(Role::Category, text);
-        let category = self.take(category);
-        let brand = self.best(Role::Brand, text);
-        let brand = self.take(brand);
-        let discount = if price.is_some() { self.best(Role::Discount, Profile::numeric) } else { None };
-        let discount = self.take(discount);
-        if quantity.is_none() && price.is_some() {
-            self.note("table.product", "no column says how many, so every row counts as one piece".to_owned());
-        }
-        Some(ProductColumns { id, name, category, brand, quantity, price, amount: None, discount })
-    }
-
-    /// Returns the column of what was paid, where prices do not say it.
-    fn amount(&mut self, order: Option<usize>, product: Option<&ProductColumns>) -> Option<AmountColumn> {
-        if product.is_some_and(|product| product.price.is_some()) {
-            return None;
-        }
-        // Two values are rather a yes and a no.
-        let varied = |profile: &Profile| profile.n_distinct > 2 || profile.n_fractions > 0;
-        let paid = |profile: &Profile| profile.numeric() && profile.filled(50) && varied(profile);
-        let price = || if product.is_none() { self.best(Role::Price, paid) } else { None };
-        let idx = self.best(Role::Amount, paid).or_else(price)?;
-        let column = self.take(Some(idx))?;
-        let per = match order {
-            Some(order) if self.repeats_within(idx, order) => AmountPer::Order,
-            _ => AmountPer::Row,
-        };
-        if per == AmountPer::Order {
-            self.note("table.amount", format!("{column:?} is the same in all rows of an order, so it counts once"));
-        }
-        Some(AmountColumn { column, unit: AmountUnit::Major, per })
-    }
-
-    /// Whether a column has one value only in all rows of an order, and orders have several rows.
-    fn repeats_within(&self, column: usize, order: usize) -> bool {
-        let mut values: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
-        for (row, key) in self.sample.cells(order) {
-            let Some(value) = self.sample.cell(row, column) else { continue };
-            let (first, n_rows) = values.entry(key).or_insert((value, 0));
-            if *first != value {
-                return false;
-            }
-            *n_rows += 1;
-        }
-        values.values().any(|(_, n_rows)| *n_rows > 1)
-    }
-
     fn event(&mut self) -> Option<usize> {
         let idx = self.best(Role::Event, |profile| {
             let few = profile.n_distinct <= EVENT_NAMES_MAX.min((profile.n_rows / 5).max(20));
@@ -371,7 +324,8 @@ impl<'a> Drafter<'a> {
         let Some(idx) = event else {
             let name = match rows {
                 Rows::Purchases => "Order Completed",
-                Rows::Opinions => "Product Reviewed",
+                Rows::Reviews => "Product Reviewed",
+                Rows::Messages => "Message Received",
                 Rows::Others => "Activity Recorded",
             };
             if rows != Rows::Purchases {
@@ -401,41 +355,32 @@ impl<'a> Drafter<'a> {
         Some(idx)
     }
 
-    fn said(&mut self) -> Option<usize> {
-        let idx = self.best(Role::Text, |profile| {
-            profile.n_filled > 0 && profile.n_bytes / profile.n_filled >= SAID_BYTES_MIN && !profile.numeric()
-        })?;
+    fn said(&mut self, person: &Person) -> Option<usize> {
+        let named = self.said_by_name();
+        let idx = named.or_else(|| if person.named() { None } else { self.said_by_looks() })?;
+        if named.is_none() {
+            self.note("text", format!("{:?} is taken for what was said, for it holds sentences", self.name(idx)));
+        }
         self.taken.insert(idx);
         Some(idx)
     }
 
-    fn currency(&mut self) -> Term {
-        let coded = |profile: &Profile| {
-            profile.filled(50) && self.sample.cells(profile.idx).take(100).all(|(_, text)| text.len() == 3)
-        };
-        if let Some(idx) = self.best(Role::Currency, coded) {
-            self.taken.insert(idx);
-            return Term::column(&self.name(idx));
-        }
-        let country = self.best(Role::Country, |profile| !profile.numeric());
-        let (code, why) = match country.and_then(|idx| Some((idx, self.most_frequent_currency(idx)?))) {
-            Some((idx, code)) => {
-                (code, format!("{code} is the currency of the country most rows have in {:?}", self.name(idx)))
-            }
-            None => ("USD", "no column names a currency".to_owned()),
-        };
-        self.note("currency", format!("{why}; check that the amounts are in it"));
-        Term::Constant(code.to_owned())
+    fn said_by_name(&self) -> Option<usize> {
+        self.best(Role::Text, |profile| {
+            profile.n_filled > 0 && profile.n_bytes / profile.n_filled >= SAID_BYTES_MIN && !profile.numeric()
+        })
     }
 
-    fn most_frequent_currency(&self, country: usize) -> Option<&'static str> {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for (_, text) in self.sample.cells(country) {
-            *counts.entry(text).or_default() += 1;
-        }
-        // Of two as frequent the first by name.
-        let most = counts.iter().max_by_key(|(country, n_rows)| (**n_rows, std::cmp::Reverse(**country)));
-        most.and_then(|(country, _)| names::currency_of(country))
+    /// Returns the column with the longest texts where hardly one is like another.
+    fn said_by_looks(&self) -> Option<usize> {
+        let free = self.profiles.iter().filter(|profile| !self.taken.contains(&profile.idx));
+        let sentences = free.filter(|profile| {
+            let different = profile.n_distinct * 10 >= profile.n_filled * 9;
+            profile.filled(50) && different && profile.n_bytes >= profile.n_filled * SAID_BYTES_MIN * 2
+        });
+        let worded =
+            sentences.filter(|profile| self.sample.cells(profile.idx).take(100).all(|(_, text)| text.contains(' ')));
+        worded.max_by_key(|profile| (profile.n_bytes, std::cmp::Reverse(profile.idx))).map(|profile| profile.idx)
     }
 
     fn channel(&mut self) -> Option<Term> {
@@ -464,4 +409,22 @@ fn prefix_of(words: &[String]) -> String {
         })
         .collect();
     if kept.is_empty() { String::new() } else { format!("{} ", kept.join(" ")) }
+}
+
+fn reading(sample: &TableSample, profile: &Profile) -> ColumnType {
+    let worded = |word: &str| profile.words.iter().any(|other| other == word);
+    if names::names_id(&profile.words) || worded("zip") || worded("phone") {
+        return ColumnType::Text;
+    }
+    if profile.mostly(profile.n_times) {
+        return ColumnType::Time;
+    }
+    if profile.all(profile.n_bools) || truth_words(sample, profile) {
+        return ColumnType::Bool;
+    }
+    if profile.numeric() {
+        return ColumnType::Number;
+    }
+    // Where some texts look like numbers they are not to be told apart by looks.
+    if profile.n_numbers + profile.n_bools > 0 { ColumnType::Text } else { ColumnType::Auto }
 }

@@ -22,6 +22,8 @@ pub(super) enum Role {
     Rating,
     Text,
     Country,
+    Question,
+    Answer,
 }
 
 /// How loud words of a column's name speak for a role.
@@ -31,7 +33,7 @@ pub(super) enum Role {
 const WORDS: &[(Role, i32, &str)] = &[
     (Role::Person, 9, "customer kunde klant"),
     (Role::Person, 8, "client cliente user usuario utente utilisateur benutzer gebruiker member mitglied"),
-    (Role::Person, 8, "household shopper subscriber"),
+    (Role::Person, 8, "household shopper subscriber respondent participant"),
     (Role::Person, 7, "person buyer acheteur mql"),
     (Role::Person, 6, "contact guest patient lead email"),
     (Role::Person, 5, "mail case account konto"),
@@ -92,6 +94,9 @@ const WORDS: &[(Role, i32, &str)] = &[
     (Role::Text, 6, "review feedback content"),
     (Role::Country, 8, "country paese"),
     (Role::Country, 7, "land pays pais nation"),
+    (Role::Question, 8, "question frage pregunta domanda vraag"),
+    (Role::Answer, 8, "answer antwort respuesta reponse risposta antwoord"),
+    (Role::Answer, 6, "response value"),
 ];
 
 /// Words that speak against a role: what the name is then about is something else.
@@ -113,9 +118,11 @@ const AGAINST: &[(Role, &str)] = &[
     (Role::Price, "refund compare"),
     (Role::Amount, "count number num n year avg mean discount tax shipping refund id items quantity income duration"),
     (Role::Amount, "pages page declared stock"),
-    (Role::Rating, "count id helpful date"),
+    (Role::Rating, "count id helpful date operating"),
     (Role::Text, "id type date count rating title"),
     (Role::Category, "sub customer"),
+    (Role::Question, "id count number date time type order"),
+    (Role::Answer, "id count number date time type"),
 ];
 
 /// Words that make a name one of an identifier.
@@ -191,6 +198,17 @@ pub(super) fn names_id(words: &[String]) -> bool {
     last || words.first().is_some_and(|word| ["id", "uid", "numero"].contains(&word.as_str()))
 }
 
+/// Whether a name is one of a person who is asked.
+pub(super) fn names_respondent(words: &[String]) -> bool {
+    words.iter().any(|word| word == "respondent" || word == "participant")
+}
+
+/// Whether a name is one of a fact about a person, whatever the row is about.
+pub(super) fn names_person_fact(words: &[String]) -> bool {
+    const FACTS: [&str; 8] = ["age", "gender", "sex", "income", "education", "marital", "occupation", "birthday"];
+    words.len() <= 2 && words.iter().any(|word| FACTS.contains(&word.as_str()))
+}
+
 /// Whether a name is one that products are identified by, and nothing else.
 pub(super) fn names_product(words: &[String]) -> bool {
     const PRODUCT_CODES: [&str; 6] = ["sku", "asin", "ean", "upc", "gtin", "stockcode"];
@@ -204,7 +222,7 @@ pub(super) fn names_row(words: &[String]) -> bool {
 }
 
 /// Returns a name for a property: the words with underscores between them.
-pub(super) fn snake_case(name: &str) -> String {
+pub(crate) fn snake_case(name: &str) -> String {
     let mut snake = String::with_capacity(name.len() + 4);
     let mut former = '_';
     for character in name.chars() {

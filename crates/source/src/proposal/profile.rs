@@ -6,7 +6,7 @@ use throng_event::Decimal;
 
 use super::names;
 use crate::table::{Clock, plain_number, truth};
-use crate::{DecimalMark, TableSample};
+use crate::{DecimalMark, TableSample, number};
 
 /// The habits of one column, as far as the sample shows them.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(super) struct Profile {
     pub(super) n_unix: usize,
     /// Numbers that are a date without separators, such as 20160913.
     pub(super) n_compact_dates: usize,
+    /// Numbers that are a day of the last decades as spreadsheets count them.
+    pub(super) n_excel_days: usize,
     pub(super) n_bytes: usize,
     /// Whether the numbers go up by one from row to row.
     pub(super) counts_rows: bool,
@@ -33,6 +35,9 @@ pub(super) struct Profile {
 
 /// The Unix seconds of 1990 and 2100: a number outside is no time of a customer.
 const UNIX_SECONDS: std::ops::Range<i64> = 631_152_000..4_102_444_800;
+
+/// The days of 1990 and 2100 in a spreadsheet, which counts from 1899-12-30.
+const EXCEL_DAYS: std::ops::Range<i64> = 32_874..73_051;
 
 impl Profile {
     pub(super) fn of(sample: &TableSample, idx: usize, mark: DecimalMark) -> Self {
@@ -51,6 +56,7 @@ impl Profile {
             n_times: 0,
             n_unix: 0,
             n_compact_dates: 0,
+            n_excel_days: 0,
             n_bytes: 0,
             counts_rows: false,
         };
@@ -62,7 +68,7 @@ impl Profile {
             profile.n_filled += 1;
             profile.n_bytes += text.len();
             distinct.insert(text);
-            let number = plain_number(text, mark);
+            let number = plain_number(text, mark).or_else(|| written_amount(text, mark));
             if let (Some(former), Some(number)) = (former, number) {
                 n_following += usize::from(number.0.checked_sub(former.0) == Some(Decimal::ONE));
             }
@@ -80,6 +86,7 @@ impl Profile {
             self.n_numbers += 1;
             self.n_fractions += usize::from(number.0 % Decimal::ONE != 0);
             self.n_negative += usize::from(number.0 < 0);
+            self.n_excel_days += usize::from(EXCEL_DAYS.contains(&(number.0 / Decimal::ONE)));
         }
         match text.parse::<i64>() {
             Ok(whole) => {
@@ -124,11 +131,20 @@ impl Profile {
     }
 }
 
+/// What stands around the digits of an amount.
+const AROUND_AMOUNTS: [char; 8] = ['$', '€', '£', '¥', '₹', '(', ')', ' '];
+
+/// Returns the number of a text that has the signs of an amount.
+fn written_amount(text: &str, mark: DecimalMark) -> Option<Decimal> {
+    if text.len() < 30 && text.contains(AROUND_AMOUNTS) { number::parse(text, mark) } else { None }
+}
+
 /// Returns the mark of decimals the numbers of a table are written with.
 pub(crate) fn decimal_mark(sample: &TableSample) -> DecimalMark {
     let (mut n_point, mut n_comma) = (0_usize, 0_usize);
     for idx in 0..sample.columns().len() {
         for (_, text) in sample.cells(idx).take(1_000) {
+            let text = text.trim_matches(AROUND_AMOUNTS);
             let only = |mark: char, other: char| text.matches(mark).count() == 1 && !text.contains(other);
             // Three digits behind the mark may be thousands: they say nothing.
             let digits = text.rsplit(['.', ',']).next().map_or(0, str::len);

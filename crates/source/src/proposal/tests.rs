@@ -5,9 +5,11 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::sample_table;
 
+const TODAY: Day = Day(20_000);
+
 fn check(table: &str, expected: &Expect) {
     let sample = sample_table(table.as_bytes()).unwrap();
-    let shown = match propose_mapping(&sample) {
+    let shown = match propose_mapping(&sample, TODAY) {
         Ok(proposal) => {
             let text = proposal.to_toml("a table");
             assert_eq!(Mapping::parse(&text).unwrap(), proposal.mapping);
@@ -91,23 +93,149 @@ fn a_total_of_the_order_counts_once() {
 }
 
 #[test]
-fn a_table_without_people_or_times_is_refused() {
+fn a_table_without_people_or_times_is_taken_row_by_row() {
     check(
         "text,category\nhello,a\nworld,b\n",
-        &expect![[
-            r#"no mapping can be proposed: the table lacks a column that tells people apart (customer, user, visitor, e-mail, case) and a column that says when it happened (a date or a time); its columns are "text", "category""#
-        ]],
+        &expect![[r##"
+        # Proposed from a table. Check the lines marked "unsure".
+        [table]
+        # unsure: every row is another person, so the columns are taken as traits of the person
+        kind = "identify"
+        # unsure: no column tells people apart, so each row is a person of its own
+        person = "row"
+        # unsure: no column says when; all rows get the day of the import: set the right one
+        time = { constant = "2024-10-04" }
+
+        [table.traits]
+        category = "category"
+        text = "text"
+    "##]],
     );
     check(
         "customer_id,colour\n1,red\n2,blue\n",
-        &expect![[
-            r#"no mapping can be proposed: the table lacks a column that says when it happened (a date or a time); its columns are "customer_id", "colour""#
-        ]],
+        &expect![[r##"
+        # Proposed from a table. Check the lines marked "unsure".
+        [table]
+        # unsure: every row is another person, so the columns are taken as traits of the person
+        kind = "identify"
+        user_id = "customer_id"
+        # unsure: no column says when; all rows get the day of the import: set the right one
+        time = { constant = "2024-10-04" }
+
+        [table.traits]
+        colour = "colour"
+    "##]],
     );
     check(
         "VisitorType,date\nnew,2024-01-01\nnew,2024-01-02\n",
+        &expect![[r##"
+        # Proposed from a table. Check the lines marked "unsure".
+        [table]
+        kind = "track"
+        # unsure: no column says what happened, so every row is called "Activity Recorded"
+        event = "Activity Recorded"
+        # unsure: no column tells people apart, so each row is a person of its own
+        person = "row"
+        time = "date"
+
+        [table.properties]
+        VisitorType = "visitor_type"
+    "##]],
+    );
+}
+
+#[test]
+fn orders_of_nobody_are_told_apart_by_their_number() {
+    check(
+        "invoice_no,date,sku,quantity,price\n1,2024-01-01,x,1,2.50\n1,2024-01-01,y,1,3.50\n2,2024-01-02,x,2,2.50\n",
+        &expect![[r##"
+            # Proposed from a table. Check the lines marked "unsure".
+            [table]
+            kind = "track"
+            event = "Order Completed"
+            # unsure: no column tells people apart, so whoever ordered is known by the order alone
+            anonymous_id = "invoice_no"
+            time = "date"
+            order = "invoice_no"
+            refund = "Order Refunded"
+            # unsure: no column names a currency; check that the amounts are in it
+            currency = "USD"
+
+            [table.product]
+            id = "sku"
+            quantity = "quantity"
+            price = "price"
+        "##]],
+    );
+}
+
+#[test]
+fn an_id_of_what_happened_is_no_person() {
+    check(
+        "id,created_at,subject,message\n1,2024-01-01,Hello,Where is my parcel with the tea?\n\
+         2,2024-01-02,Hi,The tea is here now and it is good.\n",
+        &expect![[r##"
+            # Proposed from a table. Check the lines marked "unsure".
+            [table]
+            kind = "track"
+            # unsure: no column says what happened, so every row is called "Message Received"
+            event = "Message Received"
+            id = "id"
+            # unsure: no column tells people apart, so each row is a person of its own
+            person = "row"
+            time = "created_at"
+            text = "message"
+
+            [table.properties]
+            subject = "subject"
+        "##]],
+    );
+}
+
+#[test]
+fn surveys_are_recognised_by_row_and_by_column() {
+    check(
+        "respondent_id,submitted_at,question,answer,survey\nr1,2024-01-01,Colour?,blue,A\n\
+         r1,2024-01-01,Size?,10,A\nr2,2024-01-02,Colour?,red,A\n",
+        &expect![[r##"
+            # Proposed from a table. Check the lines marked "unsure".
+            [table]
+            kind = "identify"
+            user_id = "respondent_id"
+            time = "submitted_at"
+
+            [table.properties]
+            survey = "survey"
+
+            # unsure: each row is an answer, kept as a trait of the person and named after its question
+            [table.answer]
+            question = "question"
+            value = "answer"
+        "##]],
+    );
+    check(
+        "respondent_id,submitted_at,favourite_colour,age\nr1,2024-01-01,blue,33\nr2,2024-01-02,red,44\n",
+        &expect![[r##"
+            # Proposed from a table. Check the lines marked "unsure".
+            [table]
+            # unsure: every row is another person, so the columns are taken as traits of the person
+            kind = "identify"
+            user_id = "respondent_id"
+            time = "submitted_at"
+
+            [table.traits]
+            age = { name = "stated.age", type = "number" }
+            favourite_colour = "stated.favourite_colour"
+        "##]],
+    );
+}
+
+#[test]
+fn a_list_of_products_is_refused() {
+    check(
+        "sku,name,price\na,Cup,1.50\nb,Plate,2.50\n",
         &expect![[
-            r#"no mapping can be proposed: the table lacks a column that tells people apart (customer, user, visitor, e-mail, case); its columns are "VisitorType", "date""#
+            r#"no mapping can be proposed: the table is a list of products, one a row, and says of nobody what they did; import the table of orders or visits that names these products; its columns are "sku", "name", "price""#
         ]],
     );
 }

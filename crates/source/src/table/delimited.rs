@@ -13,8 +13,8 @@ use csv::{ByteRecord, Position, Reader, ReaderBuilder};
 use throng_event::{Problem, ProblemKind};
 
 use super::row::{COLUMNS_MAX, CellKind, Columns, Row, raw_list, raw_string};
-use super::{RowSource, Step};
-use crate::SourceError;
+use super::{Clock, RowSource, Step, plain_number};
+use crate::{DecimalMark, SourceError};
 use rewind::{FirstLine, Rewind};
 
 /// Bytes of one record; a transcript in one cell fits.
@@ -45,6 +45,7 @@ impl<R: Read> Delimited<R> {
             head.drain(..3);
         }
         let delimiter = delimiter_of(&head);
+        let headless = is_headless(&head, delimiter);
         let rewind = Rewind { input, window: head, base: 0, cursor: 0, record_start: 0, ended: false };
         let mut table = Self {
             reader: reader(rewind, delimiter),
@@ -64,20 +65,33 @@ impl<R: Read> Delimited<R> {
         if table.record.len() > COLUMNS_MAX {
             return Err(fault(&format!("its header has {} columns, more than {COLUMNS_MAX}", table.record.len())));
         }
-        let header: Vec<String> = table.record.iter().map(decode).collect();
+        let mut header: Vec<String> = table.record.iter().map(decode).collect();
+        if headless {
+            header.fill(String::new());
+            let start = table.reader.seek_raw(io::SeekFrom::Start(0), Position::new());
+            start.map_err(|error| SourceError::from_read(io::Error::other(error), 0))?;
+        }
         table.columns = Columns::from_header(header.iter().map(String::as_str));
         Ok(table)
     }
 
-    /// Starts again behind the first line of the current record and puts that line aside.
-    fn recover(&mut self) -> Result<Step, SourceError> {
+    /// Starts again behind the first line of the current record, which is put aside, or is
+    /// a row where tabs cut it into the right number of cells: they need no quotes, so
+    /// a quote between them may be one that was said.
+    fn recover(&mut self, row: &mut Row) -> Result<Step, SourceError> {
         let failed = |error| SourceError::from_read(error, 0);
         let rewind = self.reader.get_mut();
         let record_start = rewind.record_start;
+        let open = Problem::new(ProblemKind::Unreadable, "a quoted cell that does not end in its line");
+        let mut n_cells = 0;
         let (problem, raw) = match rewind.first_line().map_err(failed)? {
             FirstLine::Whole(line) => {
-                let problem = Problem::new(ProblemKind::Unreadable, "a quoted cell that does not end in its line");
-                (problem, raw_string(&line))
+                row.clear();
+                for cell in line.strip_suffix(b"\r").unwrap_or(&line).split(|byte| *byte == self.delimiter) {
+                    row.push(CellKind::Text, &decode(cell));
+                    n_cells += 1;
+                }
+                (open, raw_string(&line))
             }
             FirstLine::TooLong(beginning) => {
                 let problem = Problem::new(ProblemKind::TooLarge, "a line longer than any may be");
@@ -89,6 +103,10 @@ impl<R: Read> Delimited<R> {
         let mut position = Position::new();
         position.set_byte(next);
         match self.reader.seek_raw(io::SeekFrom::Start(next), position) {
+            Ok(()) if self.delimiter == b'\t' && n_cells == self.columns.len() => {
+                row.mended.push(problem);
+                Ok(Step::Row)
+            }
             Ok(()) => Ok(Step::Bad(vec![problem], raw)),
             Err(error) => Err(failed(io::Error::other(error))),
         }
@@ -150,12 +168,12 @@ impl<R: Read> RowSource for Delimited<R> {
             Err(error) => {
                 return match of_input(error) {
                     Some(error) => Err(SourceError::from_read(error, 0)),
-                    None => self.recover(),
+                    None => self.recover(row),
                 };
             }
         }
         if self.swallowed() {
-            return self.recover();
+            return self.recover(row);
         }
         if self.record.len() != self.columns.len() {
             let detail = format!("{} cells where the header has {}", self.record.len(), self.columns.len());
@@ -232,6 +250,49 @@ fn delimiter_of(head: &[u8]) -> u8 {
         }
     }
     best.1
+}
+
+/// Whether the first record is a row: in some column it has what no column is called,
+/// and the records below have the like.
+fn is_headless(head: &[u8], delimiter: u8) -> bool {
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(head);
+    let mut records = reader.byte_records().take(HEAD_RECORDS).map_while(Result::ok);
+    let Some(first) = records.next() else { return false };
+    let below: Vec<ByteRecord> = records.filter(|record| record.len() == first.len()).collect();
+    let clock = Clock::new(None, jiff::tz::TimeZone::UTC);
+    (0..first.len()).any(|idx| {
+        let Some(look) = Look::of(&decode(&first[idx]), &clock) else { return false };
+        let n_alike = below.iter().filter(|record| Look::of(&decode(&record[idx]), &clock) == Some(look)).count();
+        // Two rows alike could be chance; whole numbers are left out, for years and
+        // positions do stand in headers.
+        n_alike > 1 && n_alike * 10 >= below.len() * 8
+    })
+}
+
+/// What a cell can look like that the name of a column does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Fraction,
+    Time,
+    Address,
+}
+
+impl Look {
+    fn of(cell: &str, clock: &Clock) -> Option<Self> {
+        let cell = cell.trim();
+        let whole = cell.bytes().all(|byte| byte.is_ascii_digit());
+        if whole || cell.len() < 2 {
+            return None;
+        }
+        if plain_number(cell, DecimalMark::Point).is_some() {
+            return Some(Self::Fraction);
+        }
+        if cell.len() >= 8 && clock.read_usual(cell).is_some() {
+            return Some(Self::Time);
+        }
+        let address = cell.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+        (address && !cell.contains(' ')).then_some(Self::Address)
+    }
 }
 
 #[derive(Debug)]

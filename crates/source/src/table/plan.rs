@@ -4,13 +4,17 @@ use throng_event::{Calendar, Currency, Decimal, Draft, EventKind, Money, Problem
 
 use super::clock::Clock;
 use super::row::{CellKind, Columns, Row};
-use crate::mapping::{AmountPer, AmountUnit, ColumnType, Condition, DecimalMark, Mapping, Target, Term};
+use crate::mapping::{
+    AmountPer, AmountUnit, ColumnType, Condition, DecimalMark, Mapping, PersonOf, STATED, Target, Term,
+};
+use crate::proposal::snake_case;
 use crate::{Import, SourceError, number};
 
 /// A mapping whose columns are positions.
 pub(super) struct Plan {
     kind: EventKind,
     event: Option<Source>,
+    person: PersonOf,
     id: Option<usize>,
     user_id: Option<usize>,
     anonymous_id: Option<usize>,
@@ -29,6 +33,7 @@ pub(super) struct Plan {
     when: Vec<(usize, Condition, String)>,
     properties: Vec<(usize, Target)>,
     traits: Vec<(usize, Target)>,
+    answer: Option<(usize, usize)>,
     fallback_currency: Option<Currency>,
     source_name: String,
 }
@@ -81,6 +86,7 @@ impl Plan {
         };
         Ok(Self {
             kind: mapping.kind,
+            person: mapping.person,
             event: mapping.event.as_ref().map(|term| Source::new(term, &mut at)),
             id: mapping.id.as_ref().map(&mut at),
             user_id: mapping.user_id.as_ref().map(&mut at),
@@ -104,9 +110,18 @@ impl Plan {
                 .collect(),
             properties: mapping.properties.iter().map(|(column, target)| (at(column), target.clone())).collect(),
             traits: mapping.traits.iter().map(|(column, target)| (at(column), target.clone())).collect(),
+            answer: mapping.answer.as_ref().map(|answer| (at(&answer.question), at(&answer.value))),
             fallback_currency: import.currency,
             source_name: import.limits.source.clone(),
         })
+    }
+
+    /// Names the person of a row that is one, by the row's id or by what makes its content.
+    pub(super) fn name_person(&self, draft: &mut Draft) {
+        if self.person == PersonOf::Row {
+            let by_content = || format!("{}/row-{}", self.source_name, &blake3::hash(&draft.content).to_hex()[..32]);
+            draft.anonymous_id = Some(draft.id.clone().unwrap_or_else(by_content));
+        }
     }
 
     pub(super) fn amount_per(&self) -> AmountPer {
@@ -134,6 +149,7 @@ impl Plan {
         draft.text = text(row, self.text);
         self.read_time(row, draft);
         self.read_facts(row, &mut line);
+        self.read_answer(row, &mut line.draft);
         if let Err(problem) = self.read_amounts(row, &mut line) {
             line.draft.problems.push(problem);
         }
@@ -162,14 +178,16 @@ impl Plan {
     }
 
     fn read_time(&mut self, row: &Row, draft: &mut Draft) {
-        let time = match &self.time {
-            Source::Constant(time) => time.as_str(),
+        let (time, kind) = match &self.time {
+            Source::Constant(time) => (time.as_str(), CellKind::Time),
             Source::Column(idx, _) => match row.get(*idx) {
-                Some(time) => time,
+                Some(time) => (time, row.kind(*idx)),
                 None => return,
             },
         };
-        draft.occurred_at = self.clock.read(time);
+        // What is a time in the table itself is not written in any column's way.
+        let in_itself = if kind == CellKind::Time { self.clock.read_usual(time) } else { None };
+        draft.occurred_at = in_itself.or_else(|| self.clock.read(time));
         if draft.occurred_at.is_none() {
             draft.problems.push(Problem::new(ProblemKind::InvalidTime, time));
         }
@@ -197,6 +215,20 @@ impl Plan {
         }
     }
 
+    /// Reads a survey's answer: a trait named after its question.
+    fn read_answer(&self, row: &Row, draft: &mut Draft) {
+        let Some((question, answer)) = self.answer else { return };
+        let Some(question) = row.get(question) else {
+            draft.problems.push(Problem::new(ProblemKind::MissingName, "an answer without its question"));
+            return;
+        };
+        // Who gave no answer was asked all the same, and stated nothing.
+        if let Some(text) = row.get(answer) {
+            let (value, _) = self.value(text, row.kind(answer), ColumnType::Auto);
+            draft.traits.insert(stated_name(question), value);
+        }
+    }
+
     /// Returns the value of a cell and whether it is of the type it should be.
     fn value(&self, text: &str, kind: CellKind, reading: ColumnType) -> (Value, bool) {
         let as_text = || Value::Text(text.to_owned());
@@ -210,7 +242,7 @@ impl Plan {
             (ColumnType::Auto, CellKind::Number) => number::parse(text, DecimalMark::Point).map(Value::Number),
             (ColumnType::Bool, _) | (ColumnType::Auto, CellKind::Bool) => super::infer::truth(text).map(Value::Bool),
             (ColumnType::Time, _) | (ColumnType::Auto, CellKind::Time) => {
-                self.clock.read_usual(text).map(Value::Instant)
+                self.clock.read_alike(text).map(Value::Instant)
             }
         };
         let well = read.is_some();
@@ -333,6 +365,16 @@ impl Source {
 
 fn text(row: &Row, idx: Option<usize>) -> Option<String> {
     row.get(idx?).map(str::to_owned)
+}
+
+/// Bytes of a question in the name of a trait; longer ones are told apart within as many.
+const QUESTION_BYTES_MAX: usize = 128;
+
+/// Returns the name of the trait that holds the answers to a question.
+fn stated_name(question: &str) -> String {
+    let plain = snake_case(question);
+    let name = if plain.is_empty() { question } else { &plain };
+    format!("{STATED}{}", &name[..name.floor_char_boundary(QUESTION_BYTES_MAX)])
 }
 
 fn misread(reading: ColumnType) -> ProblemKind {

@@ -4,6 +4,7 @@ use std::io::{Read, Seek};
 
 use super::parquet_rows::ParquetRows;
 use super::row::{Columns, Row};
+use super::workbook_rows::Workbook;
 use super::{RowSource, Step, open};
 use crate::SourceError;
 
@@ -15,6 +16,8 @@ const SAMPLE_ROWS: usize = 20_000;
 pub struct TableSample {
     columns: Columns,
     rows: Vec<Row>,
+    /// The sheet, of a workbook.
+    pub(crate) sheet: Option<String>,
 }
 
 impl TableSample {
@@ -58,6 +61,18 @@ pub fn sample_parquet_table(input: impl Read + Seek) -> Result<TableSample, Sour
     sample(&mut ParquetRows::new(input)?)
 }
 
+/// Reads the first rows of a sheet of a workbook: the one named, or the first that is not empty.
+///
+/// # Errors
+/// [`SourceError`] when the input cannot be read, is no workbook or larger than
+/// [`crate::read_workbook_table`] says, or has no such sheet.
+pub fn sample_workbook_table(input: impl Read + Seek, sheet: Option<&str>) -> Result<TableSample, SourceError> {
+    let mut workbook = Workbook::open(input)?;
+    let sheet = workbook.sheet(sheet)?;
+    let sampled = sample(&mut workbook.rows(&sheet)?)?;
+    Ok(TableSample { sheet: Some(sheet), ..sampled })
+}
+
 fn sample(source: &mut dyn RowSource) -> Result<TableSample, SourceError> {
     let mut columns = source.columns().clone();
     let mut rows = Vec::new();
@@ -69,5 +84,5 @@ fn sample(source: &mut dyn RowSource) -> Result<TableSample, SourceError> {
             Step::End => break,
         }
     }
-    Ok(TableSample { columns, rows })
+    Ok(TableSample { columns, rows, sheet: None })
 }

@@ -1,5 +1,7 @@
 //! Tables that become events.
 
+mod hostile;
+
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 use std::sync::Arc;
@@ -223,6 +225,61 @@ fn an_amount_of_the_order_counts_once() {
     }
 }
 
+/// A row is a person by its own id, else by its content: the same again, and another
+/// than a row alike.
+#[test]
+fn rows_without_people_are_people_of_their_own() {
+    let by_row = VISITS.replace("user_id = \"who\"", "person = \"row\"");
+    let people = |mapping: &str, table: &[u8]| -> Vec<String> {
+        let (taken, _) = read(table, mapping).unwrap();
+        let events = taken.into_iter().filter_map(|one| match one {
+            Taken::Event { event, .. } => event.anonymous_id,
+            Taken::Quarantined(_) => None,
+        });
+        events.collect()
+    };
+    let table = b"at,what,n\n2024-01-01,Home,1\n2024-01-01,Home,1\n2024-01-01,Cart,1\n";
+    let first = people(&by_row, table);
+    assert_eq!(first, people(&by_row, table));
+    assert!(first.iter().all(|id| id.starts_with("shop/row-")), "{first:?}");
+    assert_eq!(first.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
+    let by_id = by_row.replace("time =", "id = \"n\"\ntime =");
+    assert_eq!(people(&by_id, b"at,what,n\n2024-01-01,Home,7\n"), ["shop/7"]);
+}
+
+const ANSWERS: &str = r#"
+[table]
+kind = "identify"
+user_id = "respondent"
+time = "at"
+[table.answer]
+question = "question"
+value = "answer"
+"#;
+
+#[test]
+fn answers_are_traits_with_source_and_time() {
+    check(
+        "respondent,at,question,answer\n\
+         r1,2024-01-01,Favourite colour?,Blue\n\
+         r1,2024-01-02,How often do you buy (per month)?,2\n\
+         r2,2024-01-02,Favourite colour?,\n\
+         r2,2024-01-02,,yes\n\
+         r3,2024-01-02,好き？,true\n",
+        ANSWERS,
+        &expect![[r#"
+            1: Identified of r1 at 2023-12-31T23:00:00Z stated.favourite_colour=Text("Blue")
+            1: Identified of r1 at 2024-01-01T23:00:00Z stated.how_often_do_you_buy_per_month=Number(Decimal(2000000))
+            1: Identified of r2 at 2024-01-01T23:00:00Z
+            row 4: missing-name: an answer without its question <- {"respondent":"r2","at":"2024-01-02","question":null,"answer":"yes"}
+            1: Identified of r3 at 2024-01-01T23:00:00Z stated.好き=Bool(true)
+        "#]],
+    );
+    let (taken, _) = read(b"respondent,at,question,answer\nr1,2024-01-01,q,a\n", ANSWERS).unwrap();
+    let Taken::Event { event, .. } = &taken[0] else { panic!("{taken:?}") };
+    assert_eq!((event.source.as_str(), event.kind), ("shop", throng_event::EventKind::Identify));
+}
+
 fn ids(taken: &[Taken]) -> Vec<String> {
     let events = taken.iter().filter_map(|one| match one {
         Taken::Event { event, .. } => Some(event.id.to_string()),
@@ -409,7 +466,7 @@ proptest! {
     #[test]
     fn any_text_can_be_looked_at(text in "(a|1|,|;|\"|\n|\\{|\\}|:|2024-01-01|id|date|é){0,60}") {
         if let Ok(sample) = sample_table(text.as_bytes()) {
-            let _proposed: Result<_, SourceError> = crate::propose_mapping(&sample);
+            let _proposed: Result<_, SourceError> = crate::propose_mapping(&sample, throng_event::Day(20_000));
         }
     }
 }

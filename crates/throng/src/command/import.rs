@@ -130,7 +130,8 @@ fn prepare(
     }
     let mut mapping = None;
     let form = if form == Form::Table {
-        let choice = choose_mapping(engine.home(), path, arguments.mapping.as_deref(), earlier)?;
+        let today = engine.home().config().calendar.local(world::now()).0;
+        let choice = choose_mapping(engine.home(), path, arguments.mapping.as_deref(), (today, earlier))?;
         let form = ImportForm::Table(Box::new(choice.mapping.clone()));
         mapping = Some(choice);
         form

@@ -40,6 +40,25 @@ fn delimiters_are_found() {
 }
 
 #[test]
+fn a_table_without_a_header_has_numbered_columns() {
+    check(
+        b"1_1\t-0.9\ttoo loud\n1_2\t-1.5\tfine\n1_3\t1\tso so\n1_4\t0.5\tgood\n1_5\t0.1\tno\n1_6\t3.5\tyes\n",
+        &expect![
+            "column 1|column 2|column 3\n1_1|-0.9|too loud\n1_2|-1.5|fine\n1_3|1|so so\n1_4|0.5|good\n1_5|0.1|no\n1_6|3.5|yes"
+        ],
+    );
+    check(
+        b"a@x.org,2024-01-01\nb@x.org,2024-01-02\nc@x.org,\n",
+        &expect!["column 1|column 2\na@x.org|2024-01-01\nb@x.org|2024-01-02\nc@x.org|∅"],
+    );
+    // Years, positions and days stand in headers, above numbers.
+    for header in ["id,2023,2024", "id,0,1", "id,2024-01-01,2024-01-02"] {
+        let table = format!("{header}\na,1,2\nb,3,4\nc,5,6\n");
+        assert_eq!(rows(table.as_bytes())[0], header.replace(',', "|"));
+    }
+}
+
+#[test]
 fn quotes_marks_and_line_ends_are_read() {
     check(
         "\u{feff}a,b\r\n\"x \"\"y\"\"\",\"two\nlines\"\r\n\r\n3,\r\n".as_bytes(),
@@ -76,6 +95,18 @@ fn an_open_quote_costs_one_line() {
             ! unreadable: a quoted cell that does not end in its line <- "\"x,1"
             y|2
             3|z"#]],
+    );
+}
+
+#[test]
+fn an_open_quote_between_tabs_was_said() {
+    check(
+        b"a\tb\r\n1\t\"x\r\n2\ty\r\n\"\"z\"\t\r\n",
+        &expect![[r#"
+            a|b
+            1|"x (unreadable: a quoted cell that does not end in its line)
+            2|y
+            z"|∅"#]],
     );
 }
 
