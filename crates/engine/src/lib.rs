@@ -12,6 +12,7 @@ mod derive;
 mod engine;
 mod error;
 mod event_table;
+mod export;
 mod features;
 mod fold;
 mod home;

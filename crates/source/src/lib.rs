@@ -58,7 +58,7 @@ pub use mixpanel::{MixpanelClock, read_mixpanel};
 pub use posthog::{read_posthog, read_posthog_parquet};
 pub use proposal::{Proposal, Unsure, propose_mapping};
 pub use reviews::read_reviews;
-pub use segment::{read_quarantined_messages, read_segment};
+pub use segment::{read_segment, write_segment};
 pub use shopify::read_shopify_orders;
 pub use table::{
     TableForm, TableSample, read_parquet_table, read_quarantined_rows, read_table, read_workbook_table,

@@ -6,6 +6,7 @@
 
 mod commerce;
 mod message;
+mod write;
 
 use std::io::Read;
 
@@ -18,6 +19,7 @@ use crate::{Import, SourceError, StopReason, Taken, Tally, decompress};
 use message::Message;
 
 pub(crate) use commerce::read_members;
+pub use write::write_segment;
 
 /// Reads Segment messages, packed or plain: one a line, a JSON list of them, or lines and objects
 /// of the form `{"batch": […]}` whose `context` and `sentAt` hold for every message.
@@ -63,23 +65,6 @@ pub fn read_segment(
                 intake.put_aside(row, vec![problem], raw_text(beginning))?;
             }
         }
-    }
-    Ok(intake.finish())
-}
-
-/// Reads messages that were put aside, from their `raw` text; rows are numbered as
-/// the records come.
-///
-/// # Errors
-/// [`SourceError::Stopped`] when the sink refuses.
-pub fn read_quarantined_messages<'r>(
-    records: impl IntoIterator<Item = &'r str>,
-    import: Import<'_>,
-    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
-) -> Result<Tally, SourceError> {
-    let mut intake = Intake::new(import, sink);
-    for record in records {
-        take_record(record.as_bytes(), &mut intake)?;
     }
     Ok(intake.finish())
 }

@@ -12,8 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use throng_event::Day;
 
 pub(crate) use data::{
-    DemoArguments, DemoData, ImportArguments, ImportForm, InitArguments, MessageOrderWord, QuarantineCommand,
-    QuarantineListArguments, ReadmitArguments, SimulateArguments, SqlArguments,
+    DemoArguments, DemoData, ExportArguments, ImportArguments, ImportForm, InitArguments, MessageOrderWord,
+    QuarantineCommand, QuarantineListArguments, ReadmitArguments, SimulateArguments, SqlArguments,
 };
 pub(crate) use identity::{IdentityCommand, PairArguments, ProposeArguments};
 pub(crate) use insight::{
@@ -94,6 +94,8 @@ pub(crate) enum Command {
     Init(InitArguments),
     /// Read files into the home; reading the same again changes nothing
     Import(ImportArguments),
+    /// Write the events as Segment messages, for other tools or another home
+    Export(ExportArguments),
     /// Look at rows that were not admitted, and admit them after a correction
     #[command(subcommand)]
     Quarantine(QuarantineCommand),

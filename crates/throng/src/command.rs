@@ -3,6 +3,7 @@
 mod completions;
 mod demo;
 mod discover;
+mod export;
 mod features;
 mod identity;
 mod import;
@@ -35,6 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Init(arguments) => init::run(&session, arguments),
         Command::Import(arguments) => import::run(&session, &arguments),
+        Command::Export(arguments) => export::run(&session, &arguments),
         Command::Quarantine(command) => quarantine::run(&session, command),
         Command::Identity(command) => identity::run(&session, &command),
         Command::Features(command) => features::run(&session, command),

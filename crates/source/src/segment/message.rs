@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use throng_event::{Draft, EventKind, Identity, IdentityKind, Instant, Problem, ProblemKind, Value};
 
-use super::commerce;
+use super::{commerce, write};
 use crate::Import;
 use crate::attributes::{Members, date_texts, flatten, flatten_members_of, members, scalar_text};
 
@@ -38,6 +38,7 @@ pub(super) struct Message<'a> {
     properties: Option<&'a RawValue>,
     traits: Option<&'a RawValue>,
     pub(super) batch: Option<&'a RawValue>,
+    integrations: Option<&'a RawValue>,
 }
 
 impl Message<'_> {
@@ -70,6 +71,9 @@ impl Message<'_> {
             date_texts(attributes);
         }
         draft.channel = self.channel(&draft);
+        if let Some(integrations) = self.integrations.filter(|raw| raw.get().contains("\"Throng\"")) {
+            write::apply_exact(integrations, &mut draft);
+        }
         draft.problems.extend(filled.err());
         draft
     }

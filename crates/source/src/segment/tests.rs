@@ -269,7 +269,7 @@ fn what_was_put_aside_is_read_again() {
     let (limits, calendar) = (limits(), Calendar::utc());
     let import = Import { limits: &limits, calendar: &calendar, currency: None };
     let records = [r#"{"type":"page","userId":"7","timestamp":1709287200}"#, "{"];
-    let tally = read_quarantined_messages(records, import, &mut |_| Ok(())).unwrap();
+    let tally = crate::Form::Segment.read_quarantined(records, import, &mut |_| Ok(())).unwrap();
     assert_eq!((tally.rows_read, tally.rows_in_events, tally.rows_quarantined), (2, 1, 1));
 }
 
@@ -323,5 +323,33 @@ proptest! {
     fn any_json_like_text_is_accounted_for(text in r#"(\{|\}|\[|\]|"|:|,|\n|type|track|userId|batch|1|null|\\| ){0,60}"#) {
         let (taken, tally) = read(text.as_bytes());
         prop_assert_eq!(taken.len() as u64, tally.rows_read);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn an_event_written_and_read_again_is_the_same_event(seed in any::<u64>()) {
+        let mut ids = std::collections::BTreeSet::new();
+        let events = throng_testkit::random_events(seed, 200).into_iter().filter(|event| ids.insert(event.id.clone()));
+        // The source is a setting of the import; the texts of a random event are short.
+        let mut events: Vec<Event> = events.map(|event| Event { source: "web".to_owned(), ..event }).collect();
+        // What admission makes of it once is what it stays.
+        for round in 0..2 {
+            let lines: Vec<String> = events.iter().map(write_segment).collect();
+            let read: Vec<Event> = read(lines.join("\n").as_bytes())
+                .0
+                .into_iter()
+                .filter_map(|taken| match taken {
+                    Taken::Event { event, .. } => Some(*event),
+                    Taken::Quarantined(_) => None,
+                })
+                .collect();
+            prop_assert_eq!(read.len(), events.len());
+            if round > 0 {
+                prop_assert_eq!(&read, &events);
+            }
+            events = read;
+        }
     }
 }

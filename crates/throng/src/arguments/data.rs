@@ -95,6 +95,25 @@ fn currency(text: &str) -> Result<Currency, String> {
     text.parse().map_err(|()| "a currency is three letters, such as GBP".to_owned())
 }
 
+/// Hand the events out.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng export -o events.ndjson
+  throng export --source website -o website.ndjson
+  throng --home other import segment events.ndjson      the same events, the same features
+
+Writes Segment messages, one a line. What the Segment Spec has no place for stands under
+integrations.Throng, so that nothing is lost on the way back.")]
+pub(crate) struct ExportArguments {
+    /// Only the events of this source
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// The file
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
 /// Rows that were not admitted.
 #[derive(Debug, Subcommand)]
 pub(crate) enum QuarantineCommand {
