@@ -51,7 +51,8 @@ impl Head {
     /// Whether the first line has all these cells, in any case.
     #[allow(dead_code)]
     pub(crate) fn has_columns(&self, names: &[&str]) -> bool {
-        !self.header.is_empty() && names.iter().all(|name| self.header.iter().any(|cell| cell.eq_ignore_ascii_case(name)))
+        !self.header.is_empty()
+            && names.iter().all(|name| self.header.iter().any(|cell| cell.eq_ignore_ascii_case(name)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can be typed after `throng`, as clap reads it; each command's own arguments
 //! are in the modules below, by what they are about.
 
+mod audit;
 mod data;
 mod insight;
 
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use throng_event::Day;
 
+pub(crate) use audit::AuditArguments;
 pub(crate) use data::{
     DemoArguments, DemoData, ImportArguments, ImportForm, InitArguments, MessageOrderWord, QuarantineCommand,
     QuarantineListArguments, ReadmitArguments, SimulateArguments, SqlArguments,
@@ -95,6 +97,8 @@ pub(crate) enum Command {
     /// Look at rows that were not admitted, and admit them after a correction
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// Whether the data can be trusted, and whether it is enough
+    Audit(AuditArguments),
     /// The numbers that describe a customer: propose, list, export
     #[command(subcommand)]
     Features(FeaturesCommand),
