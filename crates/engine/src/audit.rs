@@ -214,14 +214,20 @@ fn verdict(findings: &[Finding], sufficiency: &[Sufficiency]) -> String {
             format!("This data cannot be trusted yet: {}", counted(critical, "critical finding"))
         }
     };
-    let lacking = |answer: SufficiencyAnswer| {
-        let questions = sufficiency.iter().filter(|line| line.answer == answer).map(|line| line.question);
-        questions.collect::<Vec<_>>().join(", ")
+    let questions = |answer: SufficiencyAnswer| -> Vec<&str> {
+        sufficiency.iter().filter(|line| line.answer == answer).map(|line| line.question).collect()
     };
-    let enough = match (lacking(SufficiencyAnswer::Lacking), lacking(SufficiencyAnswer::Enough)) {
-        (lacking, _) if lacking.is_empty() => "there is enough of it for all that was asked".to_owned(),
-        (lacking, enough) if enough.is_empty() => format!("there is too little of it to {lacking}"),
-        (lacking, enough) => format!("there is enough of it to {enough}, too little to {lacking}"),
+    let (enough, lacking) = (questions(SufficiencyAnswer::Enough), questions(SufficiencyAnswer::Lacking));
+    let enough = if lacking.is_empty() {
+        "there is enough of it for all that was asked".to_owned()
+    } else if enough.is_empty() {
+        format!("there is too little of it to {}", words::listed(&lacking, "or"))
+    } else {
+        format!(
+            "there is enough of it to {}, too little to {}",
+            words::listed(&enough, "and"),
+            words::listed(&lacking, "or")
+        )
     };
     format!("{trust}; {enough}.")
 }

@@ -11,6 +11,8 @@ use crate::event_table::{Part, attribute_of};
 /// features reads them.
 const STATED: [&str; 10] =
     ["preference", "preferred", "interest", "consent", "newsletter", "wish", "survey", "answer", "opt_in", "nps"];
+/// Properties that say where, in lower case.
+const PLACES: [&str; 7] = ["p_country", "p_region", "p_city", "p_store", "p_store_id", "p_shop", "p_location"];
 /// Traits that name a customer and describe nobody.
 const NAMING: [&str; 12] = [
     "t_email",
@@ -87,7 +89,8 @@ fn signal(scope: &Scope<'_>, category: SignalCategory) -> String {
         // The library that sent an event says nothing about the customer.
         SignalCategory::Contextual => {
             let context = columns(Part::Context, &|column| !column.starts_with("c_library"));
-            format!("channel IS NOT NULL OR {}", present(context))
+            let places = columns(Part::Properties, &|column| PLACES.contains(&column.to_lowercase().as_str()));
+            format!("channel IS NOT NULL OR {} OR {}", present(context), present(places))
         }
         SignalCategory::Sentiment => "text IS NOT NULL OR rating IS NOT NULL".to_owned(),
         SignalCategory::Stated => {

@@ -17,8 +17,10 @@ const ACCOUNTS_PER_USER_MAX: u64 = 3;
 /// Accounts of which no one is known are usual while a sale begins, not later.
 const EMPTY_ACCOUNTS_SHARE_WARNING: f64 = 0.2;
 
-/// Profiles whose best id is a cookie or a device; all others are someone.
+/// How profile ids begin whose best id is a cookie or a device. An external id in the
+/// place of a cookie (`a:e:ann@example.com`) is somebody.
 const ANONYMOUS: [&str; 2] = ["a:", "d:"];
+const STANDS_IN: [&str; 3] = ["a:e:", "a:p:", "a:x:"];
 
 pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let mut findings = Vec::new();
@@ -34,12 +36,17 @@ pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError
 }
 
 fn anonymous(scope: &Scope<'_>) -> Option<Finding> {
-    let unknown = |id: &str| ANONYMOUS.iter().any(|prefix| id.starts_with(prefix));
+    let begins = |id: &str, prefixes: &[&str]| prefixes.iter().any(|prefix| id.starts_with(prefix));
+    let unknown = |id: &str| begins(id, &ANONYMOUS) && !begins(id, &STANDS_IN);
     let count = number(scope.people.profiles.iter().filter(|profile| unknown(profile.as_str())).count());
     if count == 0 {
         return None;
     }
-    let is_unknown = "(profile LIKE 'a:%' OR profile LIKE 'd:%')";
+    let like = |prefixes: &[&str]| {
+        let tests: Vec<String> = prefixes.iter().map(|prefix| format!("profile LIKE '{prefix}%'")).collect();
+        tests.join(" OR ")
+    };
+    let is_unknown = format!("(({}) AND NOT ({}))", like(&ANONYMOUS), like(&STANDS_IN));
     Some(Finding {
         code: "never-known",
         severity: Severity::of_share(count, scope.n_profiles, 2.0, ANONYMOUS_SHARE_WARNING),
@@ -106,8 +113,7 @@ async fn many_accounts(scope: &Scope<'_>) -> Result<Option<Finding>, EngineError
 async fn empty_accounts(scope: &Scope<'_>, n_accounts: u64) -> Result<Option<Finding>, EngineError> {
     let query = format!(
         "SELECT group_id, count(*) AS n_events, min(event) AS event FROM events WHERE group_id IS NOT NULL \
-         GROUP BY 1 HAVING max(CASE WHEN {PROFILE} LIKE 'u:%' OR {PROFILE} LIKE 'e:%' OR {PROFILE} LIKE 'p:%' \
-         THEN 1 ELSE 0 END) = 0 ORDER BY n_events DESC, group_id"
+         GROUP BY 1 HAVING max(CASE WHEN regexp_like({PROFILE}, '^(u|e|p|a:e|a:p):') THEN 1 ELSE 0 END) = 0 ORDER BY n_events DESC, group_id"
     );
     let count = scope.rows(&format!("SELECT count(*) AS n FROM ({query}) AS accounts")).await?.count("n")?;
     Ok((count > 0).then(|| Finding {

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::Array;
 use serde_json::Value as Json;
 use throng_event::Instant;
 
@@ -220,7 +219,6 @@ async fn types(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
         for text in texts.iter().flatten() {
             count_shapes(scope, text, &mut counts);
         }
-        drop(texts.is_empty());
         Ok(())
     };
     scope.stream("SELECT other FROM events WHERE other IS NOT NULL", &mut take).await?;

@@ -28,35 +28,35 @@ const GROUPS: [Group; 6] = [
         code: "missing-times",
         what: "without a time that can be read",
         reasons: &[ProblemKind::MissingTime, ProblemKind::InvalidTime],
-        condition: "true",
+        condition: "",
         why: "What happened at no known time has no place in a history, so these rows count for nobody.",
     },
     Group {
         code: "impossible-times",
         what: "from before 1990: clocks that were never set, or times in another unit",
         reasons: &[ProblemKind::ImplausibleTime],
-        condition: "detail < '1990'",
+        condition: " AND detail < '1990'",
         why: "Devices without a set clock report 1970 or 1980; what they saw is lost to every count.",
     },
     Group {
         code: "future-times",
         what: "from after the day they were imported",
         reasons: &[ProblemKind::ImplausibleTime],
-        condition: "detail >= '1990'",
+        condition: " AND detail >= '1990'",
         why: "A clock that runs ahead, or seconds read as milliseconds, puts events where no window sees them.",
     },
     Group {
         code: "missing-identities",
         what: "that name nobody",
         reasons: &[ProblemKind::MissingIdentity],
-        condition: "true",
+        condition: "",
         why: "What nobody did can be counted for no customer.",
     },
     Group {
         code: "amounts-unreadable",
         what: "with a number or currency that cannot be read",
         reasons: &[ProblemKind::InvalidNumber, ProblemKind::InvalidCurrency],
-        condition: "true",
+        condition: "",
         why: "Their revenue is missing from every customer's sum.",
     },
     Group {
@@ -70,7 +70,7 @@ const GROUPS: [Group; 6] = [
             ProblemKind::LateLine,
             ProblemKind::ClockSkew,
         ],
-        condition: "true",
+        condition: "",
         why: "Rows that break often break together: a day, a shop or a version of the tracker may be missing.",
     },
 ];
@@ -82,7 +82,7 @@ pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError
     }
     for group in GROUPS {
         let reasons: Vec<String> = group.reasons.iter().map(|kind| format!("'{}'", kind.reason())).collect();
-        let condition = format!("reason IN ({}) AND {}", reasons.join(", "), group.condition);
+        let condition = format!("reason IN ({}){}", reasons.join(", "), group.condition);
         let counts =
             format!("SELECT reason, count(*) AS n FROM quarantine WHERE {condition} GROUP BY 1 ORDER BY 2 DESC, 1");
         let rows = scope.rows(&counts).await?;

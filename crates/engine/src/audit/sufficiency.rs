@@ -107,8 +107,9 @@ struct Stock {
     /// who were not active since.
     n_at_risk: u64,
     n_churned: u64,
-    /// Customers active in the last [`OUTCOME_DAYS`], and those of them who bought.
-    n_recent: u64,
+    /// Customers active in the [`CHURN_DAYS`] before the last [`OUTCOME_DAYS`], and those
+    /// of them who bought in these: who is seen by buying only is not all who could.
+    n_asked: u64,
     n_converted: u64,
 }
 
@@ -122,6 +123,7 @@ async fn stock(scope: &Scope<'_>) -> Result<Stock, EngineError> {
     let since = |days: i64| last - days * Instant::DAY;
     let recent = since(OUTCOME_DAYS);
     let (silent, before) = (since(CHURN_DAYS), since(2 * CHURN_DAYS));
+    let asked = since(OUTCOME_DAYS + CHURN_DAYS);
     // What a customer is sent is no activity of theirs, but nothing says which events
     // those are; identify and group messages are the company's in most systems.
     let of_profile = format!(
@@ -129,7 +131,7 @@ async fn stock(scope: &Scope<'_>) -> Result<Stock, EngineError> {
          count(DISTINCT CASE WHEN amount_minor > 0 THEN at / {day} END) AS n_purchase_days, \
          max(CASE WHEN at > {before} AND at <= {silent} THEN 1 ELSE 0 END) AS at_risk, \
          max(CASE WHEN at > {silent} THEN 1 ELSE 0 END) AS active, \
-         max(CASE WHEN at > {recent} THEN 1 ELSE 0 END) AS recent, \
+         max(CASE WHEN at > {asked} AND at <= {recent} THEN 1 ELSE 0 END) AS asked, \
          max(CASE WHEN at > {recent} AND amount_minor > 0 THEN 1 ELSE 0 END) AS converted \
          FROM (SELECT user_id, anonymous_id, amount_minor, CAST(occurred_at AS BIGINT) AS at FROM events \
          WHERE kind IN ('track', 'page', 'screen')) AS e GROUP BY 1",
@@ -139,8 +141,8 @@ async fn stock(scope: &Scope<'_>) -> Result<Stock, EngineError> {
         "SELECT sum(CASE WHEN n_days > 1 THEN 1 ELSE 0 END) AS n_returning, \
          sum(CASE WHEN n_purchase_days > 0 THEN 1 ELSE 0 END) AS n_buyers, \
          sum(CASE WHEN n_purchase_days > 1 THEN 1 ELSE 0 END) AS n_repeat_buyers, sum(at_risk) AS n_at_risk, \
-         sum(CASE WHEN at_risk = 1 AND active = 0 THEN 1 ELSE 0 END) AS n_churned, sum(recent) AS n_recent, \
-         sum(converted) AS n_converted FROM ({of_profile}) AS profiles WHERE profile IS NOT NULL"
+         sum(CASE WHEN at_risk = 1 AND active = 0 THEN 1 ELSE 0 END) AS n_churned, sum(asked) AS n_asked, \
+         sum(CASE WHEN asked = 1 THEN converted ELSE 0 END) AS n_converted FROM ({of_profile}) AS profiles WHERE profile IS NOT NULL"
     );
     let rows = scope.rows(&query).await?;
     let span_days = u64::from(scope.span_days);
@@ -154,7 +156,7 @@ async fn stock(scope: &Scope<'_>) -> Result<Stock, EngineError> {
         span_days,
         n_at_risk: if sees_churn { rows.count("n_at_risk")? } else { 0 },
         n_churned: if sees_churn { rows.count("n_churned")? } else { 0 },
-        n_recent: rows.count("n_recent")?,
+        n_asked: rows.count("n_asked")?,
         n_converted: rows.count("n_converted")?,
     })
 }
@@ -244,11 +246,11 @@ fn churn(stock: Stock) -> Sufficiency {
 
 fn purchase(stock: Stock) -> Sufficiency {
     let basis = format!(
-        "{} of {} active in the last {OUTCOME_DAYS} days bought",
+        "{} of {} active in the {CHURN_DAYS} days before the last {OUTCOME_DAYS} bought in these",
         thousands(stock.n_converted),
-        counted(stock.n_recent, "customer")
+        counted(stock.n_asked, "customer")
     );
-    let outcome = ("buyers", stock.n_converted, stock.n_recent - stock.n_converted);
+    let outcome = ("buyers", stock.n_converted, stock.n_asked - stock.n_converted);
     let mut judged = prediction("predict who buys", outcome, &basis);
     if stock.n_buyers == 0 {
         judged.text = "No purchase is known: import orders with their amounts.".to_owned();
@@ -268,32 +270,32 @@ fn group_size(base: f64, raised: f64) -> u64 {
 
 fn test(stock: Stock) -> Sufficiency {
     const RULE: &str = "two proportions, significance 5 % on both sides, power 80 % (Fleiss, Levin and Paik 2003)";
-    let base = share(stock.n_converted, stock.n_recent);
+    let base = share(stock.n_converted, stock.n_asked);
     let question = "test an action";
     if stock.n_converted == 0 || base >= 1.0 / (1.0 + LIFT) {
         return Sufficiency {
             question,
             answer: SufficiencyAnswer::Lacking,
             text: format!(
-                "A test compares shares of buyers; {} of {} active in the last {OUTCOME_DAYS} days bought, which leaves nothing to compare.",
+                "A test compares shares of buyers; {} of {} bought in the last {OUTCOME_DAYS} days, which leaves nothing to compare.",
                 thousands(stock.n_converted),
-                counted(stock.n_recent, "customer")
+                counted(stock.n_asked, "customer")
             ),
-            have: stock.n_recent,
+            have: stock.n_asked,
             need: None,
             rule: RULE,
         };
     }
     let each = group_size(base, base * (1.0 + LIFT));
     let need = each * 2;
-    let answer = SufficiencyAnswer::of(stock.n_recent, need / 2, need);
+    let answer = SufficiencyAnswer::of(stock.n_asked, need / 2, need);
     let months = match answer {
-        SufficiencyAnswer::Enough => "there are so many in a month".to_owned(),
+        SufficiencyAnswer::Enough => format!("there are {}", thousands(stock.n_asked)),
         SufficiencyAnswer::Tight | SufficiencyAnswer::Lacking => {
             format!(
-                "at {} active a month that takes {}",
-                thousands(stock.n_recent),
-                counted(need.div_ceil(stock.n_recent.max(1)), "month")
+                "with {} a month that takes {}",
+                thousands(stock.n_asked),
+                counted(need.div_ceil(stock.n_asked.max(1)), "month")
             )
         }
     };
@@ -306,7 +308,7 @@ fn test(stock: Stock) -> Sufficiency {
             thousands(each),
             percent(LIFT)
         ),
-        have: stock.n_recent,
+        have: stock.n_asked,
         need: Some(need),
         rule: RULE,
     }

@@ -123,7 +123,7 @@ async fn sleepless(scope: &Scope<'_>) -> Result<Option<Finding>, EngineError> {
 async fn regular(scope: &Scope<'_>) -> Result<Option<Finding>, EngineError> {
     // Sums of whole seconds, so that the answer does not depend on their order.
     let query = format!(
-        "SELECT profile, count(*) AS n_gaps, CAST(sum(gap) AS DOUBLE) / count(*) AS gap_seconds FROM \
+        "SELECT profile, count(*) AS n_gaps, round(CAST(sum(gap) AS DOUBLE) / count(*), 2) AS gap_seconds FROM \
          (SELECT profile, (at - lag(at) OVER (PARTITION BY profile ORDER BY at)) / 1000000 AS gap FROM \
          (SELECT {PROFILE} AS profile, CAST(occurred_at AS BIGINT) AS at FROM events) AS e) AS gaps \
          WHERE profile IS NOT NULL AND gap BETWEEN 1 AND {VISIT_SECONDS} GROUP BY 1 \

@@ -20,10 +20,15 @@ pub(super) const NAMES_MAX: usize = 500;
 /// Names that are compared by their spelling.
 const SPELLINGS_MAX: usize = 5_000;
 const WEEK_US: i64 = 7 * Instant::DAY;
-/// Weeks an event has to be active in before its absence means anything: two months.
-const WEEKS_ACTIVE_MIN: u64 = 8;
+/// Weeks at the edge of silence that have to have it, all but one, before its absence
+/// means anything: two months.
+const WEEKS_REGULAR: i64 = 8;
+/// At the edge it is at least half as frequent as in all its weeks, or it faded.
+const FADED: f64 = 0.5;
 /// Silent weeks: a month outlasts holidays and pauses of campaigns.
 const WEEKS_SILENT_MIN: i64 = 4;
+/// Events at the ends of a source's history that may have a wrong date.
+const STRAY_SHARE: f64 = 0.002;
 /// The chance of such a silence, were nothing wrong: one in ten thousand, for hundreds
 /// of names are looked at.
 const SILENCE_CHANCE_MAX: f64 = 1e-4;
@@ -111,36 +116,75 @@ fn spelled_twice(scope: &Scope<'_>, names: &[(String, u64)]) -> Vec<Finding> {
     same_spelling(names).into_iter().map(finding).collect()
 }
 
-/// The weeks in which something was seen, numbered since 1970.
+/// The weeks in which something was seen, numbered since 1970, in order.
 #[derive(Debug, Default)]
-struct Weeks {
-    first: i64,
-    last: i64,
-    n_active: u64,
-    n_events: u64,
-}
+struct Weeks(Vec<(i64, u64)>);
 
 impl Weeks {
-    /// Adds a week later than all before.
-    fn add(&mut self, week: i64, n: u64) {
-        if self.n_active == 0 {
-            self.first = week;
+    /// Returns the weeks of nearly all events: a few with a wrong date do not begin a
+    /// history and do not end it.
+    fn without_strays(self) -> Self {
+        let all = self.n_events();
+        let (mut kept, mut before) = (Vec::new(), 0);
+        for (week, n) in self.0 {
+            let stray = share(before + n, all) < STRAY_SHARE || share(all - before, all) < STRAY_SHARE;
+            before += n;
+            if !stray {
+                kept.push((week, n));
+            }
         }
-        self.last = week;
-        self.n_active += 1;
-        self.n_events += n;
+        Self(kept)
+    }
+
+    fn first(&self) -> i64 {
+        self.0.first().map_or(0, |(week, _)| *week)
+    }
+
+    fn last(&self) -> i64 {
+        self.0.last().map_or(0, |(week, _)| *week)
+    }
+
+    fn n_events(&self) -> u64 {
+        self.0.iter().map(|(_, n)| n).sum()
+    }
+
+    /// Whether it stopped: it was regular to its last week and is silent for too long.
+    fn stopped(&self, end: i64) -> bool {
+        self.regular(self.last() - WEEKS_REGULAR + 1..=self.last()) && self.unlikely(end - self.last())
+    }
+
+    /// Whether it began: it was regular from its first week on, long after the start.
+    fn began(&self, start: i64) -> bool {
+        self.regular(self.first()..=self.first() + WEEKS_REGULAR - 1) && self.unlikely(self.first() - start)
+    }
+
+    /// Whether nearly every one of these weeks has it, as often as the others: what
+    /// fades out, week by week, has not stopped.
+    fn regular(&self, weeks: std::ops::RangeInclusive<i64>) -> bool {
+        let near = self.0.iter().filter(|(week, _)| weeks.contains(week));
+        let (n_active, n_events) = near.fold((0_u64, 0), |(weeks, events), (_, n)| (weeks + 1, events + n));
+        let n_weeks = WEEKS_REGULAR.unsigned_abs();
+        let usual = share(self.n_events(), self.n_weeks());
+        n_active + 1 >= n_weeks && share(n_events, n_weeks) >= usual * FADED
+    }
+
+    /// Returns how many weeks there are from the first to the last.
+    fn n_weeks(&self) -> u64 {
+        u64::try_from(self.last() - self.first() + 1).unwrap_or(1)
+    }
+
+    /// Returns the share of the weeks between the first and the last that have it.
+    fn share_active(&self) -> f64 {
+        share(number(self.0.len()), self.n_weeks())
     }
 
     /// Whether so many weeks without it are too many for chance.
     fn unlikely(&self, n_silent: i64) -> bool {
-        if self.n_active < WEEKS_ACTIVE_MIN || n_silent < WEEKS_SILENT_MIN {
-            return false;
-        }
         // One week more than was seen: of eight active weeks in eight it is not certain
         // that every week is.
-        let alive = u64::try_from(self.last - self.first + 2).unwrap_or(1);
+        let active = share(number(self.0.len()), self.n_weeks() + 1);
         let silent = i32::try_from(n_silent).unwrap_or(i32::MAX);
-        (1.0 - share(self.n_active, alive)).powi(silent) < SILENCE_CHANCE_MAX
+        n_silent >= WEEKS_SILENT_MIN && (1.0 - active).powi(silent) < SILENCE_CHANCE_MAX
     }
 }
 
@@ -151,8 +195,10 @@ async fn drift(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let (sources, weeks, counts) = (rows.words("source")?, rows.integers("week")?, rows.counts("n")?);
     let mut of_source: BTreeMap<String, Weeks> = BTreeMap::new();
     for (row, source) in sources.into_iter().enumerate() {
-        of_source.entry(source).or_default().add(weeks[row].unwrap_or(0), counts[row]);
+        of_source.entry(source).or_default().0.push((weeks[row].unwrap_or(0), counts[row]));
     }
+    let of_source: BTreeMap<String, Weeks> =
+        of_source.into_iter().map(|(source, weeks)| (source, weeks.without_strays())).collect();
     let query = format!(
         "SELECT e.source, e.event, {week} AS week, count(*) AS n FROM events AS e \
          JOIN (SELECT event, count(*) AS n FROM events GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {NAMES_MAX}) AS top \
@@ -163,18 +209,18 @@ async fn drift(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let (weeks, counts) = (rows.integers("week")?, rows.counts("n")?);
     let mut of_event: BTreeMap<(String, String), Weeks> = BTreeMap::new();
     for (row, key) in sources.into_iter().zip(events).enumerate() {
-        of_event.entry(key).or_default().add(weeks[row].unwrap_or(0), counts[row]);
+        of_event.entry(key).or_default().0.push((weeks[row].unwrap_or(0), counts[row]));
     }
-    let last = of_source.values().map(|weeks| weeks.last).max().unwrap_or(0);
-    let stopped = of_source.iter().filter(|(_, weeks)| weeks.unlikely(last - weeks.last));
+    let last = of_source.values().map(Weeks::last).max().unwrap_or(0);
+    let stopped = of_source.iter().filter(|(_, weeks)| weeks.stopped(last));
     let mut findings: Vec<Finding> =
         stopped.map(|(source, weeks)| source_stopped(scope, source, weeks, last)).collect();
     for ((source, event), weeks) in &of_event {
         let Some(all) = of_source.get(source) else { continue };
-        if weeks.unlikely(all.last - weeks.last) {
-            findings.push(vanished(scope, (source.as_str(), event.as_str()), weeks, all.last));
+        if weeks.stopped(all.last()) {
+            findings.push(vanished(scope, (source.as_str(), event.as_str()), weeks, all.last()));
         }
-        if weeks.unlikely(weeks.first - all.first) {
+        if weeks.began(all.first()) {
             findings.push(appeared(scope, (source.as_str(), event.as_str()), weeks));
         }
     }
@@ -193,10 +239,10 @@ fn source_stopped(scope: &Scope<'_>, source: &str, weeks: &Weeks, last: i64) -> 
         title: format!(
             "The source {} is silent since the week of {}, {} before the end",
             quoted(source),
-            first_day(weeks.last),
-            counted(u64::try_from(last - weeks.last).unwrap_or(0), "week")
+            first_day(weeks.last()),
+            counted(u64::try_from(last - weeks.last()).unwrap_or(0), "week")
         ),
-        count: weeks.n_events,
+        count: weeks.n_events(),
         whole: scope.n_events,
         of: "events",
         examples: Vec::new(),
@@ -214,7 +260,6 @@ fn weeks_query(condition: &str) -> String {
 }
 
 fn vanished(scope: &Scope<'_>, (source, event): (&str, &str), weeks: &Weeks, last: i64) -> Finding {
-    let alive = u64::try_from(weeks.last - weeks.first + 1).unwrap_or(1);
     Finding {
         code: "event-vanished",
         severity: Severity::Warning,
@@ -222,11 +267,11 @@ fn vanished(scope: &Scope<'_>, (source, event): (&str, &str), weeks: &Weeks, las
             "{} is not seen in {} since the week of {}, after {} of its weeks had it; {} are silent",
             quoted(event),
             quoted(source),
-            first_day(weeks.last),
-            percent(share(weeks.n_active, alive)),
-            counted(u64::try_from(last - weeks.last).unwrap_or(0), "week")
+            first_day(weeks.last()),
+            percent(weeks.share_active()),
+            counted(u64::try_from(last - weeks.last()).unwrap_or(0), "week")
         ),
-        count: weeks.n_events,
+        count: weeks.n_events(),
         whole: scope.n_events,
         of: "events",
         examples: Vec::new(),
@@ -244,9 +289,9 @@ fn appeared(scope: &Scope<'_>, (source, event): (&str, &str), weeks: &Weeks) -> 
             "{} is seen in {} only from the week of {} on",
             quoted(event),
             quoted(source),
-            first_day(weeks.first)
+            first_day(weeks.first())
         ),
-        count: weeks.n_events,
+        count: weeks.n_events(),
         whole: scope.n_events,
         of: "events",
         examples: Vec::new(),
@@ -260,23 +305,30 @@ fn appeared(scope: &Scope<'_>, (source, event): (&str, &str), weeks: &Weeks) -> 
 mod tests {
     use super::*;
 
-    fn weeks(active: &[i64]) -> Weeks {
-        let mut weeks = Weeks::default();
-        for week in active {
-            weeks.add(*week, 1);
-        }
-        weeks
+    fn weeks(active: impl IntoIterator<Item = i64>) -> Weeks {
+        Weeks(active.into_iter().map(|week| (week, 3)).collect())
     }
 
     #[test]
     fn silence_is_judged_by_how_regular_it_was_before() {
-        let every: Vec<i64> = (0..20).collect();
-        assert!(weeks(&every).unlikely(4));
-        assert!(!weeks(&every).unlikely(3));
-        let every_third: Vec<i64> = (0..20).map(|week| week * 3).collect();
-        assert!(!weeks(&every_third).unlikely(10));
-        assert!(weeks(&every_third).unlikely(40));
-        assert!(!weeks(&[1, 2, 3]).unlikely(100));
+        assert!(weeks(0..20).stopped(23 + 1));
+        assert!(!weeks(0..20).stopped(22));
+        assert!(weeks(20..40).began(0));
+        let every_third = || weeks((0..20).map(|week| week * 3));
+        assert!(!every_third().stopped(80));
+        assert!(!weeks(1..4).stopped(100));
+    }
+
+    #[test]
+    fn what_fades_out_has_not_stopped() {
+        let fading = Weeks((0..40).map(|week| (week, u64::try_from(41 - week).unwrap())).collect());
+        assert!(!fading.stopped(60));
+    }
+
+    #[test]
+    fn stray_dates_do_not_make_a_history() {
+        let weeks = Weeks(vec![(0, 1), (1_000, 900), (1_001, 900), (3_000, 1)]).without_strays();
+        assert_eq!((weeks.first(), weeks.last()), (1_000, 1_001));
     }
 
     #[test]

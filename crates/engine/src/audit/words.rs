@@ -31,6 +31,15 @@ pub(super) fn counted(n: u64, noun: &str) -> String {
     if n == 1 { format!("1 {noun}") } else { format!("{} {noun}s", thousands(n)) }
 }
 
+/// Returns words in a row: `a, b and c`.
+pub(super) fn listed(words: &[&str], conjunction: &str) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} {conjunction} {last}", first.join(", ")),
+    }
+}
+
 /// Returns a share in per cent, with a decimal below 10 %.
 pub(super) fn percent(share: f64) -> String {
     let percent = share * 100.0;
@@ -84,6 +93,13 @@ mod tests {
         assert_eq!(counted(12_345, "event"), "12,345 events");
         for (value, text) in [(0.0, "0 %"), (0.0001, "less than 0.1 %"), (0.034, "3.4 %"), (0.5, "50 %")] {
             assert_eq!(percent(value), text);
+        }
+    }
+
+    #[test]
+    fn words_in_a_row_end_with_a_conjunction() {
+        for (words, text) in [(&[][..], ""), (&["a"], "a"), (&["a", "b"], "a or b"), (&["a", "b", "c"], "a, b or c")] {
+            assert_eq!(listed(words, "or"), text);
         }
     }
 

@@ -13,6 +13,8 @@ use crate::world;
 
 /// Columns a finding's lines are set in by, under its title.
 const INDENT: usize = 4;
+/// Smaller shares would be shown as none.
+const SHARE_SHOWN_MIN: f64 = 0.0005;
 
 pub(super) fn run(session: &Session, arguments: &AuditArguments) -> anyhow::Result<()> {
     let engine = session.engine()?;
@@ -44,13 +46,12 @@ fn print(output: Output, audit: &Audit, arguments: &AuditArguments) -> anyhow::R
     for finding in &audit.findings {
         output.text(&lines(output, finding, arguments))?;
     }
-    output.heading("What was looked for")?;
-    let mut grid = Grid::new(&[("", Align::Whole), ("about", Align::Whole), ("looked for", Align::Left)]);
+    output.heading("What was looked for, and how much of it was found")?;
     for check in &audit.checks {
-        let mark = if check.n_findings == 0 { "✓".to_owned() } else { count(check.n_findings) };
-        grid.row([mark.as_str(), check.subject, check.looked_for]);
+        let found = if check.n_findings == 0 { "✓".to_owned() } else { count(check.n_findings) };
+        let line = format!("{found} {}: {}", check.subject, check.looked_for);
+        output.text(&wrapped(&line, output.prose_width(), 2))?;
     }
-    output.grid(&grid)?;
     output.heading("\nWhat is known of customers")?;
     let mut grid = Grid::new(&[
         ("signals", Align::Whole),
@@ -97,7 +98,8 @@ fn lines(output: Output, finding: &Finding, arguments: &AuditArguments) -> Strin
         }
     };
     let part = format!("{} of {} {}", count(finding.count), count(finding.whole), finding.of);
-    let share = share(finding.share()).replace(' ', NO_BREAK);
+    let part_of = finding.share();
+    let share = if part_of < SHARE_SHOWN_MIN { "under 0.1 %".to_owned() } else { share(part_of) };
     let mut block = vec![
         format!("{part} ({share}) [{}]", finding.code),
         finding.why.to_owned(),
@@ -119,7 +121,7 @@ fn lines(output: Output, finding: &Finding, arguments: &AuditArguments) -> Strin
             text.push_str(set.trim_start());
         }
     }
-    text.push('\n');
+    text.push_str("\n\n");
     text
 }
 
