@@ -100,39 +100,34 @@ pub(crate) struct AuditSubject<'a> {
     pub(crate) now: Instant,
 }
 
-/// What a check is about and looks for, in the order of [`run_check`].
-const CHECKS: [(&str, &str); 9] = [
-    ("quarantine", "rows without a time, a name or an identity; impossible times; numbers that cannot be read"),
-    ("times", "events in the future, dates a clock shows that was never set, days without hours"),
-    ("clocks", "clocks that are wrong, time zones that slipped, events received before they happened"),
-    ("duplicates", "one event under several ids, one order in two sources"),
-    ("identity", "visitors who never become known, ids that stand for nobody, accounts without people"),
-    ("vocabulary", "names spelled twice, events and properties that appear, vanish, change type or go missing"),
-    ("money", "mixed currencies, amounts without a currency, amounts far from all others, units mixed up"),
-    ("traffic", "robots, scripts, many visitors behind one address"),
-    ("disagreement", "sources that say different things about one customer or one order"),
-];
+/// Findings and what was looked for, as the checks go by.
+#[derive(Default)]
+struct Found {
+    findings: Vec<Finding>,
+    checks: Vec<AuditCheck>,
+}
+
+impl Found {
+    fn add(&mut self, subject: &'static str, looked_for: &'static str, findings: Vec<Finding>) {
+        let findings = few_of_each(findings);
+        self.checks.push(AuditCheck { subject, looked_for, n_findings: words::number(findings.len()) });
+        self.findings.extend(findings);
+    }
+}
 
 /// Looks at everything.
 pub(crate) async fn audit(subject: &AuditSubject<'_>, step: &mut dyn FnMut(&str)) -> Result<Audit, EngineError> {
     step("counting");
     let scope = Scope::new(subject).await?;
-    let mut findings = Vec::new();
-    let mut checks = Vec::new();
-    for (number, (about, looked_for)) in CHECKS.into_iter().enumerate() {
-        step(about);
-        let found = few_of_each(run_check(number, &scope).await?);
-        checks.push(AuditCheck { subject: about, looked_for, n_findings: words::number(found.len()) });
-        findings.extend(found);
-    }
+    let Found { mut findings, checks } = run_checks(&scope, step).await?;
+    step("examples");
     for finding in &mut findings {
         finding.examples = examples(&scope, &finding.query).await?;
     }
     // The sort is stable: within a severity the order of the checks stays.
     findings.sort_by_key(|finding| finding.severity);
-    step("coverage");
+    step("coverage and sufficiency");
     let coverage = coverage::measure(&scope).await?;
-    step("sufficiency");
     let sufficiency = sufficiency::judge(&scope).await?;
     Ok(Audit {
         verdict: verdict(&findings, &sufficiency),
@@ -148,18 +143,26 @@ pub(crate) async fn audit(subject: &AuditSubject<'_>, step: &mut dyn FnMut(&str)
     })
 }
 
-async fn run_check(number: usize, scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
-    match number {
-        0 => quarantine::check(scope).await,
-        1 => time::check(scope).await,
-        2 => clock::check(scope).await,
-        3 => duplicate::check(scope).await,
-        4 => identity::check(scope).await,
-        5 => vocabulary::check(scope).await,
-        6 => money::check(scope).await,
-        7 => traffic::check(scope).await,
-        _ => disagreement::check(scope).await,
-    }
+async fn run_checks(scope: &Scope<'_>, step: &mut dyn FnMut(&str)) -> Result<Found, EngineError> {
+    let mut found = Found::default();
+    step("quarantine");
+    found.add("quarantine", quarantine::LOOKED_FOR, quarantine::check(scope).await?);
+    step("times and clocks");
+    found.add("times", time::LOOKED_FOR, time::check(scope).await?);
+    found.add("clocks", clock::LOOKED_FOR, clock::check(scope).await?);
+    step("duplicates");
+    found.add("duplicates", duplicate::LOOKED_FOR, duplicate::check(scope).await?);
+    step("who is who");
+    found.add("identity", identity::LOOKED_FOR, identity::check(scope).await?);
+    step("names and properties");
+    found.add("vocabulary", vocabulary::LOOKED_FOR, vocabulary::check(scope).await?);
+    step("money");
+    found.add("money", money::LOOKED_FOR, money::check(scope).await?);
+    step("robots");
+    found.add("traffic", traffic::LOOKED_FOR, traffic::check(scope).await?);
+    step("sources that disagree");
+    found.add("disagreement", disagreement::LOOKED_FOR, disagreement::check(scope).await?);
+    Ok(found)
 }
 
 /// Keeps the largest findings of every code, the order of codes as they came.

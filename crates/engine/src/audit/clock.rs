@@ -49,6 +49,10 @@ const SHIFT_EVENTS_MIN: u64 = 50;
 /// Ten times the share that chance gives.
 const SHIFT_SHARE_MIN: f64 = 0.5;
 
+/// What this check looks for, in words.
+pub(super) const LOOKED_FOR: &str =
+    "clocks that are wrong, time zones that slipped, events received before they happened";
+
 pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let mut findings = skews(scope).await?;
     findings.extend(too_early(scope).await?);

@@ -15,6 +15,9 @@ const TRAIT_SHARE_WARNING: f64 = 0.05;
 /// Amounts of one order differ by rounding in some, by tax or postage in all.
 const AMOUNT_SHARE_WARNING: f64 = 0.01;
 
+/// What this check looks for, in words.
+pub(super) const LOOKED_FOR: &str = "sources that say different things about one customer or one order";
+
 pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     if scope.n_sources < 2 {
         return Ok(Vec::new());

@@ -31,6 +31,9 @@ const ORDER_IDS: [&str; 8] = [
     "p_basket_id",
 ];
 
+/// What this check looks for, in words.
+pub(super) const LOOKED_FOR: &str = "one event under several ids, one order in two sources";
+
 pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let mut findings = repeated(scope).await?;
     findings.extend(orders_in_sources(scope).await?);

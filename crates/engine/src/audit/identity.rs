@@ -22,6 +22,10 @@ const EMPTY_ACCOUNTS_SHARE_WARNING: f64 = 0.2;
 const ANONYMOUS: [&str; 2] = ["a:", "d:"];
 const STANDS_IN: [&str; 3] = ["a:e:", "a:p:", "a:x:"];
 
+/// What this check looks for, in words.
+pub(super) const LOOKED_FOR: &str =
+    "visitors who never become known, ids that stand for nobody, accounts without people";
+
 pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let mut findings = Vec::new();
     findings.extend(anonymous(scope));

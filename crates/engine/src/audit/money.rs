@@ -17,6 +17,10 @@ const WITHOUT_SHARE_CRITICAL: f64 = 0.2;
 /// The properties that say what an order cost.
 const AMOUNTS: [&str; 4] = ["p_total", "p_revenue", "p_amount", "p_order_total"];
 
+/// What this check looks for, in words.
+pub(super) const LOOKED_FOR: &str =
+    "mixed currencies, amounts without a currency, amounts far from all others, units mixed up";
+
 pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let mut findings = Vec::new();
     findings.extend(currencies(scope).await?);

@@ -99,7 +99,6 @@ fn median_deviation(bins: &Bins, median_bin: i64) -> i64 {
 }
 
 /// Returns the amount a bin stands for, in minor units.
-#[expect(clippy::cast_precision_loss, reason = "bins are a few thousand")]
 fn amount(bin: f64) -> f64 {
     (bin / BINS_PER_E).exp()
 }

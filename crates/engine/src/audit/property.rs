@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use arrow::datatypes::DataType;
 use serde_json::Value as Json;
 use throng_event::Instant;
 
@@ -211,6 +212,17 @@ fn shape(value: &Json) -> &'static str {
     }
 }
 
+/// Returns what a promoted column holds, in the words of [`shape`].
+#[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; texts come in several of them")]
+fn held(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Boolean => "a truth value",
+        DataType::Decimal128(_, _) => "a number",
+        DataType::Timestamp(_, _) => "a time",
+        _ => "a text",
+    }
+}
+
 /// Counts values in the JSON column whose name has a column of another type.
 async fn types(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let mut counts: BTreeMap<(String, &'static str), (u64, String)> = BTreeMap::new();
@@ -223,9 +235,10 @@ async fn types(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     };
     scope.stream("SELECT other FROM events WHERE other IS NOT NULL", &mut take).await?;
     let mut findings = Vec::new();
+    counts.retain(|_, (count, _)| *count >= TYPE_VALUES_MIN);
     for ((column, shape), (count, value)) in counts {
         let usual = scope.rows(&format!("SELECT count(\"{column}\") AS n FROM events")).await?.count("n")?;
-        if count >= TYPE_VALUES_MIN && share(count, usual + count) >= TYPE_SHARE_MIN {
+        if share(count, usual + count) >= TYPE_SHARE_MIN {
             findings.push(changed_type(&column, shape, &value, (count, usual + count)));
         }
     }
@@ -237,7 +250,11 @@ fn count_shapes(scope: &Scope<'_>, text: &str, counts: &mut BTreeMap<(String, &'
     for of in [Part::Properties, Part::Context, Part::Traits] {
         let Some(Json::Object(attributes)) = parts.get(of.key()) else { continue };
         for (name, value) in attributes {
-            let Some(column) = column_name(of, name).filter(|column| scope.has(column)) else { continue };
+            let Some(column) = column_name(of, name) else { continue };
+            // A value of the column's own type only came before the column.
+            if scope.type_of(&column).is_none_or(|data_type| held(data_type) == shape(value)) {
+                continue;
+            }
             let key = (column, shape(value));
             if counts.len() >= JSON_NAMES_MAX && !counts.contains_key(&key) {
                 continue;

@@ -75,6 +75,10 @@ const GROUPS: [Group; 6] = [
     },
 ];
 
+/// What this check looks for, in words.
+pub(super) const LOOKED_FOR: &str =
+    "rows without a time, a name or an identity; impossible times; numbers that cannot be read";
+
 pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let mut findings = Vec::new();
     if scope.n_quarantined == 0 {

@@ -108,7 +108,12 @@ impl<'a> Scope<'a> {
 
     /// Returns whether events have a column.
     pub(super) fn has(&self, column: &str) -> bool {
-        self.columns.iter().any(|(name, _)| name == column)
+        self.type_of(column).is_some()
+    }
+
+    /// Returns the type of a column, `None` when events have no such column.
+    pub(super) fn type_of(&self, column: &str) -> Option<&DataType> {
+        self.columns.iter().find(|(name, _)| name == column).map(|(_, data_type)| data_type)
     }
 
     /// Returns the promoted columns of a part with their types, in their order.

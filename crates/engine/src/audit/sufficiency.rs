@@ -127,13 +127,13 @@ async fn stock(scope: &Scope<'_>) -> Result<Stock, EngineError> {
     // What a customer is sent is no activity of theirs, but nothing says which events
     // those are; identify and group messages are the company's in most systems.
     let of_profile = format!(
-        "SELECT {PROFILE} AS profile, count(DISTINCT at / {day}) AS n_days, \
+        "SELECT profile, count(DISTINCT at / {day}) AS n_days, \
          count(DISTINCT CASE WHEN amount_minor > 0 THEN at / {day} END) AS n_purchase_days, \
          max(CASE WHEN at > {before} AND at <= {silent} THEN 1 ELSE 0 END) AS at_risk, \
          max(CASE WHEN at > {silent} THEN 1 ELSE 0 END) AS active, \
          max(CASE WHEN at > {asked} AND at <= {recent} THEN 1 ELSE 0 END) AS asked, \
          max(CASE WHEN at > {recent} AND amount_minor > 0 THEN 1 ELSE 0 END) AS converted \
-         FROM (SELECT user_id, anonymous_id, amount_minor, CAST(occurred_at AS BIGINT) AS at FROM events \
+         FROM (SELECT {PROFILE} AS profile, amount_minor, CAST(occurred_at AS BIGINT) AS at FROM events \
          WHERE kind IN ('track', 'page', 'screen')) AS e GROUP BY 1",
         day = Instant::DAY
     );

@@ -23,6 +23,9 @@ const MIDNIGHT_SHARE_ALL: f64 = 0.99;
 /// Events in the future shift `as_of`, so that few are critical.
 const FUTURE_SHARE_CRITICAL: f64 = 0.01;
 
+/// What this check looks for, in words.
+pub(super) const LOOKED_FOR: &str = "events in the future, dates a clock shows that was never set, days without hours";
+
 pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let mut findings = Vec::new();
     findings.extend(future(scope).await?);

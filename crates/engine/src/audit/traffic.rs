@@ -31,6 +31,9 @@ const VISIT_SECONDS: u64 = 1_800;
 /// Visitors with a single event from one address: an office has some, a farm thousands.
 const ONE_EVENT_VISITORS_MAX: u64 = 50;
 
+/// What this check looks for, in words.
+pub(super) const LOOKED_FOR: &str = "robots, scripts, many visitors behind one address";
+
 pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let mut findings = Vec::new();
     findings.extend(declared(scope).await?);

@@ -33,6 +33,10 @@ const STRAY_SHARE: f64 = 0.002;
 /// of names are looked at.
 const SILENCE_CHANCE_MAX: f64 = 1e-4;
 
+/// What this check looks for, in words.
+pub(super) const LOOKED_FOR: &str =
+    "names spelled twice, events and properties that appear, vanish, change type or go missing";
+
 pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let names = event_names(scope).await?;
     let mut findings = Vec::new();

@@ -33,7 +33,9 @@ pub(super) fn run(session: &Session, arguments: &AuditArguments) -> anyhow::Resu
 }
 
 fn print(output: Output, audit: &Audit, arguments: &AuditArguments) -> anyhow::Result<()> {
-    output.heading(&wrapped(&audit.verdict, output.prose_width(), 0))?;
+    let markdown = output.format() == Format::Markdown;
+    let verdict = if markdown { audit.verdict.clone() } else { wrapped(&audit.verdict, output.prose_width(), 0) };
+    output.heading(&verdict)?;
     output.text(&format!(
         "{} of {} from {}, {} to {}; {} in quarantine\n",
         counted(audit.n_events, "event"),
@@ -50,9 +52,10 @@ fn print(output: Output, audit: &Audit, arguments: &AuditArguments) -> anyhow::R
     for check in &audit.checks {
         let found = if check.n_findings == 0 { "✓".to_owned() } else { count(check.n_findings) };
         let line = format!("{found} {}: {}", check.subject, check.looked_for);
-        output.text(&wrapped(&line, output.prose_width(), 2))?;
+        item(output, &line)?;
     }
-    output.heading("\nWhat is known of customers")?;
+    output.text("")?;
+    output.heading("What is known of customers")?;
     let mut grid = Grid::new(&[
         ("signals", Align::Whole),
         ("customers", Align::Right),
@@ -63,12 +66,21 @@ fn print(output: Output, audit: &Audit, arguments: &AuditArguments) -> anyhow::R
         grid.row([&line.category.to_string(), &count(line.n_profiles), &share(line.share), &line.note]);
     }
     output.grid(&grid)?;
-    output.heading("\nIs it enough to …")?;
+    output.text("")?;
+    output.heading("Is it enough to …")?;
     for line in &audit.sufficiency {
         let text = format!("{} {}: {}", mark(line), line.question, line.text);
-        output.text(&wrapped(&clean(&text), output.prose_width(), 2))?;
+        item(output, &text)?;
     }
     Ok(())
+}
+
+/// Prints a line of a list.
+fn item(output: Output, line: &str) -> std::io::Result<()> {
+    match output.format() {
+        Format::Markdown => output.text(&format!("- {}", clean(line))),
+        Format::Text | Format::Json => output.text(&wrapped(&clean(line), output.prose_width(), 2)),
+    }
 }
 
 fn mark(line: &Sufficiency) -> &'static str {
