@@ -231,8 +231,8 @@ async fn skews(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
             code: "clock-skew",
             severity: if median == 0 { Severity::Note } else { Severity::Warning },
             title: format!(
-                "Clocks of the source {} are off by more than a minute in {} of its events \
-                 (the middle one by {median} min, half between {} and {} min)",
+                "Clocks of the source {} are off by more than a minute in {} of the events \
+                 that tell when they were sent (the middle one by {median} min, half between {} and {} min)",
                 quoted(source),
                 percent(share(count, whole)),
                 quantile(&minutes, 1),
@@ -240,7 +240,7 @@ async fn skews(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
             ),
             count,
             whole,
-            of: "events of the source",
+            of: "events that tell when they were sent",
             examples: Vec::new(),
             why: "Times were corrected by when events were sent and received, which is right only where both are.",
             todo: "Nothing where these are phones; where it is a server, set its clock.".to_owned(),

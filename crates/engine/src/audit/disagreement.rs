@@ -14,6 +14,8 @@ const TRAITS_MAX: usize = 64;
 const TRAIT_SHARE_WARNING: f64 = 0.05;
 /// Amounts of one order differ by rounding in some, by tax or postage in all.
 const AMOUNT_SHARE_WARNING: f64 = 0.01;
+/// By chance one order in thirty is whole hours apart, to the minute.
+const HOURS_SHARE_MIN: f64 = 0.3;
 
 /// What this check looks for, in words.
 pub(super) const LOOKED_FOR: &str = "sources that say different things about one customer or one order";
@@ -131,7 +133,7 @@ async fn hours(scope: &Scope<'_>, order: &str) -> Result<Option<Finding>, Engine
     let condition = format!("({apart}) BETWEEN 3540 AND 50460 AND ({apart} + 60) % 3600 <= 120");
     let query = orders_query(order, &columns, &condition);
     let (count, whole) = in_both(scope, &query, order).await?;
-    Ok((count > 0 && share(count, whole) >= AMOUNT_SHARE_WARNING).then(|| Finding {
+    Ok((count > 0 && share(count, whole) >= HOURS_SHARE_MIN).then(|| Finding {
         code: "order-times-disagree",
         severity: Severity::Warning,
         title: format!("{} happened whole hours apart in two sources", counted(count, "order")),

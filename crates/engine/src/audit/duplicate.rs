@@ -55,7 +55,8 @@ fn repeated_query(scope: &Scope<'_>, condition: &str) -> String {
     let mut said: Vec<String> =
         ["amount_minor", "currency", "text", "rating", "other"].map(|column| said_text(column)).to_vec();
     said.push("coalesce(CAST(cardinality(products) AS VARCHAR), '')".to_owned());
-    said.extend(scope.columns_of(Part::Properties).into_iter().map(|(column, _)| said_text(column)));
+    let promoted = [Part::Properties, Part::Traits].into_iter().flat_map(|of| scope.columns_of(of));
+    said.extend(promoted.map(|(column, _)| said_text(column)));
     let said = said.join(", ");
     format!(
         "WITH alike AS (SELECT {PROFILE} AS profile, event, date_trunc('second', occurred_at) AS second FROM events \
@@ -112,7 +113,7 @@ async fn repeated(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
         findings.push(Finding {
             code: "events-in-two-sources",
             severity: Severity::of_share(count, scope.n_events, REPEATED_SHARE_CRITICAL, REPEATED_SHARE_WARNING),
-            title: format!("{} stand in two sources under different ids", counted(count, "event")),
+            title: format!("{} in two sources under different ids", counted(count, "event")),
             count,
             whole: scope.n_events,
             of: "events",
@@ -146,7 +147,7 @@ async fn orders_in_sources(scope: &Scope<'_>) -> Result<Option<Finding>, EngineE
     Ok(Some(Finding {
         code: "orders-in-two-sources",
         severity: Severity::of_share(count, whole, ORDERS_SHARE_CRITICAL, 0.0),
-        title: format!("{} stand with their amount in two sources", counted(count, "order")),
+        title: format!("{} with the amount in two sources", counted(count, "order")),
         count,
         whole,
         of: "orders",
@@ -172,7 +173,7 @@ async fn orders_repeated(scope: &Scope<'_>) -> Result<Option<Finding>, EngineErr
     Ok(Some(Finding {
         code: "orders-repeated",
         severity: Severity::of_share(count, whole, ORDERS_SHARE_CRITICAL, 0.0),
-        title: format!("{} come again in the same source, with the same number and amount", counted(count, "order")),
+        title: format!("{} came again in the same source, with the same number and amount", counted(count, "order")),
         count,
         whole,
         of: "orders",
@@ -203,7 +204,7 @@ async fn amounts_in_sources(scope: &Scope<'_>) -> Result<Option<Finding>, Engine
     Ok(Some(Finding {
         code: "amounts-in-two-sources",
         severity: Severity::of_share(count, whole, ORDERS_SHARE_CRITICAL, 0.0),
-        title: format!("{} of one customer stand in two sources in the same minute", counted(count, "equal amount")),
+        title: format!("{} of one customer in two sources in the same minute", counted(count, "equal amount")),
         count,
         whole,
         of: "events with an amount",

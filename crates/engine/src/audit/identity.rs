@@ -55,7 +55,7 @@ fn anonymous(scope: &Scope<'_>) -> Option<Finding> {
         code: "never-known",
         severity: Severity::of_share(count, scope.n_profiles, 2.0, ANONYMOUS_SHARE_WARNING),
         title: format!(
-            "{} ({}) never become a known person",
+            "{} ({}) never became a known person",
             counted(count, "visitor"),
             percent(share(count, scope.n_profiles))
         ),
@@ -80,7 +80,7 @@ async fn nobody(scope: &Scope<'_>) -> Result<Option<Finding>, EngineError> {
     Ok((count > 0).then(|| Finding {
         code: "events-of-nobody",
         severity: Severity::of_share(count, scope.n_events, NOBODY_SHARE_CRITICAL, 0.0),
-        title: format!("{} carry an id that stands for nobody", counted(count, "event")),
+        title: format!("{} with an id that stands for nobody", counted(count, "event")),
         count,
         whole: scope.n_events,
         of: "events",
@@ -103,7 +103,7 @@ async fn many_accounts(scope: &Scope<'_>) -> Result<Option<Finding>, EngineError
     Ok((count > 0).then(|| Finding {
         code: "many-accounts",
         severity: Severity::Note,
-        title: format!("{} belong to more than {ACCOUNTS_PER_USER_MAX} accounts", counted(count, "customer")),
+        title: format!("{} in more than {ACCOUNTS_PER_USER_MAX} accounts", counted(count, "customer")),
         count,
         whole: scope.n_profiles,
         of: "profiles",
@@ -123,7 +123,7 @@ async fn empty_accounts(scope: &Scope<'_>, n_accounts: u64) -> Result<Option<Fin
     Ok((count > 0).then(|| Finding {
         code: "accounts-without-people",
         severity: Severity::of_share(count, n_accounts, 2.0, EMPTY_ACCOUNTS_SHARE_WARNING),
-        title: format!("{} have deals or events but no known contact", counted(count, "account")),
+        title: format!("{} with deals or events but no known contact", counted(count, "account")),
         count,
         whole: n_accounts,
         of: "accounts",

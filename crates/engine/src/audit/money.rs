@@ -83,7 +83,7 @@ async fn without_currency(scope: &Scope<'_>) -> Result<Option<Finding>, EngineEr
     Ok((count > 0).then(|| Finding {
         code: "amounts-without-currency",
         severity: Severity::of_share(count, whole, WITHOUT_SHARE_CRITICAL, WITHOUT_SHARE_WARNING),
-        title: format!("{} say what was paid but not in which currency", counted(count, "event")),
+        title: format!("{} with what was paid but not in which currency", counted(count, "event")),
         count,
         whole,
         of: "events that say what was paid",

@@ -130,7 +130,7 @@ fn outliers((event, currency): &(&str, &str), bins: &Bins) -> Option<Finding> {
         code: "outlier-amounts",
         severity: if share(count, total(bins)) >= 0.001 { Severity::Warning } else { Severity::Note },
         title: format!(
-            "{} of {} are far above all others, up to {} where the middle is {}",
+            "{} of {} far above all others: up to {} where the middle is {}",
             counted(count, "amount"),
             quoted(event),
             shown(largest, currency),
@@ -226,7 +226,7 @@ fn second_peak((event, currency): &(&str, &str), bins: &Bins) -> Option<Finding>
                 code: "unit-mix-up",
                 severity: Severity::Critical,
                 title: format!(
-                    "{} of {} are about {factor} times off: around {} where the middle is {}",
+                    "{} of {} about {factor} times off: around {} where the middle is {}",
                     counted(count, "amount"),
                     quoted(event),
                     shown(center, currency),

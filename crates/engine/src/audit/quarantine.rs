@@ -40,14 +40,14 @@ const GROUPS: [Group; 6] = [
     },
     Group {
         code: "future-times",
-        what: "from after the day they were imported",
+        what: "from after the day of their import",
         reasons: &[ProblemKind::ImplausibleTime],
         condition: " AND detail >= '1990'",
         why: "A clock that runs ahead, or seconds read as milliseconds, puts events where no window sees them.",
     },
     Group {
         code: "missing-identities",
-        what: "that name nobody",
+        what: "naming nobody",
         reasons: &[ProblemKind::MissingIdentity],
         condition: "",
         why: "What nobody did can be counted for no customer.",

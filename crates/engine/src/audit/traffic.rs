@@ -53,7 +53,7 @@ async fn declared(scope: &Scope<'_>) -> Result<Option<Finding>, EngineError> {
         code: "declared-robots",
         severity: Severity::of_share(count, scope.n_events, SHARE_CRITICAL, SHARE_WARNING),
         title: format!(
-            "{} ({}) are by programs that say so in their user agent",
+            "{} ({}) by programs that say so in their user agent",
             counted(count, "event"),
             percent(share(count, scope.n_events))
         ),
@@ -86,7 +86,7 @@ async fn scripted(
     Ok((n_profiles > 0).then(|| Finding {
         code,
         severity: Severity::of_share(count, scope.n_events, SHARE_CRITICAL, SHARE_WARNING),
-        title: format!("{}; they make {} of all events", title(n_profiles), percent(share(count, scope.n_events))),
+        title: format!("{}: {} of all events", title(n_profiles), percent(share(count, scope.n_events))),
         count,
         whole: scope.n_events,
         of: "events",
@@ -154,7 +154,7 @@ async fn one_address(scope: &Scope<'_>) -> Result<Option<Finding>, EngineError> 
         code: "one-address-many-visitors",
         severity: Severity::of_share(count, scope.n_profiles, SHARE_CRITICAL, SHARE_WARNING),
         title: format!(
-            "{} with a single event come from {}",
+            "{} with a single event from {}",
             counted(count, "visitor"),
             if n == 1 { "one address".to_owned() } else { format!("{n} addresses") }
         ),

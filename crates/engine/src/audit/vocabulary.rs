@@ -268,7 +268,7 @@ fn vanished(scope: &Scope<'_>, (source, event): (&str, &str), weeks: &Weeks, las
         code: "event-vanished",
         severity: Severity::Warning,
         title: format!(
-            "{} is not seen in {} since the week of {}, after {} of its weeks had it; {} are silent",
+            "{} is not seen in {} since the week of {}, though it was in {} of its weeks until then: {} without it",
             quoted(event),
             quoted(source),
             first_day(weeks.last()),

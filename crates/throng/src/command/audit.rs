@@ -96,6 +96,7 @@ fn lines(output: Output, finding: &Finding, arguments: &AuditArguments) -> Strin
     let markdown = output.format() == Format::Markdown;
     let width = output.prose_width();
     let title = clean(&finding.title);
+    let title = if markdown { marked(&title) } else { title };
     let severity = finding.severity.as_str();
     let head = if markdown {
         format!("### {severity}: {title}\n")
@@ -125,7 +126,7 @@ fn lines(output: Output, finding: &Finding, arguments: &AuditArguments) -> Strin
     for line in block {
         text.push('\n');
         if markdown {
-            text.push_str(&format!("- {}", line.replace('|', "\\|").replace('<', "&lt;")));
+            text.push_str(&format!("- {}", marked(&line)));
         } else {
             text.push_str(&" ".repeat(INDENT));
             // The first line begins at the indent, which counts.
@@ -135,6 +136,19 @@ fn lines(output: Output, finding: &Finding, arguments: &AuditArguments) -> Strin
     }
     text.push_str("\n\n");
     text
+}
+
+/// Returns a text so that Markdown shows it as it is: names from the data may hold its marks.
+fn marked(text: &str) -> String {
+    let mut marked = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '<' => marked.push_str("&lt;"),
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' => marked.extend(['\\', letter]),
+            letter => marked.push(letter),
+        }
+    }
+    marked
 }
 
 /// `audit --format json`. Keys are stable; shares lie between 0 and 1.

@@ -63,17 +63,19 @@ fn the_query_of_a_finding_runs() {
 
 #[test]
 fn a_grave_finding_fails_only_when_it_is_asked_to() {
+    let known = "{\"type\":\"page\",\"userId\":\"c1\",\"messageId\":\"1\",\"timestamp\":\"2024-03-01T10:00:00Z\"}\n";
+    let unknown = "{\"type\":\"page\",\"messageId\":\"2\",\"timestamp\":\"2024-03-01T10:00:00Z\"}\n";
+    let status = |shop: &Shop, words: &[&str]| shop.command(words).output().unwrap().status.code();
     let shop = Shop::empty();
-    shop.file("orders.csv", "customer_id,order_id,order_date,total\n7,a,2024-03-01,12.50\n,b,2024-03-02,3.00\n");
-    shop.run(["import", "table", "orders.csv", "--currency", "EUR"]);
-    let status = |words: &[&str]| shop.command(words).output().unwrap().status.code();
-    assert_eq!(status(&["audit"]), Some(0));
-    assert_eq!(status(&["audit", "--fail-on", "critical"]), Some(1));
-    assert_eq!(status(&["audit", "--fail-on", "boredom"]), Some(2));
+    shop.file("events.ndjson", format!("{known}{unknown}"));
+    shop.run(["import", "segment", "events.ndjson"]);
+    assert_eq!(status(&shop, &["audit"]), Some(0));
+    assert_eq!(status(&shop, &["audit", "--fail-on", "critical"]), Some(1));
+    assert_eq!(status(&shop, &["audit", "--fail-on", "boredom"]), Some(2));
     let clean = Shop::empty();
-    clean.file("clean.csv", "customer_id,order_id,order_date,total\n7,a,2024-03-01 10:00,12.50\n");
-    clean.run(["import", "table", "clean.csv", "--currency", "EUR"]);
-    assert_eq!(clean.command(["audit", "--fail-on", "note"]).output().unwrap().status.code(), Some(0));
+    clean.file("events.ndjson", known);
+    clean.run(["import", "segment", "events.ndjson"]);
+    assert_eq!(status(&clean, &["audit", "--fail-on", "note"]), Some(0));
 }
 
 #[test]
