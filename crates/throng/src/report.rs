@@ -76,7 +76,7 @@ fn limits() -> Value {
         sources => 40,
         reasons => 12,
         signals => 12,
-        findings => 12,
+        findings => 8,
         notes => 12,
     }
 }

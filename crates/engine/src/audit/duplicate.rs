@@ -50,7 +50,8 @@ pub(super) fn order_id(scope: &Scope<'_>) -> Option<String> {
 /// Returns a query for events alike in everything but their id and their source.
 ///
 /// What an event says is compared by a hash, and only among the few that share profile,
-/// name and second with another.
+/// name and second with another; these stand first in the join, for its first side is
+/// held in memory.
 fn repeated_query(scope: &Scope<'_>, condition: &str) -> String {
     let mut said: Vec<String> =
         ["amount_minor", "currency", "text", "rating", "other"].map(|column| said_text(column)).to_vec();
@@ -63,8 +64,8 @@ fn repeated_query(scope: &Scope<'_>, condition: &str) -> String {
          GROUP BY 1, 2, 3 HAVING count(*) > 1) \
          SELECT alike.profile, alike.event, alike.second, count(*) AS n_events, count(DISTINCT source) AS n_sources, \
          min(event_id) AS first_id, max(event_id) AS last_id \
-         FROM (SELECT *, {PROFILE} AS profile, date_trunc('second', occurred_at) AS second FROM events) AS e \
-         JOIN alike ON e.profile = alike.profile AND e.event = alike.event AND e.second = alike.second \
+         FROM alike JOIN (SELECT *, {PROFILE} AS profile, date_trunc('second', occurred_at) AS second FROM events) AS e \
+         ON e.profile = alike.profile AND e.event = alike.event AND e.second = alike.second \
          GROUP BY alike.profile, alike.event, alike.second, md5(concat_ws('|', {said})) \
          HAVING count(*) > 1 AND {condition} ORDER BY n_events DESC, first_id"
     )

@@ -204,9 +204,9 @@ async fn drift(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let of_source: BTreeMap<String, Weeks> =
         of_source.into_iter().map(|(source, weeks)| (source, weeks.without_strays())).collect();
     let query = format!(
-        "SELECT e.source, e.event, {week} AS week, count(*) AS n FROM events AS e \
-         JOIN (SELECT event, count(*) AS n FROM events GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {NAMES_MAX}) AS top \
-         ON e.event = top.event GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        "SELECT e.source, e.event, {week} AS week, count(*) AS n FROM \
+         (SELECT event, count(*) AS n FROM events GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {NAMES_MAX}) AS top \
+         JOIN events AS e ON e.event = top.event GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
     );
     let rows = scope.rows(&query).await?;
     let (sources, events) = (rows.words("source")?, rows.words("event")?);

@@ -31,7 +31,8 @@ fn findings(audit: &Audit) -> Vec<FindingLine> {
         share: finding.share(),
         of: finding.of.to_owned(),
         why: finding.why.to_owned(),
-        advice: finding.todo.clone(),
+        // The marks of code are the terminal's.
+        advice: finding.todo.replace('`', ""),
     };
     audit.findings.iter().map(line).collect()
 }
