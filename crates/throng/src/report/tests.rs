@@ -236,7 +236,7 @@ fn data_without_a_finding_is_said_to_be_without() {
     clean.quality.findings.clear();
     let page = check(&clean);
     assert!(page.contains("Nothing was found"));
-    assert!(!page.contains("class=\"finding"));
+    assert!(!page.contains("class=\"finding "));
 }
 
 #[test]
