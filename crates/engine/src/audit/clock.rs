@@ -206,6 +206,14 @@ fn nights(hours: &SourceHours) -> Option<Finding> {
 
 const SKEW: &str = "(CAST(received_at AS BIGINT) - CAST(sent_at AS BIGINT))";
 
+/// How far the clocks of one source are off.
+#[derive(Default)]
+struct Skews {
+    n_skewed: u64,
+    /// Minutes, ascending, and how many events are off by so many.
+    minutes: Vec<(i64, u64)>,
+}
+
 async fn skews(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let query = format!(
         "SELECT source, greatest(least(CAST(round({SKEW} / 60000000.0) AS BIGINT), {SKEW_MINUTES_MAX}), -{SKEW_MINUTES_MAX}) \
@@ -215,13 +223,13 @@ async fn skews(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError> {
     let rows = scope.rows(&query).await?;
     let (sources, minutes) = (rows.words("source")?, rows.integers("minutes")?);
     let (counts, skewed) = (rows.counts("n")?, rows.counts("n_skewed")?);
-    let mut by_source: BTreeMap<&str, (u64, Vec<(i64, u64)>)> = BTreeMap::new();
+    let mut by_source: BTreeMap<&str, Skews> = BTreeMap::new();
     for (row, source) in sources.iter().enumerate() {
         let entry = by_source.entry(source).or_default();
-        entry.0 += skewed[row];
-        entry.1.push((minutes[row].unwrap_or(0), counts[row]));
+        entry.n_skewed += skewed[row];
+        entry.minutes.push((minutes[row].unwrap_or(0), counts[row]));
     }
-    let finding = |(source, (count, minutes)): (&str, (u64, Vec<(i64, u64)>))| {
+    let finding = |(source, Skews { n_skewed: count, minutes }): (&str, Skews)| {
         let whole = minutes.iter().map(|(_, n)| n).sum();
         let median = quantile(&minutes, 2);
         if share(count, whole) < SKEW_SHARE_MIN {

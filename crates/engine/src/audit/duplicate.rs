@@ -53,8 +53,7 @@ pub(super) fn order_id(scope: &Scope<'_>) -> Option<String> {
 /// name and second with another; these stand first in the join, for its first side is
 /// held in memory.
 fn repeated_query(scope: &Scope<'_>, condition: &str) -> String {
-    let mut said: Vec<String> =
-        ["amount_minor", "currency", "text", "rating", "other"].map(|column| said_text(column)).to_vec();
+    let mut said: Vec<String> = ["amount_minor", "currency", "text", "rating", "other"].map(said_text).to_vec();
     said.push("coalesce(CAST(cardinality(products) AS VARCHAR), '')".to_owned());
     let promoted = [Part::Properties, Part::Traits].into_iter().flat_map(|of| scope.columns_of(of));
     said.extend(promoted.map(|(column, _)| said_text(column)));
