@@ -13,6 +13,7 @@ use throng_profile::ProfileId;
 use tokio::runtime::Runtime;
 
 use crate::accounts::write_accounts;
+use crate::audit::{Audit, AuditSubject, audit};
 use crate::book::{PersonaBook, read_book, write_book};
 use crate::context::{collect, session};
 use crate::derive::{profile_of, timestamp_literal, write_people};
@@ -359,6 +360,20 @@ impl Engine {
                 features: &features,
             };
             verify(&subject, step).await
+        })
+    }
+
+    /// Looks at everything in the lake and the quarantine: whether it can be trusted, and
+    /// whether it is enough. Events after `now` have a wrong clock. Nothing is written.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`] when there are no events.
+    pub fn audit(&self, now: Instant, step: &mut dyn FnMut(&str)) -> Result<Audit, EngineError> {
+        self.runtime.block_on(async {
+            let view = self.view().await?;
+            let span = self.span(&view).await?;
+            let subject = AuditSubject { home: &self.home, context: &view.context, people: &view.people, span, now };
+            audit(&subject, step).await
         })
     }
 

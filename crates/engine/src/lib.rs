@@ -4,6 +4,7 @@
 //! [`Engine`] is the one door: open a [`Home`], make an engine of it, ask.
 
 mod accounts;
+mod audit;
 mod bench;
 mod book;
 mod config;
@@ -30,6 +31,7 @@ mod tables;
 mod verify;
 mod vocabulary;
 
+pub use audit::{Audit, AuditCheck, Coverage, Finding, Severity, Sufficiency, SufficiencyAnswer};
 pub use bench::fold_parquet;
 pub use book::{BookOutcome, PersonaBook};
 pub use config::{Config, IdentityConfig, feature_to_toml, features_to_toml, with_features, with_proposals};

@@ -1,6 +1,7 @@
 //! What can be typed after `throng`, as clap reads it; each command's own arguments
 //! are in the modules below, by what they are about.
 
+mod audit;
 mod data;
 mod identity;
 mod insight;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use throng_event::Day;
 
+pub(crate) use audit::AuditArguments;
 pub(crate) use data::{
     DemoArguments, DemoData, ExportArguments, ImportArguments, ImportForm, InitArguments, MessageOrderWord,
     QuarantineCommand, QuarantineListArguments, ReadmitArguments, SimulateArguments, SqlArguments,
@@ -102,6 +104,8 @@ pub(crate) enum Command {
     /// Who is who, and why: which ids are one person
     #[command(subcommand)]
     Identity(IdentityCommand),
+    /// Whether the data can be trusted, and whether it is enough
+    Audit(AuditArguments),
     /// The numbers that describe a customer: propose, list, export
     #[command(subcommand)]
     Features(FeaturesCommand),

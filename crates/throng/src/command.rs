@@ -1,5 +1,6 @@
 //! The commands, one module each: every one opens a home, asks the engine, prints.
 
+mod audit;
 mod completions;
 mod demo;
 mod discover;
@@ -39,6 +40,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Export(arguments) => export::run(&session, &arguments),
         Command::Quarantine(command) => quarantine::run(&session, command),
         Command::Identity(command) => identity::run(&session, &command),
+        Command::Audit(arguments) => audit::run(&session, &arguments),
         Command::Features(command) => features::run(&session, command),
         Command::Discover(arguments) => discover::run(&session, &arguments),
         Command::Personas(command) => personas::run(&session, command),

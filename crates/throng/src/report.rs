@@ -11,10 +11,10 @@ mod text;
 mod tests;
 
 pub(crate) use model::{
-    Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FunnelStep,
-    JourneySection, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection, QuarantineReason, Refusal,
-    ReportModel, Revenue, SignalLine, SourceLine, Stability, StabilityWord, TraitShare, TraitSplit, Transitions,
-    Unassigned, UsedFeature, WeekActivity,
+    Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine,
+    FunnelStep, JourneySection, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
+    QuarantineReason, Refusal, ReportModel, Revenue, SignalLine, SourceLine, Stability, StabilityWord, SufficiencyLine,
+    TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature, WeekActivity,
 };
 
 use minijinja::syntax::SyntaxConfig;
@@ -76,6 +76,7 @@ fn limits() -> Value {
         sources => 40,
         reasons => 12,
         signals => 12,
+        findings => 8,
         notes => 12,
     }
 }

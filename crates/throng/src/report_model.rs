@@ -51,7 +51,7 @@ pub(crate) fn read(engine: &Engine, step: &mut dyn FnMut(&str)) -> anyhow::Resul
     let book = engine.persona_book()?;
     step("counting");
     let summary = engine.summary()?;
-    let quality = quality::read(engine, &book)?;
+    let quality = quality::read(engine, &book, step)?;
     let mut model = ReportModel {
         home: home_name(engine),
         time_zone: config.calendar.name().to_owned(),

@@ -341,15 +341,51 @@ pub(crate) struct UsedFeature {
     pub(crate) weight: f64,
 }
 
-/// What was read, left out and missing.
+/// Whether the data can be trusted: what was read, left out, missing and wrong.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct QualitySection {
+    /// One sentence: can this data be trusted, and is it enough.
+    pub(crate) verdict: String,
+    /// What is wrong, the most severe first.
+    pub(crate) findings: Vec<FindingLine>,
+    /// What the data are enough for.
+    pub(crate) sufficiency: Vec<SufficiencyLine>,
     /// One for each source.
     pub(crate) sources: Vec<SourceLine>,
     /// One for each signal category, also the missing ones.
     pub(crate) signals: Vec<SignalLine>,
     /// Anything else the reader should know, one sentence each.
     pub(crate) notes: Vec<String>,
+}
+
+/// One thing that is wrong with the data.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct FindingLine {
+    /// `critical`, `warning` or `note`.
+    pub(crate) severity: &'static str,
+    /// What was found, in words.
+    pub(crate) title: String,
+    /// How many are affected.
+    pub(crate) n_affected: u64,
+    /// Their share, 0 to 1.
+    pub(crate) share: f64,
+    /// Of what.
+    pub(crate) of: String,
+    /// Why it matters.
+    pub(crate) why: String,
+    /// What to do about it.
+    pub(crate) advice: String,
+}
+
+/// Whether the data are enough for one thing.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct SufficiencyLine {
+    /// `enough`, `tight` or `lacking`.
+    pub(crate) answer: &'static str,
+    /// For what, as in "enough to …".
+    pub(crate) question: String,
+    /// The answer in words, with its numbers.
+    pub(crate) text: String,
 }
 
 /// What came from one source.

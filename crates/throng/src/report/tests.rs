@@ -1,10 +1,10 @@
 //! What the page promises for any model: safe, whole, the same every time, and honest when there is nothing to show.
 
 use super::{
-    Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FunnelStep,
-    JourneySection, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection, QuarantineReason, Refusal,
-    ReportModel, Revenue, SignalLine, SourceLine, Stability, StabilityWord, TraitShare, TraitSplit, Transitions,
-    Unassigned, UsedFeature, WeekActivity, render,
+    Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine,
+    FunnelStep, JourneySection, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
+    QuarantineReason, Refusal, ReportModel, Revenue, SignalLine, SourceLine, Stability, StabilityWord, SufficiencyLine,
+    TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature, WeekActivity, render,
 };
 
 /// Texts customers' data has held.
@@ -114,6 +114,17 @@ fn certainty(word: &str) -> CertaintySection {
 fn quality(word: &str) -> QualitySection {
     let reason = QuarantineReason { reason: word.to_owned(), n_rows: 1, advice: word.to_owned() };
     QualitySection {
+        verdict: word.to_owned(),
+        findings: vec![FindingLine {
+            severity: "warning",
+            title: word.to_owned(),
+            n_affected: 3,
+            share: 0.1,
+            of: word.to_owned(),
+            why: word.to_owned(),
+            advice: word.to_owned(),
+        }],
+        sufficiency: vec![SufficiencyLine { answer: "tight", question: word.to_owned(), text: word.to_owned() }],
         sources: vec![SourceLine {
             name: word.to_owned(),
             n_read: 4,
@@ -217,6 +228,15 @@ fn a_page_says_what_it_leaves_out() {
     let page = check(&many);
     assert!(page.contains("6 more personas not shown here"));
     assert!(page.contains("28 more statements not shown here"));
+}
+
+#[test]
+fn data_without_a_finding_is_said_to_be_without() {
+    let mut clean = model("plain", 1);
+    clean.quality.findings.clear();
+    let page = check(&clean);
+    assert!(page.contains("Nothing was found"));
+    assert!(!page.contains("class=\"finding "));
 }
 
 #[test]

@@ -1,19 +1,49 @@
-//! What was read, left out and missing.
+//! Whether the data can be trusted: what was read, left out, missing and wrong.
 
 use std::collections::BTreeMap;
 
-use throng_engine::{Engine, PersonaBook};
+use throng_engine::{Audit, Engine, PersonaBook};
 use throng_event::ProblemKind;
-use throng_feature::SignalCategory;
 
-use super::part;
 use crate::format::counted;
-use crate::report::{QualitySection, QuarantineReason, SignalLine, SourceLine};
+use crate::report::{FindingLine, QualitySection, QuarantineReason, SignalLine, SourceLine, SufficiencyLine};
 use crate::rows::Rows;
+use crate::world;
 
 /// Returns the section on the data.
-pub(super) fn read(engine: &Engine, book: &PersonaBook) -> anyhow::Result<QualitySection> {
-    Ok(QualitySection { sources: sources(engine)?, signals: signals(engine)?, notes: notes(engine, book) })
+pub(super) fn read(engine: &Engine, book: &PersonaBook, step: &mut dyn FnMut(&str)) -> anyhow::Result<QualitySection> {
+    let audit = engine.audit(world::now(), step)?;
+    Ok(QualitySection {
+        findings: findings(&audit),
+        sufficiency: sufficiency(&audit),
+        sources: sources(engine)?,
+        signals: signals(engine, &audit),
+        notes: notes(engine, book),
+        verdict: audit.verdict,
+    })
+}
+
+fn findings(audit: &Audit) -> Vec<FindingLine> {
+    let line = |finding: &throng_engine::Finding| FindingLine {
+        severity: finding.severity.as_str(),
+        title: finding.title.clone(),
+        n_affected: finding.count,
+        share: finding.share(),
+        of: finding.of.to_owned(),
+        why: finding.why.to_owned(),
+        // The marks of code are the terminal's.
+        advice: finding.todo.replace('`', ""),
+    };
+    audit.findings.iter().map(line).collect()
+}
+
+fn sufficiency(audit: &Audit) -> Vec<SufficiencyLine> {
+    let line = |line: &throng_engine::Sufficiency| SufficiencyLine {
+        answer: line.answer.as_str(),
+        question: line.question.to_owned(),
+        text: line.text.clone(),
+    };
+    audit.sufficiency.iter().map(line).collect()
 }
 
 fn sources(engine: &Engine) -> anyhow::Result<Vec<SourceLine>> {
@@ -64,52 +94,15 @@ fn reason_lines(by_reason: BTreeMap<String, u64>) -> Vec<QuarantineReason> {
 }
 
 /// Returns how much is known in each category of signals, the missing ones included.
-fn signals(engine: &Engine) -> anyhow::Result<Vec<SignalLine>> {
-    let rows = engine.query("SELECT * FROM features")?;
+fn signals(engine: &Engine, audit: &Audit) -> Vec<SignalLine> {
     let features = &engine.home().config().features;
-    let mut lines = Vec::new();
-    for category in SignalCategory::ALL {
-        let own: Vec<_> = features.iter().filter(|feature| feature.category == category).collect();
-        let mut known = vec![false; rows.num_rows()];
-        for feature in &own {
-            mark_known(Rows(&rows), &feature.name, &mut known)?;
-        }
-        let n = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        lines.push(SignalLine {
-            category: category.to_string(),
-            n_features: n(own.len()),
-            coverage: part(n(known.iter().filter(|known| **known).count()), n(rows.num_rows())),
-            note: note(category).to_owned(),
-        });
-    }
-    Ok(lines)
-}
-
-/// Marks the customers of whom a feature says anything: a value that is not 0.
-fn mark_known(rows: Rows<'_>, feature: &str, known: &mut [bool]) -> anyhow::Result<()> {
-    if let Some(numbers) = rows.numbers(feature) {
-        for (known, number) in known.iter_mut().zip(numbers) {
-            *known |= number.is_some_and(|number| number.abs() > 0.0);
-        }
-    } else if rows.0.column_by_name(feature).is_some() {
-        for (known, text) in known.iter_mut().zip(rows.texts(feature)?) {
-            *known |= text.is_some();
-        }
-    }
-    Ok(())
-}
-
-fn note(category: SignalCategory) -> &'static str {
-    match category {
-        SignalCategory::Behavioural => "What customers do: views, visits, use. Connect the web site or the app.",
-        SignalCategory::Transactional => "What customers buy and pay. Connect orders, refunds and subscriptions.",
-        SignalCategory::Contextual => "Where, when and with what: device, channel, store, hour.",
-        SignalCategory::Sentiment => "How customers feel: ratings, reviews, support conversations.",
-        SignalCategory::Stated => "What customers say they want: preferences, surveys, newsletters.",
-        SignalCategory::Demographic => {
-            "Who customers are: age group, household, place. It describes personas and never makes them."
-        }
-    }
+    let line = |coverage: &throng_engine::Coverage| SignalLine {
+        category: coverage.category.to_string(),
+        n_features: features.iter().map(|feature| u64::from(feature.category == coverage.category)).sum(),
+        coverage: coverage.share,
+        note: coverage.note.clone(),
+    };
+    audit.coverage.iter().map(line).collect()
 }
 
 fn notes(engine: &Engine, book: &PersonaBook) -> Vec<String> {
