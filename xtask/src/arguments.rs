@@ -1,6 +1,6 @@
 //! The words of the command line, taken one by one.
 //!
-//! The five commands here take six flags between them; a parser library would
+//! The commands here take a handful of flags between them; a parser library would
 //! cost every newcomer more build time than this file.
 
 use std::collections::VecDeque;

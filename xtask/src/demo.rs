@@ -94,7 +94,8 @@ pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
 }
 
 fn take_steps(place: &Place, options: &Options, files: &Files, steps: &mut Steps) -> anyhow::Result<()> {
-    let throng = steps.require("build throng", || build(place))?;
+    let throng =
+        steps.require("build throng", || Cargo::new(&place.root).release(&["--package", "throng"], "throng"))?;
     let wheel = if options.simulated {
         None
     } else {
@@ -123,14 +124,6 @@ fn take_steps(place: &Place, options: &Options, files: &Files, steps: &mut Steps
         })?;
     }
     Ok(())
-}
-
-/// Builds the release binary, cargo's own progress on the terminal, and returns its path.
-fn build(place: &Place) -> anyhow::Result<PathBuf> {
-    let cargo = Cargo::new(&place.root);
-    process::run(&mut cargo.command(&["build", "--release", "--package", "throng"]))?;
-    let program = format!("throng{}", std::env::consts::EXE_SUFFIX);
-    Ok(cargo.target_folder()?.join("release").join(program))
 }
 
 fn clear(folder: &Path) -> anyhow::Result<()> {

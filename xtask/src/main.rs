@@ -34,6 +34,16 @@ cargo xtask COMMAND
         28 features of N events (10000000), beside DuckDB in the same run
           --rounds N    how often each engine runs (3)
           --peers DIR   the peer benchmark kit (or THRONG_BENCH_PEERS)
+  bench import [--events N] [--rounds N] [--binary FILE] [--peers DIR]
+        N Segment messages (1000000), as NDJSON and as CSV, into a new home: time,
+        memory and size, beside DuckDB reading the same files in the same run
+          --rounds N     how often each engine runs (3)
+          --binary FILE  this throng, instead of building one
+          --peers DIR    the peer benchmark kit (or THRONG_BENCH_PEERS)
+  bench identity [--events N] [--rounds N]
+        who is who in N/10, 3N/10 and N events (10000000, of 3 million identities):
+        time, memory, and how both grow
+          --rounds N    how often each size runs (3)
   lint  fmt --check, clippy with warnings denied, tidy
   tidy  the rules of STYLE.md that a machine can check
 ";
@@ -64,11 +74,7 @@ fn dispatch(place: &Place) -> anyhow::Result<()> {
             arguments.finish()?;
             test_run::run(place)
         }
-        Some("bench") => match arguments.word().as_deref() {
-            Some("features") => bench::run(place, &bench::Options::parse(arguments)?),
-            Some(other) => Err(UsageError::new(format!("there is no benchmark {other:?}")).into()),
-            None => Err(UsageError::new("bench needs a name: features".to_owned()).into()),
-        },
+        Some("bench") => bench::run(place, arguments),
         Some("lint") => {
             arguments.finish()?;
             lint::run(place)

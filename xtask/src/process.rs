@@ -46,8 +46,16 @@ impl Cargo {
         command
     }
 
+    /// Builds what `selection` names as it is released, cargo's own progress on the
+    /// terminal, and returns the path of `program`, given as it stands in that folder.
+    pub(crate) fn release(&self, selection: &[&str], program: &str) -> anyhow::Result<PathBuf> {
+        run(&mut self.command(&[&["build", "--release"], selection].concat()))?;
+        let program = format!("{program}{}", std::env::consts::EXE_SUFFIX);
+        Ok(self.target_folder()?.join("release").join(program))
+    }
+
     /// Returns the folder that cargo builds in.
-    pub(crate) fn target_folder(&self) -> anyhow::Result<PathBuf> {
+    fn target_folder(&self) -> anyhow::Result<PathBuf> {
         let mut command = self.command(&["metadata", "--no-deps", "--format-version", "1"]);
         let metadata: Value =
             serde_json::from_str(&capture(&mut command)?).context("cannot read the output of `cargo metadata`")?;

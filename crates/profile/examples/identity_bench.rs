@@ -184,7 +184,7 @@ fn measure(n_events: u64, order: Order) {
     assert_eq!(n_found, n_events);
     println!(
         "{{\"events\":{n_events},\"order\":\"{order:?}\",\"identities\":{},\"links\":{},\"profiles\":{},\"shared\":{},\"refused\":{},\
-         \"generate_s\":{generate_s:.2},\"fold_s\":{fold_s:.2},\"resolve_s\":{resolve_s:.2},\"look_up_s\":{look_up_s:.2},\
+         \"generate_s\":{generate_s:.3},\"fold_s\":{fold_s:.3},\"resolve_s\":{resolve_s:.3},\"look_up_s\":{look_up_s:.3},\
          \"graph_mb\":{graph_mb},\"peak_mb\":{resolve_mb}}}",
         graph.n_identities(),
         graph.n_links(),

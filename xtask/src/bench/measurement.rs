@@ -17,6 +17,29 @@ const TOLERANCE: f64 = 1e-6;
 /// of the last place, whatever their size.
 const ROUNDING: f64 = 0.001_000_001;
 
+/// The last JSON line that a benchmark printed.
+pub(super) struct Line {
+    text: String,
+    value: Value,
+}
+
+impl Line {
+    /// Reads the last JSON line of `output`.
+    pub(super) fn parse(output: &str) -> anyhow::Result<Line> {
+        let line = output.lines().rev().find(|line| line.starts_with('{'));
+        let text = line.context("the benchmark printed no JSON line")?.to_owned();
+        let value =
+            serde_json::from_str(&text).with_context(|| format!("cannot read the benchmark's line {text:?}"))?;
+        Ok(Line { text, value })
+    }
+
+    /// Returns the number called `name`.
+    pub(super) fn number(&self, name: &str) -> anyhow::Result<f64> {
+        let number = self.value.get(name).and_then(Value::as_f64);
+        number.with_context(|| format!("no number {name:?} in the benchmark's line {:?}", self.text))
+    }
+}
+
 /// What one engine took and computed.
 #[derive(Debug)]
 pub(super) struct Measurement {
@@ -29,32 +52,30 @@ pub(super) struct Measurement {
 impl Measurement {
     /// Reads the last JSON line of `output`.
     pub(super) fn parse(output: &str) -> anyhow::Result<Measurement> {
-        let line = output.lines().rev().find(|line| line.starts_with('{'));
-        let line = line.context("the benchmark printed no JSON line")?;
-        let value: Value =
-            serde_json::from_str(line).with_context(|| format!("cannot read the benchmark's line {line:?}"))?;
-        let number = |name: &str| {
-            let number = value.get(name).and_then(Value::as_f64);
-            number.with_context(|| format!("no number {name:?} in the benchmark's line {line:?}"))
-        };
+        Measurement::of(&Line::parse(output)?)
+    }
+
+    /// Reads a line in the form of the peer kit.
+    pub(super) fn of(line: &Line) -> anyhow::Result<Measurement> {
+        let Line { text, value } = line;
         let engine = value.get("engine").and_then(Value::as_str);
-        let engine = engine.with_context(|| format!("no engine in the benchmark's line {line:?}"))?;
+        let engine = engine.with_context(|| format!("no engine in the benchmark's line {text:?}"))?;
         let quality = value.get("quality").and_then(Value::as_object);
-        let quality = quality.with_context(|| format!("no quality in the benchmark's line {line:?}"))?;
+        let quality = quality.with_context(|| format!("no quality in the benchmark's line {text:?}"))?;
         let mut checksums = BTreeMap::new();
         for (name, checksum) in quality {
             let Some(checksum) = checksum.as_f64() else {
-                bail!("checksum {name:?} is no number in the benchmark's line {line:?}");
+                bail!("checksum {name:?} is no number in the benchmark's line {text:?}");
             };
             checksums.insert(name.clone(), checksum);
         }
         if checksums.is_empty() {
-            bail!("no checksum in the benchmark's line {line:?}");
+            bail!("no checksum in the benchmark's line {text:?}");
         }
         // The kit notes the memory before it reads its output back for the checksums
         // as `peak_work_mb`; that is the fairer number where it is given.
-        let peak_mb = number("peak_work_mb").or_else(|_| number("peak_rss_mb"))?;
-        Ok(Measurement { engine: engine.to_owned(), seconds: number("seconds")?, peak_mb, checksums })
+        let peak_mb = line.number("peak_work_mb").or_else(|_| line.number("peak_rss_mb"))?;
+        Ok(Measurement { engine: engine.to_owned(), seconds: line.number("seconds")?, peak_mb, checksums })
     }
 }
 
