@@ -494,12 +494,12 @@ fn the_complete_journey_is_read_from_its_wheel() {
     assert_eq!((n_orders, minor), (155_848, 459_603_958));
 }
 
-type Sink<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
+type Receiver<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
 
 /// Reads a data set with a reader of its own.
 fn read_file(
     path: &str,
-    read: fn(File, Import<'_>, Sink<'_>) -> Result<Tally, SourceError>,
+    read: fn(File, Import<'_>, Receiver<'_>) -> Result<Tally, SourceError>,
 ) -> Option<(Vec<Event>, Tally)> {
     let file = File::open(dataset(path)?).unwrap();
     let (limits, calendar) = (limits(), Calendar::utc());

@@ -42,7 +42,7 @@ pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError
 fn anonymous(scope: &Scope<'_>) -> Option<Finding> {
     let begins = |id: &str, prefixes: &[&str]| prefixes.iter().any(|prefix| id.starts_with(prefix));
     let unknown = |id: &str| begins(id, &ANONYMOUS) && !begins(id, &STANDS_IN);
-    let count = number(scope.people.profiles.iter().filter(|profile| unknown(profile.as_str())).count());
+    let count = number(scope.people.ids().into_iter().filter(|profile| unknown(profile)).count());
     if count == 0 {
         return None;
     }

@@ -56,7 +56,7 @@ impl<'a> Scope<'a> {
             span_days: u32::try_from(last.0 - first.0 + 1).unwrap_or(1),
             columns,
             n_events: 0,
-            n_profiles: super::words::number(subject.people.profiles.len()),
+            n_profiles: super::words::number(subject.people.n_profiles()),
             n_sources: 0,
             n_quarantined: 0,
             n_rows: 0,

@@ -10,10 +10,10 @@ use super::*;
 use crate::{StopReason, Taken, Tally};
 
 /// A sink of outcomes.
-pub(crate) type Sink<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
+pub(crate) type Receiver<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
 
 /// Reads with a reader and returns all outcomes.
-pub(crate) fn read(read: impl FnOnce(Import<'_>, Sink<'_>) -> Result<Tally, SourceError>) -> (Vec<Taken>, Tally) {
+pub(crate) fn read(read: impl FnOnce(Import<'_>, Receiver<'_>) -> Result<Tally, SourceError>) -> (Vec<Taken>, Tally) {
     let limits = Limits {
         source: "web".to_owned(),
         earliest: Instant(0),

@@ -7,21 +7,21 @@ use super::*;
 use crate::Head;
 use crate::rows::shown;
 
-type Sink<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
+type Receiver<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
 
-fn deals(input: &[u8], import: Import<'_>, sink: Sink<'_>) -> Result<Tally, SourceError> {
+fn deals(input: &[u8], import: Import<'_>, sink: Receiver<'_>) -> Result<Tally, SourceError> {
     read_crm_deals(input, import, sink)
 }
 
-fn accounts(input: &[u8], import: Import<'_>, sink: Sink<'_>) -> Result<Tally, SourceError> {
+fn accounts(input: &[u8], import: Import<'_>, sink: Receiver<'_>) -> Result<Tally, SourceError> {
     read_crm_accounts(input, import, sink)
 }
 
-fn contacts(input: &[u8], import: Import<'_>, sink: Sink<'_>) -> Result<Tally, SourceError> {
+fn contacts(input: &[u8], import: Import<'_>, sink: Receiver<'_>) -> Result<Tally, SourceError> {
     read_crm_contacts(input, import, sink)
 }
 
-fn leads(input: &[u8], import: Import<'_>, sink: Sink<'_>) -> Result<Tally, SourceError> {
+fn leads(input: &[u8], import: Import<'_>, sink: Receiver<'_>) -> Result<Tally, SourceError> {
     read_crm_leads(input, import, sink)
 }
 
