@@ -17,10 +17,8 @@ const ACCOUNTS_PER_USER_MAX: u64 = 3;
 /// Accounts of which no one is known are usual while a sale begins, not later.
 const EMPTY_ACCOUNTS_SHARE_WARNING: f64 = 0.2;
 
-/// How profile ids begin whose best id is a cookie or a device. An external id in the
-/// place of a cookie (`a:e:ann@example.com`) is somebody.
+/// How profile ids begin whose best id is a cookie or a device.
 const ANONYMOUS: [&str; 2] = ["a:", "d:"];
-const STANDS_IN: [&str; 3] = ["a:e:", "a:p:", "a:x:"];
 
 /// What this check looks for, in words.
 pub(super) const LOOKED_FOR: &str =
@@ -40,17 +38,13 @@ pub(super) async fn check(scope: &Scope<'_>) -> Result<Vec<Finding>, EngineError
 }
 
 fn anonymous(scope: &Scope<'_>) -> Option<Finding> {
-    let begins = |id: &str, prefixes: &[&str]| prefixes.iter().any(|prefix| id.starts_with(prefix));
-    let unknown = |id: &str| begins(id, &ANONYMOUS) && !begins(id, &STANDS_IN);
-    let count = number(scope.people.ids().into_iter().filter(|profile| unknown(profile)).count());
+    let unknown = |id: &&str| ANONYMOUS.iter().any(|prefix| id.starts_with(prefix));
+    let count = number(scope.people.ids().into_iter().filter(unknown).count());
     if count == 0 {
         return None;
     }
-    let like = |prefixes: &[&str]| {
-        let tests: Vec<String> = prefixes.iter().map(|prefix| format!("profile LIKE '{prefix}%'")).collect();
-        tests.join(" OR ")
-    };
-    let is_unknown = format!("(({}) AND NOT ({}))", like(&ANONYMOUS), like(&STANDS_IN));
+    let tests = ANONYMOUS.map(|prefix| format!("profile LIKE '{prefix}%'"));
+    let is_unknown = format!("({})", tests.join(" OR "));
     Some(Finding {
         code: "never-known",
         severity: Severity::of_share(count, scope.n_profiles, 2.0, ANONYMOUS_SHARE_WARNING),

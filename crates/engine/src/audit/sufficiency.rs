@@ -2,10 +2,11 @@
 //!
 //! The rules, and where they come from:
 //!
-//! - *Personas.* A segment is stable when its rows outnumber what describes it: 70 rows
-//!   for each variable for the whole sample (Dolnicar, Grün, Leisch and Schmidt 2014,
-//!   Required sample sizes for data-driven market segmentation analyses in tourism), and
-//!   100 rows in the smallest segment, which is what [`ROWS_PER_PERSONA`] asks for.
+//! - *Personas.* A grouping is stable when its rows outnumber what describes them; 70 rows
+//!   for each variable are published for the whole sample (Dolnicar, Grün, Leisch and
+//!   Schmidt 2014, Required sample sizes for data-driven market segmentation analyses in
+//!   tourism). How many variables will be used is not known yet, so [`ROWS_PER_PERSONA`]
+//!   asks for rows by persona instead; that number is ours.
 //! - *Prediction.* A logistic model needs 10 cases of the rarer outcome for each
 //!   predictor to be possible (Peduzzi and others 1996) and 20 to be reliable (Austin and
 //!   Steyerberg 2017, Events per variable).
@@ -18,7 +19,8 @@ use super::scope::{PROFILE, Scope};
 use super::words::{counted, percent, share, thousands};
 use crate::error::EngineError;
 
-/// Customers with a repeated behaviour for each persona that is to be stable.
+/// Customers with a repeated behaviour for each persona that is to be stable: shares in
+/// it are then known to ±10 points, and resampling leaves no group nearly empty.
 const ROWS_PER_PERSONA: u64 = 100;
 /// The fewest customers personas are looked for among, as discovery has it.
 const PROFILES_MIN: u64 = 100;
@@ -207,7 +209,7 @@ fn personas(stock: Stock) -> Sufficiency {
         text,
         have: repeat,
         need: Some(4 * ROWS_PER_PERSONA),
-        rule: "100 customers with repeated behaviour for each stable persona, 100 customers in all (Dolnicar and others 2014)",
+        rule: "100 customers with repeated behaviour for each stable persona, 100 customers in all: our own rule of thumb",
     }
 }
 
@@ -319,8 +321,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_size_of_a_test_is_that_of_the_tables() {
-        // Fleiss, Levin and Paik, table A.4 without correction: 0.20 against 0.30, 5 %, 80 %.
+    fn the_size_of_a_test_is_the_known_one() {
+        // Well-known values without correction for continuity: 5 % on both sides, 80 %.
         assert_eq!(group_size(0.2, 0.3), 294);
         assert_eq!(group_size(0.5, 0.6), 388);
     }
