@@ -8,4 +8,5 @@ mod datasets;
 mod failures;
 mod imports;
 mod printing;
+mod sources;
 mod support;
