@@ -41,9 +41,9 @@ const IDENTIFYING: [&str; 18] = [
     "agent",
     "timestamp",
 ];
-/// Words in names of traits that were asked for: what someone says they want.
-const STATED: [&str; 8] =
-    ["preference", "preferences", "preferred", "interest", "interests", "consent", "newsletter", "wish"];
+/// Words in names of traits that were asked for: answers of surveys are `stated.…`.
+const STATED: [&str; 9] =
+    ["stated", "preference", "preferences", "preferred", "interest", "interests", "consent", "newsletter", "wish"];
 
 /// Channels, devices and the descriptive properties.
 pub(super) fn propose(proposal: &mut Proposal<'_>) {
