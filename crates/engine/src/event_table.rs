@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field as ArrowField, Fields, Schema, TimeUnit};
-use throng_event::{Field, Value};
+use throng_event::Field;
 
 pub(crate) use read::{attribute_from_json, external_id_lists, read_events, text_column, usize_of};
 pub(crate) use write::EventRows;
@@ -149,17 +149,6 @@ pub(crate) fn attribute_field(field: &Field) -> Option<(Part, &str)> {
         | Field::ProductQuantity
         | Field::ProductAmount
         | Field::ProductDiscount => None,
-    }
-}
-
-/// Returns the column type that holds a value, `None` for lists and objects.
-fn value_type(value: &Value) -> Option<DataType> {
-    match value {
-        Value::Bool(_) => Some(DataType::Boolean),
-        Value::Number(_) => Some(DECIMAL),
-        Value::Instant(_) => Some(timestamp()),
-        Value::Text(_) => Some(DataType::Utf8),
-        Value::Json(_) => None,
     }
 }
 

@@ -19,9 +19,7 @@ use arrow::error::ArrowError;
 use serde_json::{Map, Value as Json};
 use throng_event::{Attributes, Event, Identity, Instant, ProductLine, Value};
 
-use super::{
-    DECIMAL, PROMOTED_COLUMNS_MAX, Part, Promoted, canonical_fields, column_name, product_fields, timestamp, value_type,
-};
+use super::{DECIMAL, PROMOTED_COLUMNS_MAX, Part, Promoted, canonical_fields, column_name, product_fields, timestamp};
 
 /// Positions of names, looked up for every attribute of every event.
 #[expect(clippy::disallowed_types, reason = "only looked up, never iterated")]
