@@ -39,7 +39,9 @@ fn main() {
         form.read(kind.input(form, n_bytes), import, &mut sink)
     };
     match ended {
-        Ok(tally) => println!("{} rows, {} events, {} put aside", tally.rows_read, tally.events, tally.rows_quarantined),
+        Ok(tally) => {
+            println!("{} rows, {} events, {} put aside", tally.rows_read, tally.events, tally.rows_quarantined)
+        }
         Err(error) => println!("ended: {error}"),
     }
 }

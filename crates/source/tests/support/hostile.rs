@@ -46,11 +46,13 @@ pub(crate) enum Hostile {
     Document,
     /// Turns of one conversation, tickets of one page: a list inside of one record.
     Inner,
+    /// The same beside something long that all of its parts have in common.
+    Shared,
 }
 
 impl Hostile {
     /// Every kind.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Garbage,
         Self::OneLine,
         Self::Nul,
@@ -68,6 +70,7 @@ impl Hostile {
         Self::Packed,
         Self::Document,
         Self::Inner,
+        Self::Shared,
     ];
 
     /// Returns about `n_bytes` of it (packed: as many when unpacked) for a form.
@@ -91,7 +94,9 @@ impl Hostile {
             Self::DeepLists => between("{\"type\":\"track\",\"a\":", same("["), ""),
             Self::DeepObjects => between("", same("{\"a\":"), ""),
             Self::ManyMembers => between("{\"type\":\"track\"", Unit::Member, "}"),
-            Self::ManyColumns => Made::new(b"user_id,date".to_vec(), Unit::Column, n_bytes, b"\n7,2024-03-01\n".to_vec()),
+            Self::ManyColumns => {
+                Made::new(b"user_id,date".to_vec(), Unit::Column, n_bytes, b"\n7,2024-03-01\n".to_vec())
+            }
             Self::OpenQuotes => between("", same("a,\"b\n"), ""),
             Self::Numbers => Made::new(b"[".to_vec(), same("1,"), n_bytes, Vec::new()),
             Self::Empties => only(same("{}\n")),
@@ -113,15 +118,53 @@ impl Hostile {
                 Made::new(format!("{{\"{name}\":[{{}}").into_bytes(), same(",{}"), n_bytes, b"]}".to_vec())
             }
             Self::Inner => {
-                let before = match form {
-                    Form::Tickets => "{\"id\":1,\"created_at\":\"2024-03-01T10:00:00Z\",\"comments\":[{}",
-                    Form::Shopify => "{\"id\":1,\"line_items\":[{}",
-                    Form::Ga4 => "{\"event_name\":\"purchase\",\"event_timestamp\":\"1611798022695757\",\"items\":[{}",
-                    Form::Ga360 => "{\"fullVisitorId\":\"7\",\"visitStartTime\":\"1473757372\",\"hits\":[{}",
-                    Form::Transcripts => "{\"conversation_id\":\"c\",\"turns\":[{}",
-                    _ => "{\"type\":\"track\",\"userId\":\"7\",\"properties\":{\"products\":[{}",
+                let (before, unit, behind) = match form {
+                    Form::Tickets => (
+                        "{\"id\":1,\"created_at\":\"2024-03-01T10:00:00Z\",\"requester_id\":7,\"comments\":[{}",
+                        ",{\"author_id\":7}",
+                        "]}",
+                    ),
+                    Form::Shopify => ("{\"id\":1,\"line_items\":[{}", ",{\"sku\":\"1\"}", "]}"),
+                    Form::Ga4 => (
+                        "{\"event_name\":\"purchase\",\"event_timestamp\":\"1611798022695757\",\"items\":[{}",
+                        ",{\"item_id\":\"1\"}",
+                        "]}",
+                    ),
+                    Form::Ga360 => (
+                        "{\"fullVisitorId\":\"7\",\"visitStartTime\":\"1473757372\",\"hits\":[{}",
+                        ",{\"type\":\"PAGE\",\"time\":1}",
+                        "]}",
+                    ),
+                    Form::Transcripts => ("{\"conversation_id\":\"c\",\"turns\":[{}", ",{\"text\":\"a\"}", "]}"),
+                    Form::PostHog | Form::Mixpanel => (
+                        "{\"event\":\"Order Completed\",\"distinct_id\":\"7\",\"properties\":{\"products\":[{}",
+                        ",{\"sku\":\"1\"}",
+                        "]}}",
+                    ),
+                    _ => (
+                        "{\"type\":\"track\",\"userId\":\"7\",\"properties\":{\"products\":[{}",
+                        ",{\"sku\":\"1\"}",
+                        "]}}",
+                    ),
                 };
-                between(before, same(",{}"), "]}}")
+                between(before, same(unit), behind)
+            }
+            Self::Shared => {
+                // Half of the record is said once, and would be said again with each of its parts.
+                let long = "x".repeat(usize::try_from(n_bytes / 2).unwrap());
+                let (before, unit, behind) = match form {
+                    Form::Tickets => ("{\"id\":1,\"requester_id\":7,\"subject\":\"", ",{\"author_id\":7}", "comments"),
+                    Form::Ga360 => {
+                        ("{\"fullVisitorId\":\"7\",\"visitStartTime\":\"1473757372\",\"x\":\"", ",{}", "hits")
+                    }
+                    Form::Transcripts => ("{\"conversation_id\":\"", ",{\"text\":\"a\"}", "turns"),
+                    Form::Shopify => ("{\"id\":1,\"note\":\"", ",{\"id\":1}", "refunds"),
+                    _ => ("{\"context\":{\"x\":\"", ",{}", "batch"),
+                };
+                let closed = if behind == "batch" { "\"}" } else { "\"" };
+                let before = format!("{before}{long}{closed},\"{behind}\":[{{}}");
+                let head = [&good, before.as_bytes()].concat();
+                Made::new(head, same(unit), n_bytes / 2, [b"]}\n", good.as_slice()].concat())
             }
         }
     }
@@ -132,11 +175,11 @@ pub(crate) fn good(form: Form) -> Vec<u8> {
     let seed = match form {
         Form::Segment => "segment/lines",
         Form::Ga4 => "ga4/purchase",
-        Form::Ga360 => "ga360/hits",
+        Form::Ga360 => "ga360/session",
         Form::Mixpanel | Form::MixpanelLocal => "mixpanel/events",
         Form::Amplitude => "amplitude/lines",
         Form::PostHog => "posthog/events",
-        Form::Shopify => "shopify/orders.csv",
+        Form::Shopify => "shopify/order.json",
         Form::CrmDeals => "crm/hubspot_deals",
         Form::CrmAccounts => "crm/hubspot_accounts",
         Form::CrmContacts => "crm/contacts",
