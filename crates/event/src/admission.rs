@@ -33,7 +33,7 @@ const TEXT_BYTES_MAX: usize = 65_536;
 /// External ids of one event; more are a list in the wrong place.
 const EXTERNAL_IDS_MAX: usize = 32;
 /// Product lines of one event; the largest real invoices have about 1,100.
-const PRODUCTS_MAX: usize = 10_000;
+pub const PRODUCTS_MAX: usize = 10_000;
 
 /// What can be wrong with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

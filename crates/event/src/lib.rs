@@ -14,7 +14,7 @@ mod identity;
 mod instant;
 mod money;
 
-pub use admission::{Admission, Limits, Problem, ProblemKind, admit};
+pub use admission::{Admission, Limits, PRODUCTS_MAX, Problem, ProblemKind, admit};
 pub use calendar::{AsOf, Calendar, Day, UnknownTimeZone};
 pub use decimal::Decimal;
 pub use event::{Attributes, Draft, Event, EventId, EventKey, EventKind, ProductLine, Value};

@@ -19,6 +19,10 @@ const FLATTENED_LEVELS: usize = 2;
 /// that recurse would fall over it.
 const DEPTH_MAX: usize = 32;
 
+/// Members of one object, and attributes of one record: ten times what admission keeps. Each
+/// costs many times the six bytes that are enough to write it.
+const MEMBERS_MAX: usize = 10_000;
+
 /// The members of an object, in their order.
 pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
@@ -35,6 +39,10 @@ impl<'de> Deserialize<'de> for Members<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
                 while let Some((Name(name), value)) = map.next_entry()? {
+                    if members.len() == MEMBERS_MAX {
+                        let said = format!("an object of more than {MEMBERS_MAX} members");
+                        return Err(serde::de::Error::custom(said));
+                    }
                     members.push((name, value));
                 }
                 Ok(Members(members))
@@ -119,6 +127,9 @@ fn flatten_members(
 /// Adds one value; the first of two members of one name wins.
 pub(crate) fn insert(name: String, raw: &RawValue, attributes: &mut Attributes) -> Result<(), Problem> {
     if let Some(value) = value(raw)? {
+        if attributes.len() >= MEMBERS_MAX {
+            return Err(Problem::new(ProblemKind::TooLarge, &format!("more than {MEMBERS_MAX} attributes")));
+        }
         attributes.entry(name).or_insert(value);
     }
     Ok(())

@@ -15,7 +15,7 @@ use throng_event::{Attributes, Decimal, Draft, Instant, Problem, ProblemKind, Va
 
 use crate::analytics::{Fields, Made, Maker, add_part, read_records, somebody};
 use crate::head::Head;
-use crate::import::Intake;
+use crate::import::{Intake, check_drafts};
 use crate::rows::NamedRows;
 use crate::{Import, SourceError, StopReason, Taken, Tally, decompress};
 use hit::Session;
@@ -140,6 +140,7 @@ fn record(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
         return Err(Problem::new(ProblemKind::TooLarge, &format!("a session of {} hits", hits.len())));
     }
     fields.rest("session.", &mut shared.context)?;
+    check_drafts(&shared, hits.len())?;
     let session = Session { shared, only_order, currency: import.currency };
     for hit in hits {
         made.drafts.push(session.hit(Fields::of(Some(hit)), &mut made.mended)?);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use throng_event::{Admission, Calendar, Currency, Draft, Event, Limits, Problem, ProblemKind, admit};
+use throng_event::{
+    Admission, Calendar, Currency, Draft, Event, Identity, Limits, PRODUCTS_MAX, Problem, ProblemKind, Value, admit,
+};
 
 use crate::SourceError;
 
@@ -73,6 +75,11 @@ pub struct Tally {
 
 /// Bytes of a raw record that are kept.
 pub(crate) const RAW_BYTES_MAX: usize = 65_536;
+
+/// Bytes that the drafts of one record may take together. A conversation of ten thousand
+/// turns needs a third; a record of megabytes that each of its parts would repeat needs
+/// more than there is.
+const DRAFTS_BYTES_MAX: usize = 32 << 20;
 
 /// Admits drafts, hands the outcome to the sink and keeps the account.
 pub(crate) struct Intake<'a> {
@@ -181,6 +188,38 @@ impl<'a> Intake<'a> {
     fn send(&mut self, taken: Taken) -> Result<(), SourceError> {
         (self.sink)(taken).map_err(|source| SourceError::Stopped { rows: self.tally.rows_read, source })
     }
+}
+
+/// Says what is wrong with so many products, before each of them takes its place in memory.
+pub(crate) fn check_products(n_products: usize) -> Result<(), Problem> {
+    if n_products <= PRODUCTS_MAX {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemKind::TooLarge, &format!("{n_products} product lines")))
+}
+
+/// Says what is wrong where so many drafts of one record are more than it may make, each
+/// with what they have in common.
+pub(crate) fn check_drafts(common: &Draft, n_drafts: usize) -> Result<(), Problem> {
+    let attributes = [&common.context, &common.properties, &common.traits];
+    let of_value = |value: &Value| match value {
+        Value::Text(text) | Value::Json(text) => text.len(),
+        Value::Bool(_) | Value::Number(_) | Value::Instant(_) => 0,
+    };
+    let of_attributes = attributes
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| size_of::<(String, Value)>() + name.len() + of_value(value));
+    let ids = [&common.id, &common.user_id, &common.anonymous_id, &common.group_id, &common.text];
+    let of_ids = ids.into_iter().flatten().map(String::len);
+    let of_external_ids = common.external_ids.iter().map(|id| size_of::<Identity>() + id.value.len());
+    let n_bytes = of_attributes.chain(of_ids).chain(of_external_ids).sum::<usize>() + common.content.len();
+    let n_together = n_drafts.saturating_mul(n_bytes + size_of::<Draft>() + size_of::<Event>());
+    if n_together <= DRAFTS_BYTES_MAX {
+        return Ok(());
+    }
+    let said = format!("{n_drafts} parts with {n_bytes} bytes in common");
+    Err(Problem::new(ProblemKind::TooLarge, &said))
 }
 
 /// Returns a raw line as text, cut to what is kept.

@@ -96,6 +96,11 @@ impl<'r> NamedRow<'r> {
         self.columns.names().iter().enumerate().filter_map(move |(idx, name)| Some((name.as_str(), row.get(idx)?)))
     }
 
+    /// Returns the bytes of its texts.
+    pub(crate) fn n_text_bytes(&self) -> usize {
+        self.row.n_text_bytes()
+    }
+
     /// Returns what makes this row the row it is: its filled cells by the names of their columns.
     pub(crate) fn canonical(&self) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -69,6 +69,10 @@ pub fn read_segment(
     Ok(intake.finish())
 }
 
+/// Bytes that the messages of one batch may take over together: 2,500 messages, which no
+/// library sends at once, with the 32 KB that Segment allows for each.
+const SHARED_BYTES_MAX: usize = 80 << 20;
+
 /// Takes one line: a message or a batch of them.
 fn take_record(record: &[u8], intake: &mut Intake<'_>) -> Result<(), SourceError> {
     let message = match parse(record) {
@@ -86,6 +90,14 @@ fn take_record(record: &[u8], intake: &mut Intake<'_>) -> Result<(), SourceError
         let row = intake.next_row();
         return intake.put_aside(row, vec![problem], raw_text(record));
     };
+    // Every message takes over what they share, and is put aside with it.
+    let shared = [message.context, message.sent_at, message.received_at];
+    let n_shared = shared.into_iter().flatten().map(|value| value.get().len()).sum::<usize>();
+    if n_shared.saturating_mul(items.len()) > SHARED_BYTES_MAX {
+        let said = format!("{} messages that share {n_shared} bytes", items.len());
+        let row = intake.next_row();
+        return intake.put_aside(row, vec![Problem::new(ProblemKind::TooLarge, &said)], raw_text(record));
+    }
     for item in items {
         let item_bytes = item.get().as_bytes();
         match parse(item_bytes) {

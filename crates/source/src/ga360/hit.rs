@@ -6,6 +6,7 @@ use throng_event::{
 };
 
 use crate::analytics::{Fields, add_attributes, add_part, further, turn_back};
+use crate::import::check_products;
 use crate::number::times;
 
 const PAGE: [(&str, &str); 8] = [
@@ -86,6 +87,7 @@ impl Session {
         let code = [&mut transaction, &mut item].into_iter().filter_map(|part| part.text("currencyCode")).next();
         let basis = Basis::new(code, self.currency, mended);
         let products = fields.list("product");
+        check_products(products.len())?;
         draft.products =
             products.iter().filter_map(|product| basis.product(&Fields::of(Some(product)), &action)).collect();
         further(&products, ("productSKU", &OF_LINE), &mut draft.properties)?;

@@ -9,6 +9,7 @@ use throng_event::{Attributes, Currency, Decimal, Draft, Money, Problem, Problem
 use super::names;
 use crate::Import;
 use crate::analytics::{Fields, further};
+use crate::import::check_products;
 use crate::number::times;
 
 /// What GA4 calls otherwise than the Segment Spec.
@@ -38,6 +39,7 @@ pub(super) fn read(
 ) -> Result<(), Problem> {
     let mut ecommerce = fields.object("ecommerce");
     let items = fields.list("items");
+    check_products(items.len())?;
     let stated = stated_currency(&draft.properties, mended);
     let refund = names::refunds(name);
     let (kind, total) = if refund { ("refund_value", "item_refund") } else { ("purchase_revenue", "item_revenue") };

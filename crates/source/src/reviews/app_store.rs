@@ -18,6 +18,9 @@ use crate::frames::{Frame, Frames};
 use crate::import::{Intake, raw_text};
 use crate::table::Clock;
 
+/// Bytes of the address of a feed; browsers stop at as many.
+const ADDRESS_BYTES_MAX: usize = 2_048;
+
 /// Whether input begins with one of the App Store's documents.
 ///
 /// Only the beginning is at hand, so the names of the members it opens with decide.
@@ -84,7 +87,8 @@ fn take_document(record: &[u8], clock: &Clock, intake: &mut Intake<'_>) -> Resul
 }
 
 fn take_feed(feed: &Object<'_>, clock: &Clock, intake: &mut Intake<'_>) -> Result<(), SourceError> {
-    let address = feed.object(&["id"]).and_then(|id| id.text(&["label"]));
+    // A longer one is no address, and would be repeated with every review.
+    let address = feed.object(&["id"]).and_then(|id| id.text(&["label"])).filter(|id| id.len() <= ADDRESS_BYTES_MAX);
     let app = address.as_deref().and_then(app_id);
     for entry in feed.get(&["entry"]).map(one_or_many).unwrap_or_default() {
         // The feed's address names the app, so the record goes aside with it.

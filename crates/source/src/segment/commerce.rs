@@ -5,6 +5,7 @@ use throng_event::{Attributes, Currency, Decimal, Draft, EventKind, Money, Probl
 
 use crate::DecimalMark;
 use crate::attributes::{Members, flatten, flatten_members_of, members, scalar_text};
+use crate::import::check_products;
 use crate::number;
 
 /// Properties that carry what was said, the most specific first.
@@ -59,12 +60,11 @@ pub(crate) fn read_members(
     draft: &mut Draft,
     mended: &mut Vec<Problem>,
 ) -> Result<(), Problem> {
-    let products = entries
-        .iter()
-        .position(|(name, value)| name == "products" && value.get().starts_with('['))
-        .and_then(|idx| Some((idx, product_list(entries[idx].1)?)));
+    let listed = entries.iter().position(|(name, value)| name == "products" && value.get().starts_with('['));
     let mut lines = Vec::new();
-    if let Some((idx, products)) = products {
+    if let Some(idx) = listed
+        && let Some(products) = product_list(entries[idx].1)?
+    {
         entries.remove(idx);
         lines = products;
     }
@@ -131,19 +131,21 @@ fn turn_back(draft: &mut Draft) {
 }
 
 /// Returns the members of every product, `None` when one of them is no object.
-fn product_list(raw: &RawValue) -> Option<Vec<Attributes>> {
-    let items: Vec<&RawValue> = serde_json::from_str(raw.get()).ok()?;
+fn product_list(raw: &RawValue) -> Result<Option<Vec<Attributes>>, Problem> {
+    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) else { return Ok(None) };
+    check_products(items.len())?;
     let mut lines = Vec::with_capacity(items.len());
     for item in items {
         let mut line = Attributes::new();
-        for (name, value) in members(item)?.0 {
+        let Some(Members(members)) = members(item) else { return Ok(None) };
+        for (name, value) in members {
             if let Some(text) = scalar_text(value).filter(|text| !text.is_empty()) {
                 line.entry(name.into_owned()).or_insert(Value::Text(text.into_owned()));
             }
         }
         lines.push(line);
     }
-    Some(lines)
+    Ok(Some(lines))
 }
 
 /// Returns the product line some properties describe, `None` without a product.

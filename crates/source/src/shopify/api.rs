@@ -9,9 +9,14 @@ use serde_json::Value as Json;
 use throng_event::{Decimal, Instant, Problem, ProblemKind, Value};
 
 use super::order::{Line, Order, Refund, insert_text};
+use crate::fields::Object;
 use crate::frames::{Frame, Frames};
 use crate::import::{Intake, raw_text};
 use crate::{DecimalMark, Import, SourceError, number};
+
+/// Bytes of one order; one of a thousand lines has as many. Taken apart, an order of
+/// nothing but empty objects takes a hundred times its bytes.
+const ORDER_BYTES_MAX: usize = 1 << 20;
 
 /// Names of UTM parameters of the landing page, and where they go (Segment Spec: Common fields).
 const CAMPAIGN: [(&str, &str); 5] = [
@@ -98,28 +103,37 @@ fn take_record(record: &[u8], intake: &mut Intake<'_>) -> Result<(), SourceError
     if record.is_empty() {
         return Ok(());
     }
-    let unreadable = |detail: &str| Problem::new(ProblemKind::Unreadable, detail);
-    let problem = match serde_json::from_slice::<Json>(record) {
-        Ok(page) if page.get("orders").is_some_and(Json::is_array) => {
-            for order in page["orders"].as_array().into_iter().flatten() {
-                take_order(order, || raw_text(order.to_string().as_bytes()), intake)?;
-            }
-            return Ok(());
+    let object = match Object::parse(record) {
+        Ok(object) => object,
+        Err(problem) => {
+            let row = intake.next_row();
+            return intake.put_aside(row, vec![problem], raw_text(record));
         }
-        Ok(order) if order.is_object() => {
-            let inner = order.get("order").filter(|inner| inner.is_object()).unwrap_or(&order);
-            return take_order(inner, || raw_text(record), intake);
-        }
-        Ok(_) => unreadable("the order is no JSON object"),
-        Err(error) => unreadable(&error.to_string()),
     };
-    let row = intake.next_row();
-    intake.put_aside(row, vec![problem], raw_text(record))
+    if let Some(orders) = object.list(&["orders"]) {
+        for order in orders {
+            take_order(order.get().as_bytes(), intake)?;
+        }
+        return Ok(());
+    }
+    take_order(record, intake)
 }
 
-fn take_order(json: &Json, raw: impl FnOnce() -> String, intake: &mut Intake<'_>) -> Result<(), SourceError> {
+/// Takes the record of one order, bare or as `order` of an answer.
+fn take_order(record: &[u8], intake: &mut Intake<'_>) -> Result<(), SourceError> {
     let row = intake.next_row();
-    let order = order_of(json, intake.import);
+    let raw = || raw_text(record);
+    if record.len() > ORDER_BYTES_MAX {
+        let problem = Problem::new(ProblemKind::TooLarge, &format!("an order of {} bytes", record.len()));
+        return intake.put_aside(row, vec![problem], raw());
+    }
+    let unreadable = |detail: &str| vec![Problem::new(ProblemKind::Unreadable, detail)];
+    let json = match serde_json::from_slice::<Json>(record) {
+        Ok(json) if json.is_object() => json,
+        Ok(_) => return intake.put_aside(row, unreadable("the order is no JSON object"), raw()),
+        Err(error) => return intake.put_aside(row, unreadable(&error.to_string()), raw()),
+    };
+    let order = order_of(json.get("order").filter(|inner| inner.is_object()).unwrap_or(&json), intake.import);
     let mut drafts = order.drafts(intake.import);
     if !order.problems.is_empty() {
         // Without the order itself nothing that became of it is told.

@@ -21,6 +21,8 @@ use crate::{DecimalMark, Import, SourceError, number};
 const OPEN_ORDERS_MAX: usize = 4_096;
 /// Rows of all open orders together, about 50 MB.
 const OPEN_ROWS_MAX: usize = 131_072;
+/// Bytes of their texts together: half a kilobyte a row, which few have.
+const OPEN_BYTES_MAX: usize = 64 << 20;
 /// Rows of one order; as many as an event may have product lines.
 const ROWS_MAX: u64 = 10_000;
 /// Closed orders remembered, 8 bytes each; a row that comes later still makes an event
@@ -78,6 +80,7 @@ struct Orders {
     /// Names in the order of opening.
     opened: VecDeque<String>,
     n_open_rows: u64,
+    n_open_bytes: usize,
     open_max: usize,
     closed: BTreeSet<u64>,
     closed_order: VecDeque<u64>,
@@ -86,7 +89,7 @@ struct Orders {
 /// An order whose first row was taken, or the reason why it was not: its further rows
 /// say nothing without it.
 enum Open {
-    Taken { order: Box<Order>, n_rows: u64 },
+    Taken { order: Box<Order>, n_rows: u64, n_bytes: usize },
     Refused(Problem),
 }
 
@@ -96,6 +99,7 @@ impl Orders {
             open: BTreeMap::new(),
             opened: VecDeque::new(),
             n_open_rows: 0,
+            n_open_bytes: 0,
             open_max,
             closed: BTreeSet::new(),
             closed_order: VecDeque::new(),
@@ -113,13 +117,15 @@ impl Orders {
                 let detail = format!("an order of more than {ROWS_MAX} rows");
                 return Err(vec![Problem::new(ProblemKind::TooLarge, &detail)]);
             }
-            Some(Open::Taken { order, n_rows }) => {
+            Some(Open::Taken { order, n_rows, n_bytes }) => {
                 *n_rows += 1;
+                *n_bytes += row.n_text_bytes();
                 add_line(order, row);
             }
             None => self.open_order(name, row, clock, import)?,
         }
         self.n_open_rows += 1;
+        self.n_open_bytes += row.n_text_bytes();
         Ok(())
     }
 
@@ -138,7 +144,9 @@ impl Orders {
         // What admission refuses is refused now, while the row is at hand.
         let completed = order.drafts(import).swap_remove(0);
         let admitted = match admit(completed, import.limits) {
-            Admission::Admitted(..) => Ok(Open::Taken { order: Box::new(order), n_rows: 1 }),
+            Admission::Admitted(..) => {
+                Ok(Open::Taken { order: Box::new(order), n_rows: 1, n_bytes: row.n_text_bytes() })
+            }
             Admission::Rejected(problems) => Err(problems),
         };
         self.opened.push_back(name.to_owned());
@@ -157,7 +165,7 @@ impl Orders {
     /// Closes the oldest orders while too much is open.
     fn close_surplus(&mut self, intake: &mut Intake<'_>) -> Result<(), SourceError> {
         self.close_down_to(self.open_max, intake)?;
-        while self.n_open_rows > OPEN_ROWS_MAX as u64 {
+        while self.n_open_rows > OPEN_ROWS_MAX as u64 || self.n_open_bytes > OPEN_BYTES_MAX {
             self.close_oldest(intake)?;
         }
         Ok(())
@@ -181,10 +189,11 @@ impl Orders {
         {
             self.closed.remove(&forgotten);
         }
-        let Open::Taken { order, n_rows } = open else {
+        let Open::Taken { order, n_rows, n_bytes } = open else {
             return Ok(());
         };
         self.n_open_rows -= n_rows;
+        self.n_open_bytes -= n_bytes;
         hand_on(&order, n_rows, intake)
     }
 }

@@ -6,6 +6,7 @@ use throng_event::{
 };
 
 use crate::Import;
+use crate::import::check_drafts;
 
 /// What an export says of one order.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +67,10 @@ impl Order {
             let mut cancelled = self.draft("Order Cancelled", "cancelled", Some(at), import);
             insert_text(&mut cancelled.properties, "reason", self.cancel_reason.as_deref());
             drafts.push(cancelled);
+        }
+        let common = self.draft("Order Refunded", "refunded", None, import);
+        if let Err(problem) = check_drafts(&common, self.refunds.len()) {
+            return vec![Draft { problems: vec![problem], ..Draft::default() }];
         }
         for (idx, refund) in self.refunds.iter().enumerate() {
             drafts.push(self.refunded(idx, refund, import));

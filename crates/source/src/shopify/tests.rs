@@ -297,7 +297,7 @@ fn what_is_no_order_is_put_aside() {
             row 1: missing-identity: neither a user id nor an anonymous id <- {"id":1,"created_at":"2024-01-01T00:00:00Z"}
             row 2: invalid-time: later <- {"id":2,"email":"a@b.de","created_at":"later","cancelled_at":"2024-01-01"}
             row 3: unreadable: an order with neither id nor name <- {"created_at":"2024-01-01","email":"a@b.de"}
-            row 4: unreadable: the order is no JSON object <- 7
+            row 4: unreadable: the record is no JSON object <- 7
             row 5: unreadable: EOF while parsing a value at line 1 column 6 <- {"id":
         "#]],
     );

@@ -17,6 +17,8 @@ use crate::frames::{Frame, Frames};
 
 /// Rows read ahead to learn the columns.
 const AHEAD_ROWS: usize = 1_000;
+/// Bytes of the rows read ahead; a thousand usual rows have one of them.
+const AHEAD_BYTES_MAX: usize = 32 << 20;
 
 /// The rows of a table of JSON objects.
 pub(super) struct JsonRows<R> {
@@ -31,12 +33,14 @@ impl<R: BufRead> JsonRows<R> {
         let mut rows =
             Self { frames: Frames::new(input).map_err(failed)?, columns: Columns::default(), ahead: VecDeque::new() };
         let mut columns = Columns::default();
-        while rows.ahead.len() < AHEAD_ROWS {
+        let mut n_bytes = 0;
+        while rows.ahead.len() < AHEAD_ROWS && n_bytes < AHEAD_BYTES_MAX {
             let mut row = Row::default();
             let step = rows.read(&mut row, &mut columns)?;
             if matches!(step, Step::End) {
                 break;
             }
+            n_bytes += row.n_bytes();
             rows.ahead.push_back((row, step));
         }
         rows.columns = columns;

@@ -17,6 +17,8 @@ use crate::mapping::AmountPer;
 const OPEN_ORDERS_MAX: usize = 65_536;
 /// Rows of all open orders together, about 150 MiB.
 const OPEN_ROWS_MAX: usize = 524_288;
+/// Bytes of their texts together, a quarter of a kilobyte a row.
+const OPEN_BYTES_MAX: usize = 128 << 20;
 /// Rows of one order; as many as an event may have product lines.
 const ROWS_MAX: usize = 10_000;
 /// Closed orders that are remembered; a row that comes later still makes an event
@@ -32,6 +34,7 @@ pub(super) struct Orders {
     /// Keys in the order of opening.
     opened: VecDeque<Key>,
     n_open_rows: usize,
+    n_open_bytes: usize,
     closed: BTreeSet<u64>,
     closed_order: VecDeque<u64>,
     limits: Bounds,
@@ -49,6 +52,7 @@ struct Open {
     currency: Option<Currency>,
     mended: Vec<Problem>,
     n_rows: u64,
+    n_bytes: usize,
 }
 
 impl Orders {
@@ -61,6 +65,7 @@ impl Orders {
             open: BTreeMap::new(),
             opened: VecDeque::new(),
             n_open_rows: 0,
+            n_open_bytes: 0,
             closed: BTreeSet::new(),
             closed_order: VecDeque::new(),
             limits: Bounds { orders, rows },
@@ -77,6 +82,7 @@ impl Orders {
     ) -> Result<(), SourceError> {
         let row = intake.rows();
         let key = self.key(&line);
+        let n_bytes = line.n_bytes;
         let added = match self.open.get_mut(&key) {
             Some(open) => open.check(&line, intake).map(|()| open.add(line, plan.amount_per())),
             None => self.open_order(&key, line, plan, intake),
@@ -85,7 +91,11 @@ impl Orders {
             return intake.put_aside(row, problems, raw());
         }
         self.n_open_rows += 1;
-        while self.open.len() > self.limits.orders || self.n_open_rows > self.limits.rows {
+        self.n_open_bytes += n_bytes;
+        while self.open.len() > self.limits.orders
+            || self.n_open_rows > self.limits.rows
+            || self.n_open_bytes > OPEN_BYTES_MAX
+        {
             self.close_oldest(plan, intake)?;
         }
         Ok(())
@@ -125,6 +135,7 @@ impl Orders {
             currency: line.currency,
             mended: Vec::new(),
             n_rows: 0,
+            n_bytes: 0,
         };
         open.draft.properties.entry("order_id".to_owned()).or_insert_with(|| Value::Text(key.0.clone()));
         // What admission refuses is refused now, while the row is at hand.
@@ -145,6 +156,7 @@ impl Orders {
             return Ok(());
         };
         self.n_open_rows = self.n_open_rows.saturating_sub(usize::try_from(open.n_rows).unwrap_or(usize::MAX));
+        self.n_open_bytes -= open.n_bytes;
         let closed = hash(&content(&key));
         self.closed.insert(closed);
         self.closed_order.push_back(closed);
@@ -153,7 +165,7 @@ impl Orders {
         {
             self.closed.remove(&forgotten);
         }
-        let Open { mut draft, products, minor, currency, mended, n_rows } = open;
+        let Open { mut draft, products, minor, currency, mended, n_rows, .. } = open;
         let money = minor.zip(currency).map(|(minor, currency)| Money { minor, currency });
         plan.complete(&mut draft, products, money);
         match admit(draft, intake.import.limits) {
@@ -186,6 +198,7 @@ impl Open {
     /// Adds a row: amounts add up, the earliest time holds, of facts the first.
     fn add(&mut self, line: Line, per: AmountPer) {
         self.n_rows += 1;
+        self.n_bytes += line.n_bytes;
         self.mended.extend(line.mended);
         let Line { draft, product, amount, currency, .. } = line;
         if currency.is_some() && currency != self.currency {

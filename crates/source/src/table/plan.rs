@@ -64,6 +64,8 @@ pub(super) struct Line {
     pub(super) currency: Option<Currency>,
     pub(super) order: Option<String>,
     pub(super) mended: Vec<Problem>,
+    /// Bytes of the texts of the row.
+    pub(super) n_bytes: usize,
 }
 
 impl Plan {
@@ -137,6 +139,7 @@ impl Plan {
             currency: None,
             order: text(row, self.order),
             mended: row.mended.clone(),
+            n_bytes: row.n_text_bytes(),
         };
         let draft = &mut line.draft;
         draft.name = self.event_name(row);

@@ -106,6 +106,16 @@ impl Row {
         self.cells[idx] = (start, self.text.len(), kind);
     }
 
+    /// Returns about how many bytes the row takes.
+    pub(super) fn n_bytes(&self) -> usize {
+        self.n_text_bytes() + self.cells.len() * size_of::<(usize, usize, CellKind)>()
+    }
+
+    /// Returns the bytes of its texts.
+    pub(crate) fn n_text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
     pub(crate) fn kind(&self, idx: usize) -> CellKind {
         self.cells.get(idx).map_or(CellKind::Absent, |(_, _, kind)| *kind)
     }

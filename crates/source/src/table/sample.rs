@@ -10,6 +10,8 @@ use crate::SourceError;
 
 /// Rows looked at: enough to see a column's habits, quick enough to wait for.
 const SAMPLE_ROWS: usize = 20_000;
+/// Bytes of the rows looked at; rows of a kilobyte are wide ones.
+const SAMPLE_BYTES_MAX: usize = 64 << 20;
 
 /// The first rows of a table.
 #[derive(Debug, Clone)]
@@ -77,10 +79,18 @@ fn sample(source: &mut dyn RowSource) -> Result<TableSample, SourceError> {
     let mut columns = source.columns().clone();
     let mut rows = Vec::new();
     let mut row = Row::default();
-    while rows.len() < SAMPLE_ROWS {
+    let mut n_bytes = 0;
+    // Records that are no rows count as well, or a file of nothing else would be read to its end.
+    for _ in 0..SAMPLE_ROWS {
+        if n_bytes >= SAMPLE_BYTES_MAX {
+            break;
+        }
         match source.next(&mut row, &mut columns)? {
-            Step::Row => rows.push(row.clone()),
-            Step::Bad(..) => {}
+            Step::Row => {
+                n_bytes += row.n_bytes();
+                rows.push(row.clone());
+            }
+            Step::Bad(_, raw) => n_bytes += raw.len(),
             Step::End => break,
         }
     }

@@ -7,6 +7,7 @@ use throng_event::{
 use super::names;
 use crate::attributes::insert;
 use crate::fields::{Fields, Object};
+use crate::import::check_drafts;
 use crate::table::Clock;
 
 /// Words for a ticket that is done with.
@@ -151,6 +152,9 @@ impl Ticket {
         };
         let (updated_at, solved_at) = (lenient(&self.updated_at), lenient(&self.solved_at));
         let base = self.base(source);
+        if let Err(problem) = check_drafts(&base, self.comments.len()) {
+            return (vec![Draft { problems: vec![problem], ..Draft::default() }], mended);
+        }
         let mut drafts = vec![self.opened(&base, source, clock)];
         for comment in &self.comments {
             drafts.push(self.commented(comment, &base, source, clock));

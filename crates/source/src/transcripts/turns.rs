@@ -18,7 +18,7 @@ use throng_event::{Decimal, Draft, EventKind, Identity, IdentityKind, Instant, P
 use crate::SourceError;
 use crate::fields::Object;
 use crate::frames::{Frame, Frames};
-use crate::import::{Intake, raw_text};
+use crate::import::{Intake, check_drafts, raw_text};
 use crate::table::Clock;
 
 const CONVERSATION: [&str; 6] = ["conversation_id", "call_id", "session_id", "chat_id", "thread_id", "id"];
@@ -110,6 +110,9 @@ fn drafts(conversation: &Object<'_>, source: &str, clock: &Clock) -> Vec<Draft> 
         let own = conversation.text(&["message_id", "turn_id", "utterance_id"]);
         return vec![turn(conversation, (role, own, None), &base, source, clock)];
     };
+    if let Err(problem) = check_drafts(&base, turns.len()) {
+        return vec![Draft { problems: vec![problem], ..Draft::default() }];
+    }
     let beginning = conversation.text(&BEGINNING).and_then(|text| clock.read_usual(&text));
     let turns: Vec<Object<'_>> = turns.into_iter().filter_map(Object::of).collect();
     let roles: Vec<Role> = turns.iter().map(role_of).collect();

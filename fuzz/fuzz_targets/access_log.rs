@@ -1,0 +1,4 @@
+//! Access logs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| throng_fuzz::check("access_log", bytes));

@@ -1,0 +1,4 @@
+//! The export of Amplitude, archive and lines.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| throng_fuzz::check("amplitude", bytes));

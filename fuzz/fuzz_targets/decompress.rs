@@ -1,0 +1,4 @@
+//! The unpacking of gzip and zstd.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| throng_fuzz::check("decompress", bytes));

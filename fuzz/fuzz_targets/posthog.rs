@@ -1,0 +1,4 @@
+//! Events of PostHog.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| throng_fuzz::check("posthog", bytes));

@@ -1,0 +1,4 @@
+//! Orders of Shopify.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| throng_fuzz::check("shopify", bytes));

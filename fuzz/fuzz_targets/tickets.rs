@@ -1,0 +1,4 @@
+//! Support tickets.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| throng_fuzz::check("tickets", bytes));

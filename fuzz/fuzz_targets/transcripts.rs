@@ -1,0 +1,4 @@
+//! Calls, chats and mails.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| throng_fuzz::check("transcripts", bytes));
