@@ -49,6 +49,15 @@ pub enum Why {
     Two(ProfileId, ProfileId, Vec<RefusedLink>),
 }
 
+/// All identities of one profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileIdentities {
+    /// The profile.
+    pub profile: ProfileId,
+    /// Its identities, each with the link it hangs by.
+    pub identities: Vec<(Identity, Option<ExplainedLink>)>,
+}
+
 /// What a decision changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided {
@@ -292,15 +301,15 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Missing`] when nobody has it.
-    pub fn identity_of(&self, id: &str) -> Result<(ProfileId, Vec<(Identity, Option<ExplainedLink>)>), EngineError> {
+    pub fn identity_of(&self, id: &str) -> Result<ProfileIdentities, EngineError> {
         self.runtime.block_on(async {
             let view = self.view().await?;
             let identity = find(id, &view.people, &self.home.personal_data()?)?;
             let Some(number) = view.people.resolution.number_of(&identity) else {
-                return Ok((ProfileId::of(&identity), vec![(identity, None)]));
+                return Ok(ProfileIdentities { profile: ProfileId::of(&identity), identities: vec![(identity, None)] });
             };
-            let members = members(&view.context, &view.people, number).await?;
-            Ok((view.people.resolution.profile_id(number), members))
+            let identities = members(&view.context, &view.people, number).await?;
+            Ok(ProfileIdentities { profile: view.people.resolution.profile_id(number), identities })
         })
     }
 

@@ -38,7 +38,7 @@ pub use config::{Config, IdentityConfig, feature_to_toml, features_to_toml, with
 pub use engine::{CatalogueProposal, DiscoverRequest, Engine, Summary};
 pub use error::EngineError;
 pub use home::{CONFIG_FILE, Home};
-pub use identity::{Decided, ExplainedLink, IdentityOverview, ProvingEvent, Why, link_in_words};
+pub use identity::{Decided, ExplainedLink, IdentityOverview, ProfileIdentities, ProvingEvent, Why, link_in_words};
 pub use import::{
     ImportEffect, ImportForm, ImportReport, ImportRequest, MappingChoice, Progress, QuarantineRow, Readmission,
     ReadmitRequest, choose_mapping, detect_form, files_at,

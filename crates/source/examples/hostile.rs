@@ -9,8 +9,11 @@
 mod hostile;
 
 use hostile::{Hostile, good};
-use throng_event::{Calendar, Instant, Limits, PersonalData};
+use throng_event::{Calendar, Day, Instant, Limits, PersonalData};
 use throng_source::{Form, Import, propose_mapping, read_table, sample_table};
+
+/// 2024-10-04, the day of rows that name none.
+const TODAY: Day = Day(20_000);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,10 +32,10 @@ fn main() {
     let mut sink = |_| Ok(());
     println!("recognised: {:?}", Form::recognise(kind.input(form, n_bytes)).map(|(form, _)| form.as_str()));
     let ended = if form == Form::Table {
-        let of_its_own = sample_table(kind.input(form, n_bytes)).and_then(|sample| propose_mapping(&sample));
+        let of_its_own = sample_table(kind.input(form, n_bytes)).and_then(|sample| propose_mapping(&sample, TODAY));
         let proposal = of_its_own.or_else(|error| {
             println!("no mapping: {error}");
-            propose_mapping(&sample_table(good(form).as_slice()).unwrap())
+            propose_mapping(&sample_table(good(form).as_slice()).unwrap(), TODAY)
         });
         read_table(kind.input(form, n_bytes), &proposal.unwrap().mapping, import, &mut sink)
     } else {

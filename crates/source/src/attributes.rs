@@ -23,6 +23,11 @@ const DEPTH_MAX: usize = 32;
 /// costs many times the six bytes that are enough to write it.
 const MEMBERS_MAX: usize = 10_000;
 
+/// Refuses an object of more members than any may have.
+fn too_many<E: serde::de::Error>() -> E {
+    E::custom(format!("an object of more than {MEMBERS_MAX} members"))
+}
+
 /// The members of an object, in their order.
 pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
@@ -38,14 +43,12 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some((Name(name), value)) = map.next_entry()? {
-                    if members.len() == MEMBERS_MAX {
-                        let said = format!("an object of more than {MEMBERS_MAX} members");
-                        return Err(serde::de::Error::custom(said));
-                    }
+                while members.len() <= MEMBERS_MAX
+                    && let Some((Name(name), value)) = map.next_entry()?
+                {
                     members.push((name, value));
                 }
-                Ok(Members(members))
+                if members.len() > MEMBERS_MAX { Err(too_many()) } else { Ok(Members(members)) }
             }
         }
         deserializer.deserialize_map(Reader)

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests")]
 
 #[path = "support/hostile.rs"]
+#[expect(dead_code, reason = "the example of the same name uses the rest")]
 mod hostile;
 
 use std::io::Cursor;

@@ -241,7 +241,7 @@ fn lake(sources: &[(&str, &str)]) -> Lake {
         std::fs::write(&path, text).unwrap();
         let request = ImportRequest {
             path,
-            form: ImportForm::Segment,
+            form: ImportForm::Known(throng_source::Form::Segment),
             source: (*name).to_owned(),
             currency: None,
             latest: Instant((START + 1_000) * Instant::DAY),

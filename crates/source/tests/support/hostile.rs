@@ -1,6 +1,8 @@
 //! Input made to be too much, of any size and never held: what it says at a place is
 //! computed when that place is read.
 
+#![expect(clippy::too_many_lines, clippy::wildcard_enum_match_arm, reason = "a table of inputs, form by form")]
+
 use std::fs;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;

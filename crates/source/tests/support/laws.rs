@@ -5,7 +5,7 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use throng_event::{Calendar, Currency, Event, Instant, Limits, PersonalData, Value};
+use throng_event::{Calendar, Currency, Day, Event, Instant, Limits, PersonalData, Value};
 use throng_source::{
     Form, Import, Mapping, Quarantined, SourceError, StopReason, Taken, Tally, decompress, propose_mapping,
     read_parquet_table, read_quarantined_rows, read_table, sample_parquet_table, sample_table,
@@ -83,10 +83,10 @@ struct Reading {
     ended: Result<Tally, SourceError>,
 }
 
-type Sink<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
+type Receiver<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
 
 /// Reads once, and holds what came to the account and to what admission promises.
-fn reading(read: impl FnOnce(Import<'_>, Sink<'_>) -> Result<Tally, SourceError>) -> Reading {
+fn reading(read: impl FnOnce(Import<'_>, Receiver<'_>) -> Result<Tally, SourceError>) -> Reading {
     let limits = Limits {
         source: "fuzz".to_owned(),
         earliest: Instant(0),
@@ -185,7 +185,7 @@ fn check_table_text(bytes: &[u8]) {
     check_rows(bytes, &Mapping::parse(MAPPING).unwrap());
     check_rows(&[HEADER.as_bytes(), bytes].concat(), &Mapping::parse(MAPPING).unwrap());
     let Ok(sample) = sample_table(bytes) else { return };
-    let Ok(proposal) = propose_mapping(&sample) else { return };
+    let Ok(proposal) = propose_mapping(&sample, Day(20_000)) else { return };
     assert_eq!(Mapping::parse(&proposal.to_toml("a table")).unwrap(), proposal.mapping);
     check_rows(bytes, &proposal.mapping);
 }
@@ -203,7 +203,7 @@ fn check_table_parquet(bytes: &[u8]) {
     check_form(Form::Ga4, bytes);
     check_form(Form::PostHog, bytes);
     let Ok(sample) = sample_parquet_table(Cursor::new(bytes)) else { return };
-    let Ok(proposal) = propose_mapping(&sample) else { return };
+    let Ok(proposal) = propose_mapping(&sample, Day(20_000)) else { return };
     let mapping = proposal.mapping;
     let first = reading(|import, sink| read_parquet_table(Cursor::new(bytes), &mapping, import, sink));
     let second = reading(|import, sink| read_parquet_table(Portions::of(bytes), &mapping, import, sink));

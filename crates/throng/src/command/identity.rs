@@ -1,7 +1,7 @@
 //! `throng identity`: who is who and why, and the decisions that change it.
 
 use serde_json::{Value as Json, json};
-use throng_engine::{ExplainedLink, Why, link_in_words, weights_in_words};
+use throng_engine::{ExplainedLink, ProfileIdentities, Why, link_in_words, weights_in_words};
 use throng_event::Identity;
 use throng_profile::{RefusedLink, Verdict};
 
@@ -127,7 +127,7 @@ fn refused_document(refused: &RefusedLink) -> Json {
 }
 
 fn show(session: &Session, id: &str) -> anyhow::Result<()> {
-    let (profile, members) = session.engine()?.identity_of(id)?;
+    let ProfileIdentities { profile, identities: members } = session.engine()?.identity_of(id)?;
     let output = session.output;
     if output.format() == Format::Json {
         let identities: Vec<Json> = members
