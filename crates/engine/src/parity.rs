@@ -64,7 +64,7 @@ fn bits(rows: &RecordBatch, people: &People) -> BTreeMap<String, Vec<String>> {
     let mut features: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for column in &rows.columns()[1..] {
         for (row, id) in ids.iter().enumerate() {
-            features.entry(id.to_string()).or_default().push(cell(column, row));
+            features.entry(id.clone()).or_default().push(cell(column, row));
         }
     }
     features
