@@ -126,12 +126,13 @@ const VALUES_MAX: u32 = 5;
 
 impl IdentityRules {
     /// Returns the rules a home starts with: one user id and five values of every other
-    /// kind ever, the usual priority, shared above ten, no proposed link.
+    /// kind ever, the usual priority, shared above ten, no proposed link. Of cookies five
+    /// in a week: browsers forget them, and who comes back for a year has dozens.
     #[must_use]
     pub fn standard() -> Self {
         let limit = |kind: IdentityKind| IdentityLimit {
             values_max: if kind == IdentityKind::UserId { 1 } else { VALUES_MAX },
-            period: Period::Ever,
+            period: if kind == IdentityKind::AnonymousId { Period::Weekly } else { Period::Ever },
         };
         Self {
             blocked: BlockedValues::standard(),
