@@ -171,7 +171,7 @@ impl Form {
     /// archives by their table of contents).
     ///
     /// # Errors
-    /// [`SourceError`] when the input cannot be read.
+    /// [`SourceError`] when the input cannot be read, or is no text of any kind.
     pub fn recognise(mut input: impl Read + Seek) -> Result<(Self, String), SourceError> {
         let failed = |error| SourceError::from_read(error, 0);
         let mut magic = Vec::new();
@@ -182,6 +182,10 @@ impl Form {
             b"PAR1" => Head::of_columns(parquet_columns(input)?),
             _ => Head::read(input).map_err(failed)?,
         };
+        if head.binary() {
+            let reason = "its bytes are those of no text; if it is packed, unpack it first".to_owned();
+            return Err(SourceError::Form { form: "any form that is known", reason });
+        }
         for (form, recognise) in RECOGNISERS {
             if let Some(why) = recognise(&head) {
                 return Ok((form, why));
@@ -255,6 +259,12 @@ impl Form {
         let mut intake = Intake::new(import, sink);
         for record in records {
             let row = intake.next_row();
+            // Text was put aside, whatever it begins like.
+            if record.starts_with("PAR1") || record.starts_with("PK\u{3}\u{4}") {
+                let problem = throng_event::Problem::new(throng_event::ProblemKind::Unreadable, "it is no record");
+                intake.put_aside(row, vec![problem], record.to_owned())?;
+                continue;
+            }
             // A record that gives nothing, a lone header say, stays where it is.
             let mut taken = Vec::new();
             self.read(Cursor::new(record.as_bytes()), import, &mut |one| {
