@@ -116,7 +116,7 @@ mod tests {
     fn the_template_says_what_holds_anyway() {
         let plain = check("").unwrap();
         let template: toml::Table = TEMPLATE.parse().unwrap();
-        let of_template = check(&template["identity"].to_string()).unwrap();
+        let of_template = check(&template["identity"].as_table().unwrap().to_string()).unwrap();
         assert_eq!(plain, of_template);
         assert_eq!(plain.rules, IdentityRules::standard());
     }
