@@ -10,6 +10,7 @@ mod k_means;
 mod matrix;
 mod membership;
 mod number;
+mod preparation;
 mod random;
 mod reference;
 mod scale;
@@ -23,7 +24,8 @@ pub use error::LearnError;
 pub use k_means::{KMeans, KMeansParams};
 pub use matrix::Matrix;
 pub use membership::{Component, MembershipModel, MembershipParams, Memberships};
-pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread};
+pub use preparation::{ColumnKind, DropReason, DroppedColumn, Missing, Part, PartKind, Preparation, PreparationParams};
+pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread, yeo_johnson_lambda};
 pub use selection::{
     ADJUSTED_RAND_MIN, ADJUSTED_RAND_SUFFICIENT, Candidate, Choice, JACCARD_DISSOLVED, JACCARD_MIN, Refusal,
     SIGNIFICANCE, Selection, SelectionParams, Separation, select_k,

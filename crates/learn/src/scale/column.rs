@@ -1,19 +1,29 @@
 //! One column's scaling: which transform, which centre, which spread.
 
 use crate::number::real;
-use crate::scale::{ColumnScaling, TAIL_RATIO_MAX};
+use crate::scale::transform::{ColumnTransform, NORMAL_INTERQUARTILE_RANGE, choose_transform};
 use crate::statistics::quantile_of_sorted;
 
-/// What the values of a column are replaced by before centring.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum ColumnTransform {
-    /// Nothing: they stay as they are.
-    Identity,
-    /// `sign(x) · ln(1 + |x| / unit)`.
-    SignedLog {
-        /// The value, in the column's own unit, around which the logarithm sets in.
-        unit: f64,
-    },
+/// What is done to one column, and what was seen in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnScaling {
+    /// What its values are replaced by first.
+    pub transform: ColumnTransform,
+    /// Median of the transformed values; of a column with two values, the mean.
+    pub centre: f64,
+    /// What the centred values are divided by; 1 for a constant column.
+    pub spread: f64,
+    /// How that was estimated.
+    pub spread_kind: Spread,
+    /// What the clipped values are multiplied by: the square root of the column's vote in a squared
+    /// distance.
+    pub weight: f64,
+    /// The column it shares its vote with most; `None` if it votes alone.
+    pub shares_with: Option<usize>,
+    /// Tail ratio before the transform.
+    pub tail_ratio: f64,
+    /// Number of missing values seen.
+    pub n_missing: usize,
 }
 
 /// How the spread of a column was estimated.
@@ -29,99 +39,61 @@ pub enum Spread {
     Constant,
 }
 
-/// Interquartile range of a standard normal variable.
-const NORMAL_INTERQUARTILE_RANGE: f64 = 1.349;
-
-impl ColumnTransform {
-    pub(super) fn apply(self, value: f64) -> f64 {
-        match self {
-            ColumnTransform::Identity => value,
-            ColumnTransform::SignedLog { unit } => (value.abs() / unit).ln_1p().copysign(value),
-        }
-    }
-
-    pub(super) fn invert(self, transformed: f64) -> f64 {
-        match self {
-            ColumnTransform::Identity => transformed,
-            ColumnTransform::SignedLog { unit } => (transformed.abs().exp_m1() * unit).copysign(transformed),
-        }
-    }
-}
-
 impl ColumnScaling {
-    pub(super) fn fit(column: &[f32], column_idx: usize) -> ColumnScaling {
-        let mut sorted: Vec<f64> =
-            column.iter().filter(|value| !value.is_nan()).map(|&value| f64::from(value)).collect();
+    /// Returns the scaling of values, in which NaN means missing.
+    pub(crate) fn fit(values: impl Iterator<Item = f64>) -> ColumnScaling {
+        let mut n_missing = 0;
+        let mut sorted: Vec<f64> = Vec::with_capacity(values.size_hint().0);
+        for value in values {
+            if value.is_nan() { n_missing += 1 } else { sorted.push(value) }
+        }
         sorted.sort_by(f64::total_cmp);
-        let tail_ratio = tail_ratio(&sorted);
-        let transform = choose_transform(&sorted, tail_ratio);
+        let (transform, tail_ratio) = choose_transform(&sorted);
         // The transform is increasing, so what was sorted stays sorted.
-        let transformed: Vec<f64> = sorted.iter().map(|&value| transform.apply(value)).collect();
-        let (spread, spread_kind) = spread(&transformed);
+        for value in &mut sorted {
+            *value = transform.apply(*value);
+        }
+        let (spread, spread_kind) = spread(&sorted);
+        let centre = quantile_of_sorted(&sorted, 0.5).unwrap_or(0.0);
+        let weight = if spread_kind == Spread::Constant { 0.0 } else { 1.0 };
+        ColumnScaling { transform, centre, spread, spread_kind, weight, shares_with: None, tail_ratio, n_missing }
+    }
+
+    /// Returns the scaling of a column with two values at most: mean 0 and standard deviation 1.
+    pub(crate) fn fit_two_valued(values: impl ExactSizeIterator<Item = f64> + Clone) -> ColumnScaling {
+        let known: Vec<f64> = values.clone().filter(|value| !value.is_nan()).collect();
+        let varies = known.iter().any(|value| value.total_cmp(&known[0]).is_ne());
+        let (mean, deviation) = moments(known.iter().copied());
+        let (spread, spread_kind) =
+            if varies && deviation > 0.0 { (deviation, Spread::Deviation) } else { (1.0, Spread::Constant) };
         ColumnScaling {
-            transform,
-            centre: quantile_of_sorted(&transformed, 0.5).unwrap_or(0.0),
+            transform: ColumnTransform::Identity,
+            centre: mean,
             spread,
             spread_kind,
-            weight: 1.0,
-            group: column_idx,
-            tail_ratio,
-            n_missing: column.len() - sorted.len(),
+            weight: if spread_kind == Spread::Constant { 0.0 } else { 1.0 },
+            shares_with: None,
+            tail_ratio: 0.0,
+            n_missing: values.len() - known.len(),
         }
     }
 
     /// Returns the scaled and clipped value, without the weight; a missing one gives 0.
-    pub(super) fn scale(&self, value: f32, clip: f32) -> f64 {
+    pub(crate) fn scale(&self, value: f64, clip: f32) -> f64 {
         if value.is_nan() {
             return 0.0;
         }
-        let transformed = self.transform.apply(f64::from(value));
         let clip = f64::from(clip);
-        ((transformed - self.centre) / self.spread).clamp(-clip, clip)
+        ((self.transform.apply(value) - self.centre) / self.spread).clamp(-clip, clip)
     }
-}
-
-fn choose_transform(sorted: &[f64], tail_ratio_before: f64) -> ColumnTransform {
-    if tail_ratio_before <= TAIL_RATIO_MAX {
-        return ColumnTransform::Identity;
-    }
-    let mut sizes: Vec<f64> = sorted.iter().map(|value| value.abs()).collect();
-    sizes.retain(|&size| size > 0.0);
-    sizes.sort_by(f64::total_cmp);
-    let Some(unit) = quantile_of_sorted(&sizes, 0.1) else {
-        return ColumnTransform::Identity;
-    };
-    let transform = ColumnTransform::SignedLog { unit };
-    let transformed: Vec<f64> = sorted.iter().map(|&value| transform.apply(value)).collect();
-    if tail_ratio(&transformed) < tail_ratio_before { transform } else { ColumnTransform::Identity }
-}
-
-/// Returns how far the farther of the 1st and 99th percentile lies from the median, in robust
-/// standard deviations; where most values are one value, among the others.
-fn tail_ratio(sorted: &[f64]) -> f64 {
-    let ratio = |sorted: &[f64]| {
-        let at = |share| quantile_of_sorted(sorted, share).unwrap_or(0.0);
-        let sigma = (at(0.75) - at(0.25)) / NORMAL_INTERQUARTILE_RANGE;
-        let middle = at(0.5);
-        let tail = (at(0.99) - middle).max(middle - at(0.01));
-        if sigma > 0.0 { Some(tail / sigma) } else { None }
-    };
-    let middle = quantile_of_sorted(sorted, 0.5).unwrap_or(0.0);
-    let first = sorted.partition_point(|&value| value < middle);
-    let last = sorted.partition_point(|&value| value <= middle);
-    if last - first > sorted.len() / 2 {
-        let others = [&sorted[..first], &sorted[last..]].concat();
-        return ratio(&others).unwrap_or(0.0);
-    }
-    ratio(sorted).unwrap_or(0.0)
 }
 
 fn spread(sorted: &[f64]) -> (f64, Spread) {
     let at = |share| quantile_of_sorted(sorted, share).unwrap_or(0.0);
     let by_quartiles = (at(0.75) - at(0.25)) / NORMAL_INTERQUARTILE_RANGE;
     let (low, high) = (at(0.01), at(0.99));
-    let trimmed = deviation(sorted.iter().map(|value| value.clamp(low, high)));
-    let plain = deviation(sorted.iter().copied());
+    let (_, trimmed) = moments(sorted.iter().map(|value| value.clamp(low, high)));
+    let (_, plain) = moments(sorted.iter().copied());
     let constant = sorted.first() >= sorted.last();
     if constant {
         (1.0, Spread::Constant)
@@ -137,9 +109,10 @@ fn spread(sorted: &[f64]) -> (f64, Spread) {
     }
 }
 
-fn deviation(values: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
+/// Returns the mean and the standard deviation, both 0 of no values.
+fn moments(values: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) {
     let n_values = real(values.len().max(1));
     let mean = values.clone().sum::<f64>() / n_values;
     let square: f64 = values.map(|value| (value - mean).powi(2)).sum();
-    (square / n_values).sqrt()
+    (mean, (square / n_values).sqrt())
 }
