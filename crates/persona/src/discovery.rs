@@ -5,7 +5,7 @@
 //! ([`crate::naming`]). Same population, parameters and seed: same bytes.
 
 use throng_learn::{
-    KMeans, KMeansParams, LearnError, Matrix, MembershipModel, MembershipParams, RobustScaler, Selection,
+    KMeans, KMeansParams, LearnError, Matrix, MembershipModel, MembershipParams, Preparation, Selection,
     SelectionParams, select_k,
 };
 
@@ -13,7 +13,7 @@ use crate::columns::{Columns, scaled_matrix};
 use crate::description::{Clusters, describe};
 use crate::membership::{gridded, shares};
 use crate::refusal::{from_learn, nothing_to_compare, too_few_customers};
-use crate::{Memberships, ModelColumn, Persona, PersonaError, PersonaId, Population, Refusal};
+use crate::{CategoryWeights, Memberships, ModelColumn, Persona, PersonaError, PersonaId, Population, Refusal};
 
 /// Customers below which nothing is tried: ten for each of ten personas, and enough for the
 /// resamples to mean something.
@@ -50,12 +50,14 @@ const N_ROWS_JUDGED_MAX: usize = 4_000;
 const N_ROWS_REFERENCE_MAX: usize = 600;
 
 /// What the caller chooses about discovery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DiscoveryParams {
     /// How many personas to look for.
     pub personas: PersonaCount,
     /// Seed of all chance.
     pub seed: u64,
+    /// How much features count by signal category.
+    pub weights: CategoryWeights,
 }
 
 /// How many personas to look for.
@@ -179,10 +181,10 @@ impl Separation {
 /// The fitted model: what is done to a population's features, and the mixture around the centroids.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// The columns distances are taken over.
+    /// The features distances are taken over.
     pub columns: Vec<ModelColumn>,
-    /// How each is scaled.
-    pub scaler: RobustScaler,
+    /// How each is taken apart, scaled and weighed.
+    pub scaler: Preparation,
     /// Centroids and how far their clusters reach.
     pub membership: MembershipModel,
     /// For each persona, the position of its cluster.
@@ -222,12 +224,13 @@ impl Model {
 ///
 /// ```
 /// use throng_event::{Calendar, Day};
-/// use throng_persona::{DiscoveryParams, Outcome, PersonaCount, Population, discover};
+/// use throng_persona::{CategoryWeights, DiscoveryParams, Outcome, PersonaCount, Population, discover};
 ///
 /// let as_of = Calendar::utc().as_of(Day(19_000));
 /// let nobody =
 ///     Population { as_of, profiles: Vec::new(), features: Vec::new(), traits: Vec::new(), revenue: None };
-/// let params = DiscoveryParams { personas: PersonaCount::Auto { max: 8 }, seed: 1 };
+/// let weights = CategoryWeights::EQUAL;
+/// let params = DiscoveryParams { personas: PersonaCount::Auto { max: 8 }, seed: 1, weights };
 /// let Outcome::Refused(refusal) = discover(&nobody, &params)?.outcome else { panic!("nobody has personas") };
 /// assert!(refusal.text.starts_with("0 customers are too few"));
 /// # Ok::<(), throng_persona::PersonaError>(())
@@ -241,9 +244,10 @@ pub fn discover(population: &Population, params: &DiscoveryParams) -> Result<Dis
     if !(2..=PERSONAS_MAX).contains(&outermost) {
         return Err(PersonaError::PersonaCount(outermost));
     }
+    params.weights.check()?;
     population.check()?;
     let n_profiles = population.profiles.len();
-    let mut columns = if n_profiles == 0 { Columns::none() } else { Columns::chosen(population) };
+    let mut columns = if n_profiles == 0 { Columns::none() } else { Columns::chosen(population, &params.weights) };
     if n_profiles < N_PROFILES_MIN {
         return Ok(refused(too_few_customers(n_profiles, N_PROFILES_MIN), columns));
     }
@@ -345,7 +349,7 @@ fn lasting(candidate: &throng_learn::Candidate) -> bool {
 /// What was fitted, on its way into a model.
 struct Fit {
     columns: Vec<ModelColumn>,
-    scaler: RobustScaler,
+    scaler: Preparation,
     matrix: Matrix,
     choice: Choice,
 }

@@ -31,6 +31,9 @@ pub enum PersonaError {
     /// The parameters ask for a number of personas that cannot be.
     #[error("cannot look for {0} personas: at least 2 and at most 12 can be told apart")]
     PersonaCount(usize),
+    /// A signal category has a weight that cannot be.
+    #[error("cannot weigh signal categories by {0}: weights are from 0 to 100, and one of them is above 0")]
+    CategoryWeight(String),
     /// A text is no persona id.
     #[error("cannot read {0:?} as a persona id: ids are lower-case letters and digits, such as p1")]
     InvalidPersonaId(String),

@@ -28,7 +28,7 @@ mod statement;
 mod telling;
 
 pub use claim::{Claim, ClaimId, ClaimKind, Contrast, Effect, EffectKind, Evidence, Interval, Measure};
-pub use columns::ModelColumn;
+pub use columns::{CategoryWeights, ModelColumn};
 pub use discovery::{
     Candidate, Discovery, DiscoveryParams, FeatureUse, Found, Model, Outcome, PersonaCount, Separation, discover,
 };

@@ -1,7 +1,7 @@
 //! One column's scaling: which transform, which centre, which spread.
 
 use crate::number::real;
-use crate::scale::transform::{ColumnTransform, NORMAL_INTERQUARTILE_RANGE, choose_transform};
+use crate::scale::transform::{ColumnTransform, NORMAL_INTERQUARTILE_RANGE, choose_transform, tails};
 use crate::statistics::quantile_of_sorted;
 
 /// What is done to one column, and what was seen in it.
@@ -91,7 +91,7 @@ impl ColumnScaling {
 fn spread(sorted: &[f64]) -> (f64, Spread) {
     let at = |share| quantile_of_sorted(sorted, share).unwrap_or(0.0);
     let by_quartiles = (at(0.75) - at(0.25)) / NORMAL_INTERQUARTILE_RANGE;
-    let (low, high) = (at(0.01), at(0.99));
+    let (low, high) = tails(sorted).unwrap_or((0.0, 0.0));
     let (_, trimmed) = moments(sorted.iter().map(|value| value.clamp(low, high)));
     let (_, plain) = moments(sorted.iter().copied());
     let constant = sorted.first() >= sorted.last();

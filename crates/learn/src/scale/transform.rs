@@ -21,6 +21,8 @@ use crate::statistics::quantile_of_sorted;
 /// Tail ratio above which a column is transformed: between a normal (2.3) and an exponential column
 /// (4.8).
 const TAIL_RATIO_MAX: f64 = 4.0;
+/// Share of the values in either tail.
+const TAIL_SHARE: f64 = 0.01;
 /// Interquartile range of a standard normal variable.
 pub(super) const NORMAL_INTERQUARTILE_RANGE: f64 = 1.349;
 /// Values, evenly spread over the ranks, that normal scores are kept for: the scores between two of
@@ -78,7 +80,7 @@ impl ColumnTransform {
         if unit <= 0.0 {
             return None;
         }
-        let (low, high) = (at(0.01)?, at(0.99)?);
+        let (low, high) = tails(&sorted)?;
         let spread: Vec<f64> = evenly_spread(&sorted, N_VALUES_LAMBDA_MAX)
             .map(|position| (sorted[position].clamp(low, high) - centre) / unit)
             .collect();
@@ -166,8 +168,16 @@ fn tail_ratio(sorted: &[f64]) -> f64 {
     let at = |share| quantile_of_sorted(sorted, share).unwrap_or(0.0);
     let sigma = (at(0.75) - at(0.25)) / NORMAL_INTERQUARTILE_RANGE;
     let middle = at(0.5);
-    let tail = (at(0.99) - middle).max(middle - at(0.01));
+    let tail = tails(sorted).map_or(0.0, |(low, high)| (high - middle).max(middle - low));
     if sigma > 0.0 { tail / sigma } else { 0.0 }
+}
+
+/// Returns the 1st and the 99th percentile, but never the outermost value of three or more: a single
+/// wild one shall not choose the transform.
+pub(super) fn tails(sorted: &[f64]) -> Option<(f64, f64)> {
+    let outermost = if sorted.len() < 3 { 0.0 } else { 1.0 / real(sorted.len() - 1) };
+    let share = outermost.max(TAIL_SHARE);
+    Some((quantile_of_sorted(sorted, share)?, quantile_of_sorted(sorted, 1.0 - share)?))
 }
 
 fn ascending(values: impl Iterator<Item = f64>) -> Vec<f64> {

@@ -12,5 +12,6 @@ mod data;
 mod k_means;
 mod laws;
 mod membership;
+mod preparation;
 mod scale;
 mod selection;

@@ -1,7 +1,7 @@
 //! Scaling is robust, free of units, and reports what it did.
 
 use proptest::prelude::{prop_assert, proptest};
-use throng_learn::{ColumnTransform, Matrix, RobustScaler, RobustScalerParams, Spread};
+use throng_learn::{ColumnTransform, Matrix, RobustScaler, RobustScalerParams, Spread, yeo_johnson_lambda};
 
 use crate::data::{generator, noise, normal};
 
@@ -39,6 +39,72 @@ fn only_heavy_tails_are_logged() {
     // Mostly zero, and what is not has a heavy tail.
     check(|z, other| if other < 0.4 { 0.0 } else { (1.5 * z).exp() }, true);
     check(|z, other| if other < 0.4 { 0.0 } else { 9.0 + z }, false);
+}
+
+#[test]
+fn the_first_transform_that_suffices_is_taken() {
+    let check = |draw: fn(f64, f64) -> f64, expected: fn(&ColumnTransform) -> bool| {
+        let mut generator = generator(4);
+        let values = (0..4000).map(|_| {
+            let (first, second) = (normal(&mut generator), normal(&mut generator));
+            draw(first, second) as f32
+        });
+        let scaler = fit(&column(values.collect()));
+        assert!(expected(&scaler.columns()[0].transform), "{:?}", scaler.columns()[0].transform);
+    };
+    check(|z, _| z, |transform| matches!(transform, ColumnTransform::Identity));
+    check(|z, _| (1.2 * z).exp(), |transform| matches!(transform, ColumnTransform::SignedLog { .. }));
+    // Far from 0, a logarithm bends nothing.
+    check(|z, _| 900.0 + (1.2 * z).exp(), |transform| matches!(transform, ColumnTransform::YeoJohnson { .. }));
+    check(|z, _| 900.0 - z.exp(), |transform| matches!(transform, ColumnTransform::YeoJohnson { .. }));
+    // Nor does one power bend two tails.
+    check(|z, other| 900.0 + z / other, |transform| matches!(transform, ColumnTransform::NormalScores { .. }));
+}
+
+/// Figures of scikit-learn 1.9.1's `PowerTransformer(standardize=False)`.
+#[test]
+fn power_is_that_of_scikit_learn() {
+    let check = |values: &[f64], lambda: f64| {
+        let found = yeo_johnson_lambda(values).unwrap();
+        assert!((found - lambda).abs() < 1e-6, "{found} is not {lambda}");
+    };
+    let powers: Vec<f64> = (0..12).map(|power| f64::from(1 << power)).collect();
+    check(&powers, -0.037_976_170_490_388_94);
+    check(&[0.0, 0.0, 0.0, 1.0, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0], -0.194_055_258_528_739_9);
+    check(&[-40.0, -12.0, -7.0, -5.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 0.8, 1.0], 2.014_452_471_929_966_6);
+    let exponential: Vec<f64> = (0..200).map(|idx| -(1.0 - (f64::from(idx) + 0.5) / 200.0).ln()).collect();
+    check(&exponential, -0.793_085_372_005_491_5);
+    let tilted: Vec<f64> = (0..101).map(|idx| ((f64::from(idx) - 30.0) / 10.0).powi(3) / 10.0).collect();
+    check(&tilted, 0.215_430_910_140_806_76);
+    check(&[3.0, 3.0, 3.0], 1.0);
+    assert!(yeo_johnson_lambda(&[1.0]).is_err());
+    assert!(yeo_johnson_lambda(&[1.0, f64::NAN]).is_err());
+}
+
+#[test]
+fn transforms_of_nothing_are_none() {
+    for values in [&[][..], &[f64::NAN]] {
+        assert_eq!(ColumnTransform::signed_log(values), None);
+        assert_eq!(ColumnTransform::yeo_johnson(values), None);
+        assert_eq!(ColumnTransform::normal_scores(values), None);
+    }
+    assert_eq!(ColumnTransform::signed_log(&[0.0, 0.0]), None);
+    assert_eq!(ColumnTransform::yeo_johnson(&[1.0, 2.0, 2.0, 2.0, 2.0, 3.0]), None);
+}
+
+#[test]
+fn normal_scores_are_the_quantiles_of_middle_ranks() {
+    let scores = ColumnTransform::normal_scores(&[5.0, 1.0, 5.0, 9.0]).unwrap();
+    // Middle ranks 1/8, 1/2 and 7/8.
+    for (value, score) in [(1.0, -1.150_349), (5.0, 0.0), (9.0, 1.150_349), (7.0, 0.575_175), (-9.0, -1.150_349)] {
+        assert!((scores.apply(value) - score).abs() < 1e-6, "{value}: {}", scores.apply(value));
+    }
+    assert!((scores.invert(0.575_175) - 7.0).abs() < 1e-5);
+    let normal_column: Vec<f64> = noise((50_000, 1), 6, normal).values().iter().map(|&v| f64::from(v)).collect();
+    let scores = ColumnTransform::normal_scores(&normal_column).unwrap();
+    for value in [-2.5, -1.0, 0.3, 2.0] {
+        assert!((scores.apply(value) - value).abs() < 0.06, "{value}: {}", scores.apply(value));
+    }
 }
 
 #[test]
@@ -102,10 +168,9 @@ fn columns_that_say_the_same_share_one_vote() {
     let scaler = fit(&Matrix::from_columns(&columns).unwrap());
     let shares: Vec<bool> = scaler.columns().iter().map(|column| column.shares_with.is_some()).collect();
     assert_eq!(shares, [true, false, true, false, true]);
-    let third = 1.0 / 3.0_f64.sqrt();
-    for (column, weight) in scaler.columns().iter().zip([third, 1.0, third, 0.0, third]) {
-        assert!((column.weight - weight).abs() < 0.01, "{} is not {weight}", column.weight);
-    }
+    let votes: Vec<f64> = scaler.columns().iter().map(|column| column.weight.powi(2)).collect();
+    assert!((votes[0] - votes[2]).abs() < 1e-9 && (votes[1] - 1.0).abs() < 1e-9 && votes[3] <= 0.0, "{votes:?}");
+    assert!((votes[0] + votes[2] + votes[4] - 1.0).abs() < 0.05, "{votes:?}");
 }
 
 #[test]
@@ -117,7 +182,66 @@ fn infinite_values_and_senseless_clips_are_errors() {
     assert!(scaler.transform(&Matrix::new(2, vec![1.0, 2.0]).unwrap()).is_err());
 }
 
+/// Returns the three transforms of a column, as far as there are any.
+fn transforms(values: &[f64]) -> Vec<ColumnTransform> {
+    let fits = [ColumnTransform::signed_log, ColumnTransform::yeo_johnson, ColumnTransform::normal_scores];
+    fits.into_iter().filter_map(|fit| fit(values)).collect()
+}
+
 proptest! {
+    #[test]
+    fn transforms_keep_order(
+        values in proptest::collection::vec(-1e4..1e4_f64, 3..60),
+        others in proptest::collection::vec(-1e5..1e5_f64, 2..20),
+    ) {
+        let mut others = others;
+        others.sort_by(f64::total_cmp);
+        for transform in transforms(&values) {
+            for pair in others.windows(2) {
+                prop_assert!(transform.apply(pair[0]) <= transform.apply(pair[1]), "{transform:?} {pair:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn unit_and_origin_of_a_column_without_tails_do_not_matter(
+        values in proptest::collection::vec(-1.0..1.0_f64, 20..200),
+        factor in 0.01..100.0_f64,
+        origin in -10.0..10.0_f64,
+    ) {
+        let plain: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+        let moved: Vec<f32> = plain.iter().map(|&v| ((f64::from(v) + origin) * factor) as f32).collect();
+        let (plain, moved) = (column(plain), column(moved));
+        let (first, second) = (fit(&plain), fit(&moved));
+        if [&first, &second].iter().all(|scaler| scaler.columns()[0].transform == ColumnTransform::Identity) {
+            let (first, second) = (first.transform(&plain).unwrap(), second.transform(&moved).unwrap());
+            for (a, b) in first.values().iter().zip(second.values()) {
+                prop_assert!((a - b).abs() < 1e-3, "{a} {b}");
+            }
+        }
+    }
+
+    /// The transform of the wild column may be another one only where the clean one is at the border.
+    #[test]
+    fn one_wild_value_hardly_moves_the_others(
+        seed in 0..1000_u64,
+        row_idx in 0..500_usize,
+        wild in proptest::sample::select(vec![-1e30_f32, -1e6, 1e6, 1e30]),
+        heavy in proptest::bool::ANY,
+    ) {
+        let draw = if heavy { |g: &mut _| (1.2 * normal(g)).exp() } else { |g: &mut _| 5.0 + normal(g) };
+        let clean = noise((500, 1), seed, draw);
+        let mut values = clean.values().to_vec();
+        values[row_idx] = wild;
+        let (scaler, upset) = (fit(&clean), fit(&column(values.clone())));
+        let (first, second) = (scaler.transform(&clean).unwrap(), upset.transform(&column(values)).unwrap());
+        for other in (0..500).filter(|other| *other != row_idx) {
+            let change = (first.row(other)[0] - second.row(other)[0]).abs();
+            prop_assert!(change < 0.1, "row {other} moves by {change}");
+        }
+        prop_assert!(second.row(row_idx)[0].abs() <= CLIP);
+    }
+
     #[test]
     fn unit_of_a_column_does_not_matter(
         values in proptest::collection::vec(-3.0..8.0_f64, 20..200),

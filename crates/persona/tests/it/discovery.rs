@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use throng_learn::adjusted_rand_index;
 use throng_persona::{
-    DiscoveryParams, Membership, Memberships, Outcome, PersonaCount, PersonaError, PersonaId, RefusalReason, Values,
-    discover,
+    CategoryWeights, DiscoveryParams, Membership, Memberships, Outcome, PersonaCount, PersonaError, PersonaId,
+    RefusalReason, Values, discover,
 };
 
 use crate::shop::{find, found, planted, structureless};
@@ -173,11 +173,12 @@ fn what_the_caller_got_wrong_is_an_error() {
     let (population, _) = planted(200, 1);
     for n_personas in [0, 1, 13] {
         for personas in [PersonaCount::Exactly(n_personas), PersonaCount::Auto { max: n_personas }] {
-            let error = discover(&population, &DiscoveryParams { personas, seed: 1 }).unwrap_err();
+            let error = discover(&population, &DiscoveryParams { personas, seed: 1, weights: CategoryWeights::EQUAL })
+                .unwrap_err();
             assert_eq!(error, PersonaError::PersonaCount(n_personas));
         }
     }
-    let params = DiscoveryParams { personas: PersonaCount::Exactly(3), seed: 1 };
+    let params = DiscoveryParams { personas: PersonaCount::Exactly(3), seed: 1, weights: CategoryWeights::EQUAL };
     let mut short = population.clone();
     short.profiles.pop();
     assert!(matches!(discover(&short, &params), Err(PersonaError::ColumnLength { .. })));

@@ -4,8 +4,8 @@ use throng_event::Identity;
 use throng_event::{Calendar, Day, Field};
 use throng_feature::{FeatureDefinition, FeatureKind, Filter, SignalCategory, ValueSource, Window};
 use throng_persona::{
-    Discovery, DiscoveryParams, FeatureColumn, Found, Outcome, PersonaCount, Population, Revenue, TraitColumn, Values,
-    discover,
+    CategoryWeights, Discovery, DiscoveryParams, FeatureColumn, Found, Outcome, PersonaCount, Population, Revenue,
+    TraitColumn, Values, discover,
 };
 use throng_profile::ProfileId;
 
@@ -146,7 +146,11 @@ pub(crate) fn structureless(n_profiles: usize, seed: u64) -> Population {
 }
 
 pub(crate) fn find(population: &Population, seed: u64) -> Discovery {
-    discover(population, &DiscoveryParams { personas: PersonaCount::Auto { max: 6 }, seed }).unwrap()
+    discover(
+        population,
+        &DiscoveryParams { personas: PersonaCount::Auto { max: 6 }, seed, weights: CategoryWeights::EQUAL },
+    )
+    .unwrap()
 }
 
 pub(crate) fn found(discovery: &Discovery) -> &Found {
