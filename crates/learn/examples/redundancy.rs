@@ -34,19 +34,24 @@ fn main() -> Result<(), LearnError> {
     for n_groups in [2, 3, 4] {
         for apart in [3.0, 4.0, 6.0, 9.0] {
             for beside in [Beside::Noise(30), Beside::Copies(20)] {
-                let mut found = [0.0; 3];
-                for seed in 0..N_SEEDS {
-                    let (matrix, truth) = planted(n_groups, apart, beside, seed)?;
-                    for (total, matrix) in found.iter_mut().zip(scaled(&matrix)?) {
-                        *total += agreement(&matrix, &truth, n_groups, seed)? / N_SEEDS as f64;
-                    }
-                }
-                let [plain, squares, ours] = found;
+                let [plain, squares, ours] = agreements(n_groups, apart, beside)?;
                 println!("{n_groups:6}  {apart:5}  {beside:?}  {plain:10.3}  {squares:8.3}  {ours:5.3}");
             }
         }
     }
     Ok(())
+}
+
+/// Returns the mean adjusted Rand indices without sharing, with plain squares, and with ours.
+fn agreements(n_groups: usize, apart: f64, beside: Beside) -> Result<[f64; 3], LearnError> {
+    let mut found = [0.0; 3];
+    for seed in 0..N_SEEDS {
+        let (matrix, truth) = planted(n_groups, apart, beside, seed)?;
+        for (total, matrix) in found.iter_mut().zip(scaled(&matrix)?) {
+            *total += agreement(&matrix, &truth, n_groups, seed)? / N_SEEDS as f64;
+        }
+    }
+    Ok(found)
 }
 
 /// Returns groups at random corners of the informative columns, and what stands beside them. Two

@@ -125,11 +125,45 @@ fn every_feature_says_how_it_was_used() {
         night_share: 0.10 logarithm
         rating_mean: 0.00 known for only 26 % of the customers
         constant: 0.00 the same for 100 % of the customers (7)
-        device: 0.14 one column for each frequent value
+        device: 0.12 one column for each frequent value
     "#]]
     .assert_eq(&uses);
     let votes: f64 = discovery.features_used.iter().map(|used| used.vote).sum();
     assert!((votes - 1.0).abs() < 1e-9);
+}
+
+/// Returns the votes and the reasons for being left out of `recency`, `night_share` and `device`.
+fn used_with(weights: CategoryWeights) -> Vec<(f64, Option<String>)> {
+    let (population, _) = planted(300, 7);
+    let params = DiscoveryParams { personas: PersonaCount::Exactly(3), seed: 9, weights };
+    let uses = discover(&population, &params).unwrap().features_used;
+    let used = |name: &str| uses.iter().find(|used| used.name == name).unwrap();
+    ["recency", "night_share", "device"].map(|name| (used(name).vote, used(name).left_out.clone())).to_vec()
+}
+
+#[test]
+fn categories_count_by_their_weights() {
+    let ratio = |used: &[(f64, Option<String>)]| used[1].0 / used[0].0;
+    let equal = used_with(CategoryWeights::EQUAL);
+    let heavier = used_with(CategoryWeights { contextual: 3.0, ..CategoryWeights::EQUAL });
+    assert!((ratio(&heavier) / ratio(&equal) - 3.0).abs() < 1e-6);
+    let without = used_with(CategoryWeights { contextual: 0.0, ..CategoryWeights::EQUAL });
+    for idx in [1, 2] {
+        assert_eq!(without[idx], (0.0, Some("contextual features have the weight 0".to_owned())));
+    }
+}
+
+#[test]
+fn how_much_is_told_apart_from_whether() {
+    let (mut population, _) = planted(300, 7);
+    let returns = (0..300_i16).map(|idx| if idx % 3 > 0 { 0.0 } else { f64::from(idx % 50 + 1) });
+    population.features[6].values = Values::Numbers(returns.collect());
+    let flags = (0..300_i16).map(|idx| f64::from(idx % 2));
+    population.features[7].values = Values::Numbers(flags.collect());
+    let uses = find(&population, 9).features_used;
+    assert_eq!(uses[6].transform.as_deref(), Some("whether, and how much (as it is)"));
+    assert_eq!(uses[7].transform.as_deref(), Some("as it is"));
+    assert!(uses[6].vote > uses[7].vote && uses[7].vote > 0.0, "{uses:?}");
 }
 
 #[test]
@@ -179,6 +213,16 @@ fn what_the_caller_got_wrong_is_an_error() {
         }
     }
     let params = DiscoveryParams { personas: PersonaCount::Exactly(3), seed: 1, weights: CategoryWeights::EQUAL };
+    for wrong in [-1.0, 100.5, f64::NAN, f64::INFINITY] {
+        let weights = CategoryWeights { sentiment: wrong, ..CategoryWeights::EQUAL };
+        let error = discover(&population, &DiscoveryParams { weights, ..params }).unwrap_err();
+        assert_eq!(error, PersonaError::CategoryWeight(wrong.to_string()));
+    }
+    let weights = CategoryWeights { behavioural: 0.0, transactional: 0.0, contextual: 0.0, sentiment: 0.0 };
+    assert!(matches!(
+        discover(&population, &DiscoveryParams { weights, ..params }),
+        Err(PersonaError::CategoryWeight(_))
+    ));
     let mut short = population.clone();
     short.profiles.pop();
     assert!(matches!(discover(&short, &params), Err(PersonaError::ColumnLength { .. })));
