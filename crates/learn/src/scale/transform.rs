@@ -6,7 +6,7 @@
 //! to it is taken, and the one with the least ratio when none does:
 //! 1. the signed logarithm: it keeps 0 where it is, and distances become ratios, which people
 //!    understand;
-//! 2. Yeo–Johnson ([`yeo_johnson_lambda`]): it bends either tail, but not both;
+//! 2. Yeo–Johnson ([`crate::yeo_johnson_lambda`]): it bends either tail, but not both;
 //! 3. normal scores: they fit anything, and come last because they close the gaps between groups.
 //!
 //! Where more than half of a column is one value, all of this looks at its other values. Every
@@ -26,7 +26,7 @@ const TAIL_SHARE: f64 = 0.01;
 /// Interquartile range of a standard normal variable.
 pub(super) const NORMAL_INTERQUARTILE_RANGE: f64 = 1.349;
 /// Values, evenly spread over the ranks, that normal scores are kept for: the scores between two of
-/// them then differ by less than a hundredth, but for the outermost thousandth of the rows.
+/// them then differ by less than a tenth but in the outermost hundredth of the rows.
 const N_KNOTS_MAX: usize = 512;
 /// Values, evenly spread over the ranks, that λ is estimated from.
 const N_VALUES_LAMBDA_MAX: usize = 4096;
