@@ -76,6 +76,17 @@ pub enum PersonaError {
         /// Known values outside.
         n_rest: u64,
     },
+    /// The personas that were kept of a former discovery and its memberships do not go together.
+    #[error("cannot compare with the last discovery: its personas and its memberships name different ids")]
+    PreviousContradicts,
+    /// A history does not follow from what came before.
+    #[error("cannot take version {version} into the history of personas: {problem}")]
+    InvalidHistory {
+        /// The version that does not fit.
+        version: u64,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The numerics refused; the parameters or our use of them are at fault.
     #[error("cannot {attempt}")]
     Learn {
