@@ -24,13 +24,29 @@ pub struct DriftParams {
     pub act: f64,
     /// Probability with which chance alone may exceed its bound (0.01).
     pub significance: f64,
+    /// The share of a persona's customers whose leaving it is worth a look (0.25): people move on, and
+    /// a persona whose members never changed would say nothing of what they do.
+    pub left_watch: f64,
+    /// The share whose leaving calls for action (0.5): most of them are elsewhere.
+    pub left_act: f64,
 }
 
 impl DriftParams {
-    /// Returns the bounds of custom: watch from 0.1, act from 0.25, chance held to 1 %.
+    /// Returns the bounds of custom: watch from 0.1, act from 0.25, chance held to 1 %; and a quarter
+    /// and a half for customers who left their persona.
     #[must_use]
     pub fn new() -> Self {
-        Self { watch: 0.1, act: 0.25, significance: 0.01 }
+        Self { watch: 0.1, act: 0.25, significance: 0.01, left_watch: 0.25, left_act: 0.5 }
+    }
+
+    /// Returns how much it matters that only this share of a persona's customers stayed.
+    #[must_use]
+    pub fn level_of_stayed(self, stayed: f64) -> DriftLevel {
+        match 1.0 - stayed {
+            left if left >= self.left_act => DriftLevel::Act,
+            left if left >= self.left_watch => DriftLevel::Watch,
+            _ => DriftLevel::Steady,
+        }
     }
 
     fn level(self, index: f64, by_chance: f64) -> DriftLevel {
@@ -75,6 +91,16 @@ impl DriftLevel {
     /// [`PersonaError::UnknownWord`] for any other text.
     pub fn parse(text: &str) -> Result<Self, PersonaError> {
         crate::claim::meaning(&Self::WORDS, "a level of drift", text)
+    }
+
+    /// Returns what follows from it, in words.
+    #[must_use]
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::Steady => "no more than usual",
+            Self::Watch => "worth a look",
+            Self::Act => "calls for action",
+        }
     }
 }
 
@@ -259,7 +285,7 @@ impl MixDrift {
             let who = most.persona.as_ref().map_or("the unassigned".to_owned(), ToString::to_string);
             format!(", most of all {who}, from {} to {}", share(most.before), share(most.after))
         });
-        format!("The shares of the personas: changed{most} ({figures}).")
+        format!("The shares of the personas have changed{most} ({figures}).")
     }
 }
 
@@ -270,12 +296,7 @@ impl ShareDrift {
 }
 
 fn figures(index: f64, level: DriftLevel) -> String {
-    let advice = match level {
-        DriftLevel::Steady => "no more than usual",
-        DriftLevel::Watch => "worth a look",
-        DriftLevel::Act => "calls for action",
-    };
-    format!("stability index {index:.2}, {advice}")
+    format!("stability index {index:.2}, {}", level.advice())
 }
 
 fn measured(before: &[u64], after: &[u64], params: DriftParams) -> Result<(f64, f64), PersonaError> {

@@ -76,8 +76,9 @@ pub enum PersonaError {
         /// Known values outside.
         n_rest: u64,
     },
-    /// The personas that were kept of a former discovery and its memberships do not go together.
-    #[error("cannot compare with the last discovery: its personas and its memberships name different ids")]
+    /// The memberships kept of a former discovery are of other personas than those kept of it, or a
+    /// centroid is in other features.
+    #[error("cannot compare with the last discovery: what is kept of its personas does not go together")]
     PreviousContradicts,
     /// A history does not follow from what came before.
     #[error("cannot take version {version} into the history of personas: {problem}")]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use throng_event::Day;
 
-use crate::format::{n, share};
+use crate::format::{capitalised, n, share};
 use crate::lineage::listed;
 use crate::{
     Discovery, Drift, DriftLevel, Lineage, LineageEvent, LineageKind, Outcome, PersonaError, PersonaId, Steadiness,
@@ -219,7 +219,8 @@ impl HistoryEntry {
             }
         }
         if let Some(stayed) = self.stayed {
-            text.push_str(&format!(" {} of the customers known both times stayed in their persona.", share(stayed)));
+            let stayed = capitalised(&share(stayed));
+            text.push_str(&format!(" {stayed} of the customers known both times stayed in their persona."));
         }
         if let Some(drift) = &self.drift {
             text.push(' ');

@@ -20,10 +20,13 @@ pub use continuity::{Continuity, rediscover};
 pub use event::{Basis, Flow, LineageEvent, LineageKind, LineagePersona};
 
 use crate::drift::ratio;
+use crate::format::{n, quoted, share};
 use crate::lineage::overlap::Overlap;
 use crate::lineage::rename::{fresh_ids, kept_names, renamed};
 use crate::lineage::verdict::{Grounds, Verdict};
-use crate::{Baseline, Discovery, Found, Memberships, Outcome, PersonaError, PersonaId, Population};
+use crate::{
+    Baseline, Discovery, DriftLevel, DriftParams, Found, Memberships, Outcome, PersonaError, PersonaId, Population,
+};
 
 pub(crate) use event::listed;
 
@@ -183,7 +186,6 @@ impl Steadiness {
     /// Returns how steady the personas were, in a sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
-        use crate::format::{n, share};
         match (self.stayed, self.adjusted_rand) {
             (Some(stayed), Some(adjusted_rand)) => format!(
                 "{} customers were known both times; {} of those who were in a persona are still in the same one \
@@ -196,13 +198,31 @@ impl Steadiness {
                 .to_owned(),
         }
     }
+
+    /// Returns a sentence for every former persona that more customers have left than usual.
+    #[must_use]
+    pub fn alarms(&self, params: DriftParams) -> Vec<String> {
+        let mut alarms = Vec::new();
+        for persona in &self.personas {
+            let Some(stayed) = persona.stayed else { continue };
+            let level = params.level_of_stayed(stayed);
+            if level > DriftLevel::Steady {
+                alarms.push(format!(
+                    "{}: {} of the customers it had, and who are still known, are not in it any more ({}).",
+                    persona.persona,
+                    share(1.0 - stayed),
+                    level.advice()
+                ));
+            }
+        }
+        alarms
+    }
 }
 
 impl NameKept {
     /// Returns the two names, in a sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
-        use crate::format::quoted;
         format!(
             "{} keeps its name “{}”; found today, it would be called “{}”.",
             self.persona,
@@ -244,10 +264,15 @@ pub fn carry_over(
 }
 
 impl Previous {
-    /// Returns an error unless the memberships are those of the personas of the baseline.
+    /// Returns an error unless the memberships are those of the personas of the baseline, and the
+    /// centroids are in its features.
     fn check(&self) -> Result<(), PersonaError> {
         let same = self.memberships.personas().iter().eq(self.baseline.personas.iter().map(|persona| &persona.id));
-        if same { Ok(()) } else { Err(PersonaError::PreviousContradicts) }
+        let n_coordinates = self.baseline.n_coordinates();
+        let whole = self.baseline.personas.iter().all(|persona| {
+            persona.centroid.len() == n_coordinates && persona.centroid.iter().all(|position| position.is_finite())
+        });
+        if same && whole { Ok(()) } else { Err(PersonaError::PreviousContradicts) }
     }
 
     /// Returns how far each former centroid lies from each current one, in distances to the nearest

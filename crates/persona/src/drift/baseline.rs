@@ -72,8 +72,8 @@ pub struct PersonaBaseline {
     pub name: String,
     /// How many profiles counted for it.
     pub n_profiles: u64,
-    /// Its mean position in every feature, one number for a number and one share for each counted
-    /// value of a category; NaN where the feature was not there.
+    /// Its mean position in every feature, from 0 to 1, as many as [`Baseline::n_coordinates`]: one for
+    /// a number, and for a category the share of each counted value.
     pub centroid: Vec<f64>,
 }
 
@@ -115,6 +115,12 @@ impl Baseline {
         Ok(Some(baseline))
     }
 
+    /// Returns how many numbers a centroid has.
+    #[must_use]
+    pub fn n_coordinates(&self) -> usize {
+        self.features.iter().map(|feature| feature.middle().len()).sum()
+    }
+
     /// Returns the centroids of personas found in a population, as positions in this baseline.
     pub(crate) fn centroids(&self, population: &Population, found: &Found) -> Result<Vec<Vec<f64>>, PersonaError> {
         let rows = found.memberships.rows();
@@ -129,17 +135,15 @@ impl Baseline {
             n_members[persona_idx] += 1.0;
         }
         let mut centroids = vec![Vec::new(); n_personas];
-        for feature in &self.features {
-            for coordinate in feature.positions(population) {
-                let mut sums = vec![if coordinate.is_none() { f64::NAN } else { 0.0 }; n_personas];
-                for (row, position) in rows.iter().zip(coordinate.iter().flatten()) {
-                    if let Some(persona_idx) = row.assigned {
-                        sums[persona_idx] += position;
-                    }
+        for coordinate in self.features.iter().flat_map(|feature| feature.positions(population)) {
+            let mut sums = vec![if coordinate.is_none() { f64::NAN } else { 0.0 }; n_personas];
+            for (row, position) in rows.iter().zip(coordinate.iter().flatten()) {
+                if let Some(persona_idx) = row.assigned {
+                    sums[persona_idx] += position;
                 }
-                for ((centroid, sum), n) in centroids.iter_mut().zip(sums).zip(&n_members) {
-                    centroid.push(sum / n);
-                }
+            }
+            for ((centroid, sum), n) in centroids.iter_mut().zip(sums).zip(&n_members) {
+                centroid.push(sum / n);
             }
         }
         Ok(centroids)
@@ -181,17 +185,15 @@ impl Baseline {
     pub(crate) fn nearest(&self, population: &Population) -> Vec<Option<usize>> {
         let n_personas = self.personas.len();
         let mut squares = vec![0.0; population.profiles.len() * n_personas];
-        let mut coordinate = 0;
-        for feature in &self.features {
-            let weight = feature.weight();
-            for column in feature.positions(population) {
-                for (row, position) in squares.chunks_exact_mut(n_personas.max(1)).zip(column.iter().flatten()) {
-                    for (square, persona) in row.iter_mut().zip(&self.personas) {
-                        let difference = position - persona.centroid[coordinate];
-                        *square += if difference.is_nan() { 0.0 } else { weight * difference.powi(2) };
-                    }
+        let features = self.features.iter();
+        let coordinates = features
+            .flat_map(|feature| feature.positions(population).into_iter().map(|column| (feature.weight(), column)));
+        for (coordinate, (weight, column)) in coordinates.enumerate() {
+            let places: Vec<f64> = self.personas.iter().map(|persona| persona.centroid[coordinate]).collect();
+            for (row, position) in squares.chunks_exact_mut(n_personas.max(1)).zip(column.iter().flatten()) {
+                for (square, place) in row.iter_mut().zip(&places) {
+                    *square += weight * (position - place).powi(2);
                 }
-                coordinate += 1;
             }
         }
         let rows = squares.chunks_exact(n_personas.max(1));

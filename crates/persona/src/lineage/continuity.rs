@@ -63,7 +63,7 @@ impl Continuity {
         text.push_str(match (self.inertias, self.former_kept) {
             (Some(_), true) => "The former grouping was kept: it fits today's customers as well as a fresh one",
             (Some(_), false) => "A fresh grouping was taken: the former one does not fit today's customers as well",
-            (None, true) => "The former number was kept: it is as good",
+            (None, true) => "The former number was kept: it is as good, and no other is needed",
             (None, false) => "A fresh grouping was taken",
         });
         if let (Some((former, fresh)), Some(adjusted_rand)) = (self.inertias, self.adjusted_rand) {

@@ -48,18 +48,15 @@ impl Grounds<'_> {
                 (0..n_former).filter(source).collect()
             })
             .collect();
-        let mut heirs = vec![None; n_former];
-        for former in 0..n_former {
-            for current in 0..n_current {
-                let undivided =
-                    parts[former].len() < 2 || self.overlap.forward(former, current) >= self.params.heir_min;
-                let unmixed =
-                    sources[current].len() < 2 || self.overlap.backward(former, current) >= self.params.heir_min;
-                if self.survives(former, current) && undivided && unmixed {
-                    heirs[former] = Some((current, Basis::Members));
-                }
-            }
-        }
+        let carries_on = |former: usize, current: usize| {
+            let (forward, backward) = (self.overlap.forward(former, current), self.overlap.backward(former, current));
+            let undivided = parts[former].len() < 2 || forward >= self.params.heir_min;
+            let unmixed = sources[current].len() < 2 || backward >= self.params.heir_min;
+            self.survives(former, current) && undivided && unmixed
+        };
+        let heir = |former: usize| (0..n_current).find(|current| carries_on(former, *current));
+        let mut heirs: Vec<Option<(usize, Basis)>> =
+            (0..n_former).map(|former| heir(former).map(|current| (current, Basis::Members))).collect();
         self.match_places(&mut heirs)?;
         Ok(self.told(heirs, &parts, &sources))
     }

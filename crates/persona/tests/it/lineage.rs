@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 use throng_learn::adjusted_rand_index;
 use throng_persona::{
-    Basis, Claim, DiscoveryParams, Lineage, LineageKind, LineageParams, Outcome, PersonaCount, PersonaError, PersonaId,
-    Previous, carry_over, discover, recompute, rediscover,
+    Basis, Claim, DiscoveryParams, DriftParams, Lineage, LineageKind, LineageParams, Outcome, PersonaCount,
+    PersonaError, PersonaId, Previous, carry_over, discover, recompute, rediscover,
 };
 
 use crate::shop::{find, found, planted, structureless};
@@ -130,6 +130,53 @@ fn another_seed_on_the_same_data_gives_the_same_personas() {
     }
 }
 
+/// Three kinds that run into each other, so that every fit puts the borders elsewhere.
+fn overlapping(seed: u64) -> throng_persona::Population {
+    let [a, b, c] = [(0..400, [0.0; 4]), (400..700, [2.4, 0.0, 2.4, 0.0]), (700..1000, [0.0, 2.4, 2.4, 2.4])];
+    market(&[a, b, c], seed)
+}
+
+fn labels(discovery: &throng_persona::Discovery) -> Vec<usize> {
+    found(discovery).memberships.rows().iter().map(|row| row.assigned.unwrap_or(99)).collect()
+}
+
+fn exactly(seed: u64) -> DiscoveryParams {
+    DiscoveryParams { personas: PersonaCount::Exactly(3), seed }
+}
+
+#[test]
+fn the_former_grouping_is_kept_while_it_is_as_good() {
+    let population = overlapping(1);
+    let first = discover(&population, &exactly(1)).unwrap();
+    let former = previous(&population, &first);
+    let mut n_other = 0;
+    for seed in 2..8 {
+        let fresh = discover(&population, &exactly(seed)).unwrap();
+        n_other += usize::from(labels(&fresh) != labels(&first));
+        let (again, lineage) = rediscover(&population, &exactly(seed), &former, &LineageParams::new()).unwrap();
+        let agreement = adjusted_rand_index(&labels(&first), &labels(&again)).unwrap();
+        assert!(agreement >= 0.98, "{agreement}");
+        assert!(lineage.continuity.unwrap().former_kept);
+    }
+    assert!(n_other > 0, "chance alone would put some borders elsewhere");
+}
+
+#[test]
+fn a_former_grouping_that_fits_no_longer_gives_way() {
+    // What was two has become one, and what was one has become two; three all the same.
+    let apart = |first: [f64; 4], second: [f64; 4], third: [f64; 4]| {
+        vec![(0..150, first), (150..300, second), (300..450, third), (450..600, third)]
+    };
+    let before = market(&apart([0.0; 4], [7.0, 7.0, 0.0, 0.0], ELSEWHERE), 1);
+    let former = previous(&before, &discover(&before, &exactly(1)).unwrap());
+    let mut groups = apart([0.0; 4], [0.0; 4], ELSEWHERE);
+    groups[3].1 = [14.0, 0.0, 0.0, 0.0];
+    let after = market(&groups, 2);
+    let (_, lineage) = rediscover(&after, &exactly(2), &former, &LineageParams::new()).unwrap();
+    assert_eq!(told(&lineage), "merged p2 p3 > p3\nsplit p1 > p1 p4");
+    expect_test::expect!["The former grouping was kept: it fits today's customers as well as a fresh one (1.000 times the spread within the groups; adjusted Rand index 1.00)."].assert_eq(&lineage.continuity.unwrap().sentence());
+}
+
 #[test]
 fn ids_change_in_personas_claims_memberships_and_model_alike() {
     let newcomers = (450..800, D.1);
@@ -193,6 +240,13 @@ fn a_kept_name_says_what_it_would_be_today() {
 fn a_former_discovery_that_contradicts_itself_is_an_error() {
     let population = market(&[A, B, C], 1);
     let first = discover(&population, &params(1)).unwrap();
+    let mut former = previous(&population, &first);
+    former.baseline.personas[0].centroid[0] = f64::NAN;
+    let result = carry_over(first.clone(), &former, &population, &LineageParams::new());
+    assert!(matches!(result, Err(PersonaError::PreviousContradicts)));
+    former.baseline.personas[0].centroid.pop();
+    let result = carry_over(first.clone(), &former, &population, &LineageParams::new());
+    assert!(matches!(result, Err(PersonaError::PreviousContradicts)));
     let mut former = previous(&population, &first);
     former.baseline.personas.pop();
     let result = carry_over(first.clone(), &former, &population, &LineageParams::new());
@@ -338,4 +392,14 @@ fn words_of_lineages_are_read_back() {
     }
     assert!(LineageKind::parse("Split").is_err());
     assert!(Basis::parse("").is_err());
+}
+
+#[test]
+fn personas_that_customers_leave_raise_an_alarm() {
+    let (stay, leave) = ((0..80, A.1), (80..200, B.1));
+    let (_, lineage) = twice(&[A, B, C], &[stay, leave, B, C]);
+    expect_test::expect![
+        "p1: 60 % of the customers it had, and who are still known, are not in it any more (calls for action)."
+    ]
+    .assert_eq(&lineage.steadiness.unwrap().alarms(DriftParams::new()).join("\n"));
 }
