@@ -259,11 +259,12 @@ impl FeatureDrift {
             Change::Coverage { before, after } => {
                 format!("known for {} of the customers, {} at the last discovery", share(*after), share(*before))
             }
-            Change::Position { after } if *after < 0.5 => {
-                format!("lower than it was: the average customer stands where {} stood below", share(*after))
-            }
             Change::Position { after } => {
-                format!("higher than it was: the average customer stands where {} stood below", share(*after))
+                let (direction, only) = if *after < 0.5 { ("lower", "only ") } else { ("higher", "") };
+                let below = share(*after);
+                format!(
+                    "{direction} than it was: today's customers stand above {only}{below} of the former ones on average"
+                )
             }
             Change::Value { value, before, after } => {
                 let value = value.as_ref().map_or_else(|| "other values".to_owned(), |value| quoted(value));

@@ -43,7 +43,7 @@ pub use error::PersonaError;
 pub use evidence::recompute;
 pub use history::{DriftSummary, History, HistoryEntry, HistoryPersona, Occasion};
 pub use lineage::{
-    Basis, Continuity, Flow, Lineage, LineageEvent, LineageKind, LineageParams, LineagePersona, NameKept,
+    Basis, Continuity, Flow, Kept, Lineage, LineageEvent, LineageKind, LineageParams, LineagePersona, NameKept,
     PersonaSteadiness, Previous, Steadiness, carry_over, rediscover,
 };
 pub use membership::{Membership, Memberships, PersonaId};

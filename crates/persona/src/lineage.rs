@@ -16,7 +16,7 @@ mod verdict;
 
 use std::collections::BTreeSet;
 
-pub use continuity::{Continuity, rediscover};
+pub use continuity::{Continuity, Kept, rediscover};
 pub use event::{Basis, Flow, LineageEvent, LineageKind, LineagePersona};
 
 use crate::drift::ratio;
@@ -175,7 +175,7 @@ impl Lineage {
     #[must_use]
     pub fn sentences(&self) -> Vec<String> {
         let mut sentences: Vec<String> = self.steadiness.iter().map(Steadiness::sentence).collect();
-        sentences.extend(self.continuity.iter().map(Continuity::sentence));
+        sentences.extend(self.continuity.iter().map(Continuity::sentence).filter(|sentence| !sentence.is_empty()));
         sentences.extend(self.events.iter().map(LineageEvent::sentence));
         sentences.extend(self.names_kept.iter().map(NameKept::sentence));
         sentences

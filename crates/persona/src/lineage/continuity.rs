@@ -32,48 +32,90 @@ const N_ROWS_JUDGED_MAX: usize = 4_000;
 /// How the former grouping fared beside a fresh one, on today's customers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Continuity {
-    /// Whether the personas are those of the former grouping, refined.
-    pub former_kept: bool,
     /// How many personas there were.
     pub n_former: usize,
     /// How many a fresh look finds best.
     pub n_fresh: usize,
+    /// Which of the two numbers was taken.
+    pub number: Kept,
     /// Mean silhouettes of the former and of the fresh number, where they differ and both were tried.
     pub silhouettes: Option<(f64, f64)>,
-    /// Inertia of the former grouping refined, and of a fresh one with as many clusters.
+    /// Which grouping into that number was taken; `None` where the former one had another number, or
+    /// cannot be refined on today's customers.
+    pub grouping: Option<Kept>,
+    /// Inertia of the former grouping refined, and of the fresh one.
     pub inertias: Option<(f64, f64)>,
     /// Adjusted Rand index of those two.
     pub adjusted_rand: Option<f64>,
+}
+
+/// What was taken of a former and a fresh discovery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kept {
+    /// They are the same.
+    Both,
+    /// The former.
+    Former,
+    /// The fresh.
+    Fresh,
+}
+
+impl Kept {
+    const WORDS: [(Self, &'static str); 3] = [(Self::Both, "both"), (Self::Former, "former"), (Self::Fresh, "fresh")];
+
+    /// Returns the word it is stored under.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        crate::claim::word(&Self::WORDS, self)
+    }
+
+    /// Reads a stored word.
+    ///
+    /// # Errors
+    /// [`PersonaError::UnknownWord`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, PersonaError> {
+        crate::claim::meaning(&Self::WORDS, "what was kept", text)
+    }
 }
 
 impl Continuity {
     /// Returns what was decided, with the figures.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let mut text = match (self.n_former == self.n_fresh, self.silhouettes) {
-            (true, _) => String::new(),
-            (false, Some((former, fresh))) => format!(
-                "A fresh look would make {} personas (silhouette {fresh:.2}), the former number was {} ({former:.2}). ",
-                self.n_fresh, self.n_former
-            ),
-            (false, None) => {
-                format!("A fresh look makes {} personas, the former number was {}. ", self.n_fresh, self.n_former)
-            }
-        };
-        text.push_str(match (self.inertias, self.former_kept) {
-            (Some(_), true) => "The former grouping was kept: it fits today's customers as well as a fresh one",
-            (Some(_), false) => "A fresh grouping was taken: the former one does not fit today's customers as well",
-            (None, true) => "The former number was kept: it is as good, and no other is needed",
-            (None, false) => "A fresh grouping was taken",
-        });
-        if let (Some((former, fresh)), Some(adjusted_rand)) = (self.inertias, self.adjusted_rand) {
-            let ratio = if fresh > 0.0 { former / fresh } else { 1.0 };
-            text.push_str(&format!(
-                " ({ratio:.3} times the spread within the groups; adjusted Rand index {adjusted_rand:.2})"
-            ));
+        let mut sentences = Vec::new();
+        let (n_former, n_fresh) = (self.n_former, self.n_fresh);
+        let silhouettes = self
+            .silhouettes
+            .map_or_else(String::new, |(former, fresh)| format!(" (silhouettes {former:.2} and {fresh:.2})"));
+        match self.number {
+            Kept::Both => {}
+            Kept::Former => sentences.push(format!(
+                "The number of personas stays {n_former}, which is as good as {n_fresh}, the choice of a fresh look{silhouettes}."
+            )),
+            Kept::Fresh => sentences.push(format!("There are {n_fresh} personas now instead of {n_former}{silhouettes}.")),
         }
-        text.push('.');
-        text
+        let figures = match (self.inertias, self.adjusted_rand) {
+            (Some((former, fresh)), Some(adjusted_rand)) if fresh > 0.0 => format!(
+                " (it has {:.3} times the spread within groups; adjusted Rand index {adjusted_rand:.2})",
+                former / fresh
+            ),
+            _ => String::new(),
+        };
+        match self.grouping {
+            None => {}
+            Some(Kept::Both) => {
+                sentences.push(
+                    "The former grouping, refined on today's customers, and a fresh one are the same.".to_owned(),
+                );
+            }
+            Some(Kept::Former) => sentences.push(format!(
+                "The former grouping, refined on today's customers, was kept: it is as good as a fresh one{figures}."
+            )),
+            Some(Kept::Fresh) => sentences.push(format!(
+                "A fresh grouping was taken: the former one, refined on today's customers, is not as good{figures}."
+            )),
+        }
+        sentences.join(" ")
     }
 }
 
@@ -105,8 +147,15 @@ fn with_former_number(
     let Outcome::Found(found) = &fresh.outcome else { return Ok((fresh, None)) };
     let n_former = previous.baseline.personas.len();
     let n_fresh = found.personas.len();
-    let mut continuity =
-        Continuity { former_kept: false, n_former, n_fresh, silhouettes: None, inertias: None, adjusted_rand: None };
+    let mut continuity = Continuity {
+        n_former,
+        n_fresh,
+        number: if n_former == n_fresh { Kept::Both } else { Kept::Fresh },
+        silhouettes: None,
+        grouping: None,
+        inertias: None,
+        adjusted_rand: None,
+    };
     if n_former == n_fresh || matches!(params.personas, PersonaCount::Exactly(_)) {
         return Ok((fresh, Some(continuity)));
     }
@@ -120,7 +169,7 @@ fn with_former_number(
     let again = discover(population, &DiscoveryParams { personas: PersonaCount::Exactly(n_former), ..*params })?;
     match &again.outcome {
         Outcome::Found(found) if found.personas.len() == n_former => {
-            continuity.former_kept = true;
+            continuity.number = Kept::Former;
             let mut candidates = fresh.candidates;
             for candidate in &mut candidates {
                 candidate.chosen = candidate.n_personas == n_former;
@@ -157,8 +206,12 @@ fn with_former_grouping(
     let adjusted_rand = attempted(adjusted_rand_index(&labels, former.labels()))?;
     continuity.inertias = Some((former.inertia(), inertia));
     continuity.adjusted_rand = Some(adjusted_rand);
+    if labels == former.labels() {
+        continuity.grouping = Some(Kept::Both);
+        return Ok(discovery);
+    }
     if former.inertia() > inertia * (1.0 + params.inertia_slack) {
-        continuity.former_kept = false;
+        continuity.grouping = Some(Kept::Fresh);
         return Ok(discovery);
     }
     let alike = adjusted_rand >= ALIKE_MIN && found.personas.len() == fresh.n_clusters();
@@ -170,11 +223,12 @@ fn with_former_grouping(
     let least = |stabilities: &[f64]| stabilities.iter().copied().fold(1.0, f64::min);
     let fresh_least = found.personas.iter().map(|persona| persona.stability).fold(1.0, f64::min);
     // Stable, or no less so than what it stands in for.
-    continuity.former_kept =
-        alike || Confidence::of(least(&jaccard)) >= Confidence::Stable || least(&jaccard) >= fresh_least;
-    if !continuity.former_kept || (labels == former.labels()) {
+    let as_stable = Confidence::of(least(&jaccard)) >= Confidence::Stable || least(&jaccard) >= fresh_least;
+    if !alike && !as_stable {
+        continuity.grouping = Some(Kept::Fresh);
         return Ok(discovery);
     }
+    continuity.grouping = Some(Kept::Former);
     let grouping = Grouping { model: former, jaccard, separation: discovery.separation };
     let found = regrouped(population, found.model.clone(), matrix, grouping)?;
     Ok(Discovery { outcome: Outcome::Found(Box::new(found)), ..discovery })

@@ -158,26 +158,35 @@ impl LineageEvent {
         let Some(former) = self.former.first() else { return String::new() };
         let part = |current: &LineagePersona| {
             let of_it = share(former.of_known(Some(&current.id)));
-            let title = if current.id == former.id { current.id.to_string() } else { current.title() };
-            format!("{title} with {of_it} of its known customers")
+            if current.id == former.id {
+                format!("{of_it} are still in {}", current.id)
+            } else {
+                format!("{of_it} are in {}", current.title())
+            }
         };
         let parts = listed(self.current.iter().map(part));
-        let carried = self.current.iter().any(|current| current.id == former.id);
-        let id = if carried { "goes on under its id" } else { "is not used any more" };
-        format!("{} split into {parts}; {} {id}.", former.title(), former.id)
+        let mut text = format!("{} split: of its known customers, {parts}.", former.title());
+        if !self.current.iter().any(|current| current.id == former.id) {
+            text.push_str(&format!(
+                " No part is large enough to go on as {}; the id will not be given again.",
+                former.id
+            ));
+        }
+        text
     }
 
     fn merged(&self) -> String {
         let Some(current) = self.current.first() else { return String::new() };
-        let titles = listed(self.former.iter().map(LineagePersona::title));
+        let absorbed = self.former.iter().filter(|former| former.id != current.id);
+        let titles = listed(absorbed.map(LineagePersona::title));
         let source =
             |former: &LineagePersona| format!("{} from {}", share(current.of_known(Some(&former.id))), former.id);
         let sources = listed(self.former.iter().map(source));
-        let into = match self.former.iter().find(|former| former.id == current.id) {
-            Some(kept) => format!("{}, which goes on under its id", kept.id),
-            None => current.title(),
-        };
-        format!("{titles} merged into {into}; of its customers who were known before, {sources}.")
+        let mut text = format!("{titles} merged into {}; its known customers come {sources}.", current.title());
+        if !self.former.iter().any(|former| former.id == current.id) {
+            text.push_str(" None is large enough to go on under its id; the ids will not be given again.");
+        }
+        text
     }
 
     fn born(&self) -> String {

@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 use throng_learn::adjusted_rand_index;
 use throng_persona::{
-    Basis, Claim, DiscoveryParams, DriftParams, Lineage, LineageKind, LineageParams, Outcome, PersonaCount,
-    PersonaError, PersonaId, Previous, carry_over, discover, recompute, rediscover,
+    Basis, Claim, Continuity, DiscoveryParams, DriftParams, Kept, Lineage, LineageKind, LineageParams, Outcome,
+    PersonaCount, PersonaError, PersonaId, Previous, carry_over, discover, recompute, rediscover,
 };
 
 use crate::shop::{find, found, planted, structureless};
@@ -97,13 +97,26 @@ fn a_growing_market_keeps_its_personas() {
 }
 
 #[test]
+fn splits_and_mergers_that_retire_ids_read_as_sentences() {
+    let halves = [(0..100, [-4.0, -7.0, 0.0, 14.0]), (100..200, [0.0, 0.0, -14.0, -14.0])];
+    let [first, second] = halves;
+    let merged = (200..450, [7.0, 7.0, 14.0, 0.0]);
+    let (_, lineage) = twice(&[A, B, (350..450, C.1), D], &[first, second, merged, D]);
+    let sentences: Vec<String> = lineage.events.iter().map(throng_persona::LineageEvent::sentence).collect();
+    expect_test::expect![[r#"
+        p1 “New quiet visitors” split: of its known customers, 50 % are in p6 “Recent quiet night-time visitors” and 50 % are in p7 “New quiet visitors”. No part is large enough to go on as p1; the id will not be given again.
+        p2 “Long-standing engaged visitors” and p3 “Lapsed quiet visitors” merged into p5 “Long-standing engaged visitors”; its known customers come 60 % from p2 and 40 % from p3. None is large enough to go on under its id; the ids will not be given again.
+        p4 “Lapsed engaged night-time visitors” is still there (100 % of its known customers are still in it), with 17 % of all customers."#]].assert_eq(&sentences.join("\n"));
+}
+
+#[test]
 fn lineages_read_as_sentences() {
     let (rest, part, newcomers) = ((0..140, A.1), (140..200, ELSEWHERE), (600..690, [14.0, -14.0, 0.0, -14.0]));
     let (_, lineage) = twice(&[A, B, C, D], &[rest, part, B, D, newcomers]);
     expect_test::expect![[r#"
         440 customers were known both times; 86 % of those who were in a persona are still in the same one (adjusted Rand index 0.79).
-        A fresh look would make 5 personas (silhouette 0.87), the former number was 4 (0.77). A fresh grouping was taken.
-        p1 “New quiet visitors” split into p1 with 69 % of its known customers and p6 “Long-standing quiet night-time visitors” with 30 % of its known customers; p1 goes on under its id.
+        There are 5 personas now instead of 4 (silhouettes 0.77 and 0.87).
+        p1 “New quiet visitors” split: of its known customers, 69 % are still in p1 and 30 % are in p6 “Long-standing quiet night-time visitors”.
         p5 “Recent engaged visitors” is new, with 17 % of all customers; of its customers, 100 % were not known before.
         p3 “Lapsed quiet visitors” is gone; of its customers, 100 % are not known any more. Its id will not be given again.
         p2 “Long-standing engaged visitors” is still there (99 % of its known customers are still in it), with 28 % of all customers.
@@ -156,25 +169,57 @@ fn the_former_grouping_is_kept_while_it_is_as_good() {
         let (again, lineage) = rediscover(&population, &exactly(seed), &former, &LineageParams::new()).unwrap();
         let agreement = adjusted_rand_index(&labels(&first), &labels(&again)).unwrap();
         assert!(agreement >= 0.98, "{agreement}");
-        assert!(lineage.continuity.unwrap().former_kept);
+        assert!(matches!(lineage.continuity.unwrap().grouping, Some(Kept::Both | Kept::Former)));
     }
     assert!(n_other > 0, "chance alone would put some borders elsewhere");
 }
 
 #[test]
 fn a_former_grouping_that_fits_no_longer_gives_way() {
-    // What was two has become one, and what was one has become two; three all the same.
-    let apart = |first: [f64; 4], second: [f64; 4], third: [f64; 4]| {
-        vec![(0..150, first), (150..300, second), (300..450, third), (450..600, third)]
-    };
-    let before = market(&apart([0.0; 4], [7.0, 7.0, 0.0, 0.0], ELSEWHERE), 1);
+    // What was two has met halfway, and what was one has come apart: three all the same.
+    let before = market(&[(0..150, [0.0; 4]), (150..300, [7.0, 7.0, 0.0, 0.0]), (300..600, [0.0, 0.0, 14.0, 14.0])], 1);
     let former = previous(&before, &discover(&before, &exactly(1)).unwrap());
-    let mut groups = apart([0.0; 4], [0.0; 4], ELSEWHERE);
-    groups[3].1 = [14.0, 0.0, 0.0, 0.0];
-    let after = market(&groups, 2);
+    let after = market(
+        &[(0..300, [3.5, 3.5, 0.0, 0.0]), (300..450, [0.0, 0.0, 9.0, 19.0]), (450..600, [0.0, 0.0, 19.0, 9.0])],
+        2,
+    );
     let (_, lineage) = rediscover(&after, &exactly(2), &former, &LineageParams::new()).unwrap();
-    assert_eq!(told(&lineage), "merged p2 p3 > p3\nsplit p1 > p1 p4");
-    expect_test::expect!["The former grouping was kept: it fits today's customers as well as a fresh one (1.000 times the spread within the groups; adjusted Rand index 1.00)."].assert_eq(&lineage.continuity.unwrap().sentence());
+    assert_eq!(told(&lineage), "merged p2 p3 > p4\nsplit p1 > p5 p6");
+    let continuity = lineage.continuity.unwrap();
+    assert_eq!(continuity.grouping, Some(Kept::Fresh), "{}", continuity.sentence());
+    let (refined, fresh) = continuity.inertias.unwrap();
+    assert!(refined > 1.2 * fresh, "{}", continuity.sentence());
+}
+
+#[test]
+fn decisions_about_the_former_grouping_read_as_sentences() {
+    let continuity = |number: Kept, grouping: Option<Kept>| Continuity {
+        n_former: 4,
+        n_fresh: if number == Kept::Both { 4 } else { 5 },
+        number,
+        silhouettes: (number != Kept::Both).then_some((0.412, 0.408)),
+        grouping,
+        inertias: grouping.map(|_| (1_004.0, 1_000.0)),
+        adjusted_rand: grouping.map(|_| 0.913),
+    };
+    let mut text = String::new();
+    for (number, grouping) in [
+        (Kept::Both, Some(Kept::Both)),
+        (Kept::Both, Some(Kept::Former)),
+        (Kept::Both, Some(Kept::Fresh)),
+        (Kept::Former, Some(Kept::Both)),
+        (Kept::Fresh, None),
+    ] {
+        text.push_str(&continuity(number, grouping).sentence());
+        text.push('\n');
+    }
+    expect_test::expect![[r#"
+        The former grouping, refined on today's customers, and a fresh one are the same.
+        The former grouping, refined on today's customers, was kept: it is as good as a fresh one (it has 1.004 times the spread within groups; adjusted Rand index 0.91).
+        A fresh grouping was taken: the former one, refined on today's customers, is not as good (it has 1.004 times the spread within groups; adjusted Rand index 0.91).
+        The number of personas stays 4, which is as good as 5, the choice of a fresh look (silhouettes 0.41 and 0.41). The former grouping, refined on today's customers, and a fresh one are the same.
+        There are 5 personas now instead of 4 (silhouettes 0.41 and 0.41).
+    "#]].assert_eq(&text);
 }
 
 #[test]
@@ -391,7 +436,11 @@ fn words_of_lineages_are_read_back() {
         assert_eq!(Basis::parse(basis).unwrap().as_str(), basis);
     }
     assert!(LineageKind::parse("Split").is_err());
+    for kept in ["both", "former", "fresh"] {
+        assert_eq!(Kept::parse(kept).unwrap().as_str(), kept);
+    }
     assert!(Basis::parse("").is_err());
+    assert!(Kept::parse("neither").is_err());
 }
 
 #[test]

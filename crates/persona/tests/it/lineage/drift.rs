@@ -31,7 +31,7 @@ fn a_moved_feature_calls_for_action_and_says_which_way() {
     let drift = drift(&before, &after);
     assert_eq!(drift.features[0].feature, "feature_3");
     assert_eq!((drift.level(), drift.n_features_at(DriftLevel::Act)), (DriftLevel::Act, 1));
-    expect_test::expect!["Measure 3: higher than it was: the average customer stands where 74 % stood below (stability index 0.91, calls for action)."].assert_eq(&drift.sentences().join("\n"));
+    expect_test::expect!["Measure 3: higher than it was: today's customers stand above 74 % of the former ones on average (stability index 0.91, calls for action)."].assert_eq(&drift.sentences().join("\n"));
 }
 
 #[test]
