@@ -171,7 +171,7 @@ fn shortest_paths(n_rows: usize, n_columns: usize, cost: impl Fn(usize, usize) -
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::{Strategy, prop_assert, proptest};
+    use proptest::prelude::{Strategy, prop_assert, prop_assert_eq, proptest};
 
     use super::{adjusted_rand_index, align, assign};
 
@@ -221,6 +221,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn alignment_follows_clusters_that_are_numbered_anew(
+            former in proptest::collection::vec(0..4_usize, 40),
+            moved in proptest::collection::vec((0..40_usize, 0..4_usize), 0..6),
+            turn in 0..4_usize,
+        ) {
+            // Each cluster of `former` has a row of its own, and few rows move: no ties.
+            let former: Vec<usize> = former.into_iter().chain((0..4).flat_map(|label| [label; 10])).collect();
+            let mut current = former.clone();
+            for (row, label) in moved {
+                current[row] = label;
+            }
+            let turned: Vec<usize> = current.iter().map(|label| (label + turn) % 4).collect();
+            let straight = align(&former, &current).unwrap();
+            let expected: Vec<Option<usize>> =
+                straight.into_iter().map(|label| label.map(|label| (label + turn) % 4)).collect();
+            prop_assert_eq!(align(&former, &turned).unwrap(), expected);
+        }
+
         #[test]
         fn assignment_is_the_best_of_all_assignments(weights in tables()) {
             let assigned = assign(&weights).unwrap();

@@ -5,6 +5,7 @@
 
 mod alignment;
 mod distance;
+mod drift;
 mod error;
 mod k_means;
 mod matrix;
@@ -20,6 +21,7 @@ mod stability;
 mod statistics;
 
 pub use alignment::{adjusted_rand_index, align, assign};
+pub use drift::{QuantileBins, population_stability_index, stability_index_by_chance};
 pub use error::LearnError;
 pub use k_means::{KMeans, KMeansParams};
 pub use matrix::Matrix;

@@ -189,6 +189,8 @@ pub struct Model {
     pub membership: MembershipModel,
     /// For each persona, the position of its cluster.
     pub clusters: Vec<usize>,
+    /// The personas' keys, in the same order.
+    pub personas: Vec<PersonaId>,
 }
 
 impl Model {
@@ -211,8 +213,7 @@ impl Model {
             of_personas.push((1.0 - of_personas.iter().sum::<f64>()).max(0.0));
             rows.push(gridded(profile.clone(), &of_personas));
         }
-        let personas = (0..self.clusters.len()).map(PersonaId::at).collect();
-        Memberships::new(personas, rows)
+        Memberships::new(self.personas.clone(), rows)
     }
 }
 
@@ -358,14 +359,20 @@ fn found(population: &Population, fit: Fit) -> Result<Found, PersonaError> {
     let params = MembershipParams { reach_share: REACH_SHARE };
     let membership = attempted("fit memberships", params.fit(&fit.choice.model, &fit.matrix))?;
     let n_clusters = fit.choice.model.n_clusters();
-    let by_cluster =
-        Model { columns: fit.columns, scaler: fit.scaler, membership, clusters: (0..n_clusters).collect() };
+    let by_cluster = Model {
+        columns: fit.columns,
+        scaler: fit.scaler,
+        membership,
+        clusters: (0..n_clusters).collect(),
+        personas: (0..n_clusters).map(PersonaId::at).collect(),
+    };
     let unordered = by_cluster.memberships(population)?;
     // The largest first; of equal ones the one whose cluster comes first. A cluster that is nobody's
     // largest share is no persona.
     let mut clusters: Vec<usize> = (0..n_clusters).filter(|cluster| unordered.n_assigned(*cluster) > 0).collect();
     clusters.sort_by_key(|cluster| (std::cmp::Reverse(unordered.n_assigned(*cluster)), *cluster));
-    let model = Model { clusters, ..by_cluster };
+    let personas = (0..clusters.len()).map(PersonaId::at).collect();
+    let model = Model { clusters, personas, ..by_cluster };
     let memberships = model.memberships(population)?;
     let distances = attempted("find typical members", fit.choice.model.distances(&fit.matrix))?;
     let clusters = Clusters {
@@ -374,6 +381,27 @@ fn found(population: &Population, fit: Fit) -> Result<Found, PersonaError> {
     };
     let personas = describe(population, &memberships, &clusters)?;
     Ok(Found { personas, memberships, model })
+}
+
+/// Another grouping of the same rows.
+pub(crate) struct Grouping {
+    pub(crate) model: KMeans,
+    /// Mean Jaccard similarity of each cluster under resampling.
+    pub(crate) jaccard: Vec<f64>,
+    pub(crate) separation: Option<Separation>,
+}
+
+/// Returns the personas of another grouping in the columns of a model, `matrix` being its rows: of
+/// one that is carried over from a former discovery, say.
+pub(crate) fn regrouped(
+    population: &Population,
+    model: Model,
+    matrix: Matrix,
+    grouping: Grouping,
+) -> Result<Found, PersonaError> {
+    let Grouping { model: grouped, jaccard, separation } = grouping;
+    let choice = Choice { model: grouped, jaccard, separation: separation.unwrap_or(Separation::Gradual) };
+    found(population, Fit { columns: model.columns, scaler: model.scaler, matrix, choice })
 }
 
 fn refused(refusal: Refusal, columns: Columns) -> Discovery {

@@ -79,6 +79,18 @@ pub enum PersonaError {
         /// Known values outside.
         n_rest: u64,
     },
+    /// The memberships kept of a former discovery are of other personas than those kept of it, or a
+    /// centroid is in other features.
+    #[error("cannot compare with the last discovery: what is kept of its personas does not go together")]
+    PreviousContradicts,
+    /// A history does not follow from what came before.
+    #[error("cannot take version {version} into the history of personas: {problem}")]
+    InvalidHistory {
+        /// The version that does not fit.
+        version: u64,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// The numerics refused; the parameters or our use of them are at fault.
     #[error("cannot {attempt}")]
     Learn {

@@ -13,9 +13,12 @@ mod columns;
 mod compare;
 mod description;
 mod discovery;
+mod drift;
 mod error;
 mod evidence;
 mod format;
+mod history;
+mod lineage;
 mod membership;
 mod naming;
 mod number;
@@ -32,8 +35,17 @@ pub use columns::{CategoryWeights, ModelColumn};
 pub use discovery::{
     Candidate, Discovery, DiscoveryParams, FeatureUse, Found, Model, Outcome, PersonaCount, Separation, discover,
 };
+pub use drift::{
+    Baseline, Change, Distribution, Drift, DriftLevel, DriftParams, FeatureBaseline, FeatureDrift, MixDrift,
+    PersonaBaseline, ShareDrift,
+};
 pub use error::PersonaError;
 pub use evidence::recompute;
+pub use history::{DriftSummary, History, HistoryEntry, HistoryPersona, Occasion};
+pub use lineage::{
+    Basis, Continuity, Flow, Kept, Lineage, LineageEvent, LineageKind, LineageParams, LineagePersona, NameKept,
+    PersonaSteadiness, Previous, Steadiness, carry_over, rediscover,
+};
 pub use membership::{Membership, Memberships, PersonaId};
 pub use persona::{Confidence, Persona, PersonaRevenue};
 pub use population::{FeatureColumn, Population, Revenue, TraitColumn, Values};

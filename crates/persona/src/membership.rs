@@ -104,6 +104,11 @@ impl Memberships {
         &self.rows
     }
 
+    /// Returns the rows themselves.
+    pub(crate) fn into_rows(self) -> Vec<Membership> {
+        self.rows
+    }
+
     /// Returns how many profiles count for the persona at `persona_idx`.
     #[must_use]
     pub fn n_assigned(&self, persona_idx: usize) -> usize {

@@ -5,4 +5,6 @@ mod claims;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod lineage;
+#[cfg(test)]
 mod shop;
