@@ -4,11 +4,13 @@
 //! Same matrix, parameters and seed: same bytes, whatever the number of threads.
 
 mod alignment;
+mod clustering;
 mod distance;
 mod error;
 mod k_means;
 mod matrix;
 mod membership;
+mod mixture;
 mod number;
 mod random;
 mod reference;
@@ -23,6 +25,7 @@ pub use error::LearnError;
 pub use k_means::{KMeans, KMeansParams};
 pub use matrix::Matrix;
 pub use membership::{Component, MembershipModel, MembershipParams, Memberships};
+pub use mixture::{Convergence, Covariance, GaussianMixture, GaussianMixtureParams};
 pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread};
 pub use selection::{
     ADJUSTED_RAND_MIN, ADJUSTED_RAND_SUFFICIENT, Candidate, Choice, JACCARD_DISSOLVED, JACCARD_MIN, Refusal,
