@@ -7,6 +7,7 @@ mod alignment;
 mod clustering;
 mod distance;
 mod error;
+mod factorisation;
 mod k_means;
 mod matrix;
 mod membership;
@@ -22,6 +23,7 @@ mod statistics;
 
 pub use alignment::{adjusted_rand_index, align, assign};
 pub use error::LearnError;
+pub use factorisation::{Factorisation, FactorisationParams};
 pub use k_means::{KMeans, KMeansParams};
 pub use matrix::Matrix;
 pub use membership::{Component, MembershipModel, MembershipParams, Memberships};

@@ -16,9 +16,8 @@ mod exponential;
 mod full;
 mod kernel;
 
-use rayon::prelude::{ParallelIterator, ParallelSlice};
-
-use crate::clustering::check::{CHUNK_N_ROWS, require_not_negative, require_positive, require_rows};
+use crate::clustering::check::{require_not_negative, require_positive, require_rows};
+use crate::clustering::chunks::sum_chunks;
 use crate::error::LearnError;
 use crate::k_means::KMeansParams;
 use crate::matrix::Matrix;
@@ -433,21 +432,11 @@ impl ColumnMoments {
 }
 
 fn column_sums(matrix: &Matrix, term: impl Fn(usize, f64) -> f64 + Sync) -> Vec<f64> {
-    let n_columns = matrix.n_columns();
-    let chunks = matrix.values().par_chunks(CHUNK_N_ROWS * n_columns).map(|chunk| {
-        let mut sums = vec![0.0_f64; n_columns];
-        for row in chunk.chunks_exact(n_columns) {
+    sum_chunks(matrix, matrix.n_columns(), |_, chunk, sums| {
+        for row in chunk.chunks_exact(matrix.n_columns()) {
             for (column_idx, (sum, &value)) in sums.iter_mut().zip(row).enumerate() {
                 *sum += term(column_idx, f64::from(value));
             }
         }
-        sums
-    });
-    let mut total = vec![0.0; n_columns];
-    for sums in chunks.collect::<Vec<Vec<f64>>>() {
-        for (total, sum) in total.iter_mut().zip(sums) {
-            *total += sum;
-        }
-    }
-    total
+    })
 }

@@ -3,10 +3,6 @@
 use crate::error::LearnError;
 use crate::matrix::Matrix;
 
-/// Rows whose sums are taken together, on one thread. Fixed, so that sums do not depend on the
-/// threads; large enough that handing out a chunk costs nothing.
-pub(crate) const CHUNK_N_ROWS: usize = 4096;
-
 /// Returns an error unless each of the named counts is at least 1.
 pub(crate) fn require_positive(counts: &[(&'static str, usize)]) -> Result<(), LearnError> {
     for &(parameter, value) in counts {

@@ -1,9 +1,7 @@
 //! One pass over the rows: responsibilities of every component, and the sums the next parameters are
 //! made of. Rows go in fixed chunks to the threads, and the chunks' sums are added in order.
 
-use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSlice};
-
-use crate::clustering::check::CHUNK_N_ROWS;
+use crate::clustering::chunks::{map_chunks, sum_chunks};
 use crate::matrix::Matrix;
 use crate::mixture::block::{BLOCK_N_ROWS, Block, Lane};
 use crate::mixture::diagonal::Diagonal;
@@ -31,7 +29,7 @@ enum Shape {
 pub(super) struct Pass {
     pub(super) log_likelihood: f64,
     /// For each component its weight, first and second moments, about the kernel's own means.
-    sums: Vec<Vec<f64>>,
+    sums: Vec<f64>,
 }
 
 impl Kernel {
@@ -72,31 +70,15 @@ impl Kernel {
 
     /// Returns the log-likelihood of the rows, and their sums weighted by responsibility.
     pub(super) fn pass(&self, matrix: &Matrix) -> Pass {
-        self.sum_chunks(matrix, |block, _| {
+        self.sum_blocks(matrix, |block, _| {
             self.respond(block);
             block.log_likelihood()
         })
     }
 
-    /// Returns the log-likelihood of the rows.
-    pub(super) fn log_likelihood(&self, matrix: &Matrix) -> f64 {
-        let n_columns = self.centre.len();
-        let chunks = matrix.values().par_chunks(CHUNK_N_ROWS * n_columns).map(|chunk| {
-            let mut block = Block::new(n_columns, self.log_scales.len());
-            let mut log_likelihood = 0.0;
-            for rows in chunk.chunks(BLOCK_N_ROWS * n_columns) {
-                block.read(rows, &self.centre);
-                self.respond(&mut block);
-                log_likelihood += block.log_likelihood();
-            }
-            log_likelihood
-        });
-        chunks.collect::<Vec<f64>>().into_iter().sum()
-    }
-
     /// Returns the sums of rows that belong to one component each.
     pub(super) fn pass_labelled(&self, matrix: &Matrix, labels: &[usize]) -> Pass {
-        self.sum_chunks(matrix, |block, start| {
+        self.sum_blocks(matrix, |block, start| {
             block.shares.fill([0.0; BLOCK_N_ROWS]);
             for (row_idx, &label) in labels[start..start + block.n_rows()].iter().enumerate() {
                 block.shares[label][row_idx] = 1.0;
@@ -105,63 +87,59 @@ impl Kernel {
         })
     }
 
-    /// Returns for each row the responsibilities of the components, or its log density, as `append`
-    /// reads them off the blocks.
+    /// Returns the log-likelihood of the rows.
+    pub(super) fn log_likelihood(&self, matrix: &Matrix) -> f64 {
+        let sums = sum_chunks(matrix, 1, |_, chunk, sums| {
+            self.each_block(chunk, |block, _| {
+                self.respond(block);
+                sums[0] += block.log_likelihood();
+            });
+        });
+        sums[0]
+    }
+
+    /// Returns for each row what `append` reads off the blocks: shares, or log densities.
     pub(super) fn read_rows<Value: Send>(
         &self,
         matrix: &Matrix,
         append: impl Fn(&Block, &mut Vec<Value>) + Sync,
     ) -> Vec<Value> {
-        let n_columns = self.centre.len();
-        let chunks = matrix.values().par_chunks(CHUNK_N_ROWS * n_columns).map(|chunk| {
-            let mut block = Block::new(n_columns, self.log_scales.len());
-            let mut values = Vec::new();
-            for rows in chunk.chunks(BLOCK_N_ROWS * n_columns) {
-                block.read(rows, &self.centre);
-                self.respond(&mut block);
-                append(&block, &mut values);
-            }
-            values
+        map_chunks(matrix, |chunk, values| {
+            self.each_block(chunk, |block, _| {
+                self.respond(block);
+                append(block, values);
+            });
+        })
+    }
+
+    fn sum_blocks(&self, matrix: &Matrix, respond: impl Fn(&mut Block, usize) -> f64 + Sync) -> Pass {
+        let n_sums = 1 + self.log_scales.len() * self.n_component_sums();
+        let mut sums = sum_chunks(matrix, n_sums, |start, chunk, sums| {
+            self.each_block(chunk, |block, offset| {
+                sums[0] += respond(block, start + offset);
+                self.accumulate(block, &mut sums[1..]);
+            });
         });
-        chunks.collect::<Vec<Vec<Value>>>().into_iter().flatten().collect()
+        let log_likelihood = sums[0];
+        sums.remove(0);
+        Pass { log_likelihood, sums }
     }
 
-    fn sum_chunks(&self, matrix: &Matrix, respond: impl Fn(&mut Block, usize) -> f64 + Sync) -> Pass {
+    fn each_block(&self, chunk: &[f32], mut visit: impl FnMut(&mut Block, usize)) {
         let n_columns = self.centre.len();
-        let chunk_n_values = CHUNK_N_ROWS * n_columns;
-        let chunks: Vec<Pass> = matrix
-            .values()
-            .par_chunks(chunk_n_values)
-            .enumerate()
-            .map(|(chunk_idx, chunk)| {
-                let mut block = Block::new(n_columns, self.log_scales.len());
-                let mut pass = self.empty_pass();
-                for (block_idx, rows) in chunk.chunks(BLOCK_N_ROWS * n_columns).enumerate() {
-                    block.read(rows, &self.centre);
-                    let start = chunk_idx * CHUNK_N_ROWS + block_idx * BLOCK_N_ROWS;
-                    pass.log_likelihood += respond(&mut block, start);
-                    self.accumulate(&block, &mut pass);
-                }
-                pass
-            })
-            .collect();
-        let mut total = self.empty_pass();
-        for chunk in chunks {
-            total.log_likelihood += chunk.log_likelihood;
-            for (sum, part) in total.sums.iter_mut().flatten().zip(chunk.sums.iter().flatten()) {
-                *sum += part;
-            }
+        let mut block = Block::new(n_columns, self.log_scales.len());
+        for (block_idx, rows) in chunk.chunks(BLOCK_N_ROWS * n_columns).enumerate() {
+            block.read(rows, &self.centre);
+            visit(&mut block, block_idx * BLOCK_N_ROWS);
         }
-        total
     }
 
-    fn empty_pass(&self) -> Pass {
+    fn n_component_sums(&self) -> usize {
         let n_columns = self.centre.len();
-        let n_seconds = match self.shape {
-            Shape::Diagonal(_) => n_columns,
-            Shape::Full(_) => triangular(n_columns, 0),
-        };
-        Pass { log_likelihood: 0.0, sums: vec![vec![0.0; 1 + n_columns + n_seconds]; self.log_scales.len()] }
+        match self.shape {
+            Shape::Diagonal(_) => 1 + 2 * n_columns,
+            Shape::Full(_) => 1 + n_columns + triangular(n_columns, 0),
+        }
     }
 
     fn respond(&self, block: &mut Block) {
@@ -176,8 +154,9 @@ impl Kernel {
         block.normalise();
     }
 
-    fn accumulate(&self, block: &Block, pass: &mut Pass) {
-        for (component, (share, sums)) in block.shares.iter().zip(&mut pass.sums).enumerate() {
+    fn accumulate(&self, block: &Block, sums: &mut [f64]) {
+        let parts = sums.chunks_exact_mut(self.n_component_sums());
+        for (component, (share, sums)) in block.shares.iter().zip(parts).enumerate() {
             match &self.shape {
                 Shape::Diagonal(components) => components[component].accumulate(block, share, sums),
                 Shape::Full(components) => components[component].accumulate(block, share, sums),
@@ -199,8 +178,9 @@ impl Kernel {
     pub(super) fn maximise(&self, pass: &Pass, former: &Components, floor: f64) -> Components {
         let n_columns = self.centre.len();
         let mut components = former.clone();
-        let total: f64 = pass.sums.iter().map(|sums| sums[0]).sum();
-        for (component, sums) in pass.sums.iter().enumerate() {
+        let n_sums = self.n_component_sums();
+        let total: f64 = pass.sums.iter().step_by(n_sums).sum();
+        for (component, sums) in pass.sums.chunks_exact(n_sums).enumerate() {
             let weight = sums[0];
             components.weights[component] = (weight / total).max(WEIGHT_MIN);
             if weight <= WEIGHT_MIN * total {
