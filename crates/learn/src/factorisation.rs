@@ -288,7 +288,7 @@ impl Solver {
         matrix: &Matrix,
         append: impl Fn(&[f64], &mut Vec<Value>) + Sync,
     ) -> Vec<Value> {
-        map_chunks(matrix, |chunk, values| {
+        map_chunks(matrix, CHUNK_N_ROWS, |chunk, values| {
             let mut projections = vec![0.0; self.n_components()];
             let mut loadings = vec![0.0; self.n_components()];
             for row in chunk.chunks_exact(self.n_columns) {

@@ -3,12 +3,15 @@
 //!
 //! Same matrix, parameters and seed: same bytes, whatever the number of threads.
 
+mod agglomerative;
 mod alignment;
 mod clustering;
 mod distance;
 mod error;
 mod factorisation;
+mod hdbscan;
 mod k_means;
+mod k_prototypes;
 mod matrix;
 mod membership;
 mod mixture;
@@ -21,10 +24,14 @@ mod silhouette;
 mod stability;
 mod statistics;
 
+pub use agglomerative::{Agglomerative, AgglomerativeParams, Merge};
 pub use alignment::{adjusted_rand_index, align, assign};
+pub use clustering::{Clustering, Clusters};
 pub use error::LearnError;
 pub use factorisation::{Factorisation, FactorisationParams};
+pub use hdbscan::{Hdbscan, HdbscanParams, Prediction};
 pub use k_means::{KMeans, KMeansParams};
+pub use k_prototypes::{CategoryWeight, KPrototypes, KPrototypesParams, MixedMatrix};
 pub use matrix::Matrix;
 pub use membership::{Component, MembershipModel, MembershipParams, Memberships};
 pub use mixture::{Convergence, Covariance, GaussianMixture, GaussianMixtureParams};

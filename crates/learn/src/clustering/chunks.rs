@@ -34,12 +34,13 @@ pub(crate) fn sum_chunks(
     total
 }
 
-/// Returns what `append` says of the chunks, one after another.
+/// Returns what `append` says of chunks of `chunk_n_rows` rows, one after another.
 pub(crate) fn map_chunks<Value: Send>(
     matrix: &Matrix,
+    chunk_n_rows: usize,
     append: impl Fn(&[f32], &mut Vec<Value>) + Sync,
 ) -> Vec<Value> {
-    let chunks = matrix.values().par_chunks(CHUNK_N_ROWS * matrix.n_columns()).map(|chunk| {
+    let chunks = matrix.values().par_chunks(chunk_n_rows * matrix.n_columns()).map(|chunk| {
         let mut values = Vec::new();
         append(chunk, &mut values);
         values

@@ -19,16 +19,23 @@ impl Columns {
         Columns { columns: columns.collect() }
     }
 
+    /// Returns the rows whose columns, all equally long, are given.
+    pub(crate) fn from_columns(columns: Vec<Vec<f32>>) -> Columns {
+        Columns { columns }
+    }
+
     pub(crate) fn n_rows(&self) -> usize {
         self.columns.first().map_or(0, Vec::len)
     }
 
+    pub(crate) fn n_columns(&self) -> usize {
+        self.columns.len()
+    }
+
     /// Writes the squared distances from `point` to the rows from `start` on into `squared`.
     pub(crate) fn squared_distances(&self, point: &[f32], start: usize, squared: &mut [f32]) {
-        let n_rows = squared.len();
         for (block_idx, target) in squared.chunks_mut(BLOCK_N_ROWS).enumerate() {
             let first = start + block_idx * BLOCK_N_ROWS;
-            debug_assert!(first + target.len() <= start + n_rows);
             target.fill(0.0);
             for (column, &value) in self.columns.iter().zip(point) {
                 let others = &column[first..first + target.len()];

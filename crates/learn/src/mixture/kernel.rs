@@ -1,7 +1,7 @@
 //! One pass over the rows: responsibilities of every component, and the sums the next parameters are
 //! made of. Rows go in fixed chunks to the threads, and the chunks' sums are added in order.
 
-use crate::clustering::chunks::{map_chunks, sum_chunks};
+use crate::clustering::chunks::{CHUNK_N_ROWS, map_chunks, sum_chunks};
 use crate::matrix::Matrix;
 use crate::mixture::block::{BLOCK_N_ROWS, Block, Lane};
 use crate::mixture::diagonal::Diagonal;
@@ -104,7 +104,7 @@ impl Kernel {
         matrix: &Matrix,
         append: impl Fn(&Block, &mut Vec<Value>) + Sync,
     ) -> Vec<Value> {
-        map_chunks(matrix, |chunk, values| {
+        map_chunks(matrix, CHUNK_N_ROWS, |chunk, values| {
             self.each_block(chunk, |block, _| {
                 self.respond(block);
                 append(block, values);
