@@ -283,11 +283,7 @@ impl Solver {
     }
 
     /// Solves each row by itself and collects what `append` makes of its loadings.
-    fn solve_rows<Value: Send>(
-        &self,
-        matrix: &Matrix,
-        append: impl Fn(&[f64], &mut Vec<Value>) + Sync,
-    ) -> Vec<Value> {
+    fn solve_rows<Value: Send>(&self, matrix: &Matrix, append: impl Fn(&[f64], &mut Vec<Value>) + Sync) -> Vec<Value> {
         map_chunks(matrix, CHUNK_N_ROWS, |chunk, values| {
             let mut projections = vec![0.0; self.n_components()];
             let mut loadings = vec![0.0; self.n_components()];

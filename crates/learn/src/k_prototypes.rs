@@ -90,11 +90,7 @@ struct Prototypes {
 impl KPrototypesParams {
     /// Fits the model to the rows.
     pub fn fit(&self, rows: &MixedMatrix) -> Result<KPrototypes, LearnError> {
-        require_positive(&[
-            ("n_clusters", self.n_clusters),
-            ("n_init", self.n_init),
-            ("n_iter_max", self.n_iter_max),
-        ])?;
+        require_positive(&[("n_clusters", self.n_clusters), ("n_init", self.n_init), ("n_iter_max", self.n_iter_max)])?;
         require_rows("fit k-prototypes", rows.numeric(), self.n_clusters)?;
         let gamma = self.gamma(rows)?;
         let mut best: Option<Restart> = None;

@@ -3,8 +3,9 @@
 //! for any of them.
 //!
 //! Fitted by expectation and maximisation (Dempster, Laird and Rubin 1977) with densities in
-//! logarithms, from a k-means fit, the best of several starts (McLachlan and Peel 2000, §2.12). As
-//! in scikit-learn, a floor is added to every variance, so that no bell collapses onto equal rows.
+//! logarithms, the best of several starts (McLachlan and Peel 2000, §2.12): the first from a k-means
+//! fit, the others from its seeding. As in scikit-learn, a floor is added to every variance, so that
+//! no bell collapses onto equal rows.
 //!
 //! Rows pass in blocks that fit the nearest cache, both steps at once, in `f32` about the centre of
 //! the columns; each block's sums go to `f64`. Chunks of rows are fixed and combined in order: the
@@ -28,8 +29,11 @@ use crate::mixture::kernel::Kernel;
 use crate::number::{real, single};
 use crate::random::derived_seed;
 
-/// Refinements of the k-means fit that a start is made of; it need not be at rest.
-const START_N_ITER_MAX: usize = 50;
+/// Refinements of the k-means fit that the first start is made of; it need not be at rest.
+const FIRST_START_N_ITER_MAX: usize = 50;
+/// Refinements for the others: k-means at rest is nearly the same each time, and may be far from the
+/// best mixture where clusters are stretched.
+const OTHER_START_N_ITER_MAX: usize = 1;
 /// Least covariance floor: its inverse must be an `f32`.
 const COVARIANCE_FLOOR_MIN: f64 = 1e-30;
 
@@ -51,7 +55,7 @@ pub struct GaussianMixtureParams {
     pub covariance: Covariance,
     /// Added to every variance, above 0 (1e-6 for scaled columns, say).
     pub covariance_floor: f64,
-    /// Number of starts from different k-means fits, at least 1; the greatest likelihood wins.
+    /// Number of starts, at least 1; the greatest likelihood wins.
     pub n_init: usize,
     /// Number of steps after which a start stops even if it still gains, at least 1.
     pub n_iter_max: usize,
@@ -132,7 +136,7 @@ impl GaussianMixtureParams {
             let k_means = KMeansParams {
                 n_clusters: self.n_components,
                 n_init: 1,
-                n_iter_max: START_N_ITER_MAX,
+                n_iter_max: if start_idx == 0 { FIRST_START_N_ITER_MAX } else { OTHER_START_N_ITER_MAX },
                 tolerance: 1e-4,
                 seed: derived_seed(self.seed, stream),
             };

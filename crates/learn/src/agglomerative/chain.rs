@@ -100,11 +100,8 @@ impl Clusters {
         let n_chunks = self.names.len().div_ceil(CHUNK_N_CLUSTERS);
         let nearest_in = |chunk_idx: usize| self.nearest_in_chunk(position, &point, chunk_idx);
         let nobody = Neighbour { distance: f32::INFINITY, name: usize::MAX };
-        let found: Vec<Neighbour> = if n_chunks > 1 {
-            (0..n_chunks).into_par_iter().map(nearest_in).collect()
-        } else {
-            vec![nearest_in(0)]
-        };
+        let found: Vec<Neighbour> =
+            if n_chunks > 1 { (0..n_chunks).into_par_iter().map(nearest_in).collect() } else { vec![nearest_in(0)] };
         let nearest = found.into_iter().fold(nobody, Neighbour::or);
         let Some(former) = former else { return nearest.name };
         let at = self.positions[former];
@@ -120,6 +117,7 @@ impl Clusters {
         let mut start = chunk_idx * CHUNK_N_CLUSTERS;
         let mut squared = [0.0_f32; BLOCK_N_CLUSTERS];
         let own = self.weights[position];
+        let own_name = self.names[position];
         while start < end {
             let n_clusters = BLOCK_N_CLUSTERS.min(end - start);
             let squared = &mut squared[..n_clusters];
@@ -132,12 +130,9 @@ impl Clusters {
             }
             let least = squared.iter().copied().fold(f32::INFINITY, f32::min);
             if least <= nearest.distance {
-                for (offset, &distance) in squared.iter().enumerate() {
-                    // Everything may be infinitely far, but never the cluster itself.
-                    if start + offset != position {
-                        nearest = nearest.or(Neighbour { distance, name: self.names[start + offset] });
-                    }
-                }
+                let names = &self.names[start..start + n_clusters];
+                let others = names.iter().zip(squared.iter()).filter(|&(&name, _)| name != own_name);
+                nearest = others.fold(nearest, |nearest, (&name, &distance)| nearest.or(Neighbour { distance, name }));
             }
             start += n_clusters;
         }

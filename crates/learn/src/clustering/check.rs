@@ -22,11 +22,7 @@ pub(crate) fn require_not_negative(parameter: &'static str, value: f64) -> Resul
 }
 
 /// Returns an error unless there are enough rows, all of them finite.
-pub(crate) fn require_rows(
-    attempt: &'static str,
-    matrix: &Matrix,
-    n_rows_needed: usize,
-) -> Result<(), LearnError> {
+pub(crate) fn require_rows(attempt: &'static str, matrix: &Matrix, n_rows_needed: usize) -> Result<(), LearnError> {
     if matrix.n_rows() < n_rows_needed {
         return Err(LearnError::TooFewRows { attempt, n_rows: matrix.n_rows(), n_rows_needed });
     }

@@ -13,11 +13,7 @@ pub(crate) const GROUP_N_CHUNKS: usize = 64;
 
 /// Returns `n_sums` sums over all rows. `add` is given the first row of a chunk, the chunk's values
 /// and its sums so far.
-pub(crate) fn sum_chunks(
-    matrix: &Matrix,
-    n_sums: usize,
-    add: impl Fn(usize, &[f32], &mut [f64]) + Sync,
-) -> Vec<f64> {
+pub(crate) fn sum_chunks(matrix: &Matrix, n_sums: usize, add: impl Fn(usize, &[f32], &mut [f64]) + Sync) -> Vec<f64> {
     let mut total = vec![0.0; n_sums];
     let chunk_n_values = CHUNK_N_ROWS * matrix.n_columns();
     for (group_idx, group) in matrix.values().chunks(GROUP_N_CHUNKS * chunk_n_values).enumerate() {

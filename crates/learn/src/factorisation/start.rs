@@ -63,8 +63,9 @@ fn sign_squares(matrix: &Matrix, vectors: &[Vec<f64>]) -> Vec<(f64, f64)> {
 
 /// Returns the eigenvectors of a symmetric matrix, those of the greatest eigenvalues first.
 fn eigenvectors(mut values: Vec<f64>, n_columns: usize) -> Vec<Vec<f64>> {
-    let mut vectors: Vec<Vec<f64>> =
-        (0..n_columns).map(|row| (0..n_columns).map(|column| if row == column { 1.0 } else { 0.0 }).collect()).collect();
+    let mut vectors: Vec<Vec<f64>> = (0..n_columns)
+        .map(|row| (0..n_columns).map(|column| if row == column { 1.0 } else { 0.0 }).collect())
+        .collect();
     let scale: f64 = values.iter().map(|value| value * value).sum();
     for _ in 0..N_SWEEPS_MAX {
         let mut off_diagonal = 0.0;
@@ -84,7 +85,7 @@ fn eigenvectors(mut values: Vec<f64>, n_columns: usize) -> Vec<Vec<f64>> {
     order.into_iter().map(|idx| vectors[idx].clone()).collect()
 }
 
-/// Turns the plane of two axes so that their product becomes 0.
+/// Turns the plane of two axes, the lower one first, so that their product becomes 0.
 fn rotate(values: &mut [f64], vectors: &mut [Vec<f64>], (p, q): (usize, usize)) {
     let n_columns = vectors.len();
     let at = |row: usize, column: usize| row * n_columns + column;
@@ -106,10 +107,9 @@ fn rotate(values: &mut [f64], vectors: &mut [Vec<f64>], (p, q): (usize, usize)) 
         values[at(p, idx)] = cosine * a - sine * b;
         values[at(q, idx)] = sine * a + cosine * b;
     }
-    for idx in 0..n_columns {
-        let (a, b) = (vectors[p][idx], vectors[q][idx]);
-        vectors[p][idx] = cosine * a - sine * b;
-        vectors[q][idx] = sine * a + cosine * b;
+    let (before, from_second) = vectors.split_at_mut(q);
+    for (a, b) in before[p].iter_mut().zip(&mut from_second[0]) {
+        (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);
     }
 }
 

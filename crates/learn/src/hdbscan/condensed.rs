@@ -187,8 +187,7 @@ impl Hierarchy {
         let mut edges: Vec<(f64, Edge)> =
             edges.iter().map(|&edge| (f64::from(edge.squared).sqrt().max(height_min), edge)).collect();
         edges.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut hierarchy =
-            Hierarchy { n_rows, children: Vec::new(), densities: Vec::new(), sizes: vec![1; n_rows] };
+        let mut hierarchy = Hierarchy { n_rows, children: Vec::new(), densities: Vec::new(), sizes: vec![1; n_rows] };
         let mut parts = Parts { parents: (0..n_rows).collect(), nodes: (0..n_rows).collect() };
         for level in edges.chunk_by(|a, b| a.0.total_cmp(&b.0).is_eq()) {
             // The parts that this height merges, each named by its root before.

@@ -1,9 +1,7 @@
 //! Core distances and the minimum spanning tree of mutual reachability, by Prim's method (1957) with
 //! distances computed row by row: time `n²`, memory `n`.
 
-use rayon::prelude::{
-    IndexedParallelIterator, IntoParallelIterator, ParallelIterator, ParallelSliceMut,
-};
+use rayon::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator, ParallelSliceMut};
 
 use crate::clustering::chunks::map_chunks;
 use crate::clustering::columns::Columns;

@@ -109,8 +109,7 @@ fn inverse(factor: &[f64], n_columns: usize) -> Vec<f64> {
         inverse[triangular(column, column)] = 1.0 / factor[triangular(column, column)];
         for row in column + 1..n_columns {
             let between = column..row;
-            let known: f64 =
-                between.map(|idx| factor[triangular(row, idx)] * inverse[triangular(idx, column)]).sum();
+            let known: f64 = between.map(|idx| factor[triangular(row, idx)] * inverse[triangular(idx, column)]).sum();
             inverse[triangular(row, column)] = -known / factor[triangular(row, row)];
         }
     }
@@ -127,14 +126,13 @@ mod tests {
         let factor = cholesky(&covariance, 3);
         let whitening = inverse(&factor, 3);
         let entry = |row: usize, column: usize| covariance[triangular(row.max(column), row.min(column))];
+        let whiten = |a: usize, b: usize| -> f64 {
+            let pairs = (0..=a).flat_map(|c| (0..=b).map(move |d| (c, d)));
+            pairs.map(|(c, d)| whitening[triangular(a, c)] * entry(c, d) * whitening[triangular(b, d)]).sum()
+        };
         for a in 0..3 {
             for b in 0..3 {
-                let mut found = 0.0;
-                for c in 0..=a {
-                    for d in 0..=b {
-                        found += whitening[triangular(a, c)] * entry(c, d) * whitening[triangular(b, d)];
-                    }
-                }
+                let found = whiten(a, b);
                 let expected = if a == b { 1.0 } else { 0.0 };
                 assert!((found - expected).abs() < 1e-12_f64, "{a} {b} {found}");
             }
