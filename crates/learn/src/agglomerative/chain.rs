@@ -3,14 +3,11 @@
 //! the chain then ends. Ward's distance is reducible, so the same merges come out as by always
 //! taking the least distance, only in another order.
 
-use rayon::prelude::{IntoParallelIterator, ParallelIterator};
-
 use crate::agglomerative::leaves::Leaves;
 use crate::clustering::columns::Columns;
 use crate::number::{real, single};
 
-/// Clusters measured together by one thread.
-const CHUNK_N_CLUSTERS: usize = 4096;
+/// Clusters whose distances are on the stack at once.
 const BLOCK_N_CLUSTERS: usize = 512;
 
 /// Two clusters that were merged, each named by one of its leaves.
@@ -97,12 +94,7 @@ impl Clusters {
         let position = self.positions[name];
         let mut point = vec![0.0; self.n_columns];
         self.centroids.read_row(position, &mut point);
-        let n_chunks = self.names.len().div_ceil(CHUNK_N_CLUSTERS);
-        let nearest_in = |chunk_idx: usize| self.nearest_in_chunk(position, &point, chunk_idx);
-        let nobody = Neighbour { distance: f32::INFINITY, name: usize::MAX };
-        let found: Vec<Neighbour> =
-            if n_chunks > 1 { (0..n_chunks).into_par_iter().map(nearest_in).collect() } else { vec![nearest_in(0)] };
-        let nearest = found.into_iter().fold(nobody, Neighbour::or);
+        let nearest = self.nearest_other(position, &point);
         let Some(former) = former else { return nearest.name };
         let at = self.positions[former];
         let mut squared = [0.0_f32];
@@ -111,15 +103,15 @@ impl Clusters {
         if distance <= nearest.distance { former } else { nearest.name }
     }
 
-    fn nearest_in_chunk(&self, position: usize, point: &[f32], chunk_idx: usize) -> Neighbour {
+    /// Returns the nearest other cluster. One thread does it: a step takes microseconds, and waiting
+    /// for another thread takes longer.
+    fn nearest_other(&self, position: usize, point: &[f32]) -> Neighbour {
         let mut nearest = Neighbour { distance: f32::INFINITY, name: usize::MAX };
-        let end = self.names.len().min((chunk_idx + 1) * CHUNK_N_CLUSTERS);
-        let mut start = chunk_idx * CHUNK_N_CLUSTERS;
         let mut squared = [0.0_f32; BLOCK_N_CLUSTERS];
         let own = self.weights[position];
         let own_name = self.names[position];
-        while start < end {
-            let n_clusters = BLOCK_N_CLUSTERS.min(end - start);
+        for start in (0..self.names.len()).step_by(BLOCK_N_CLUSTERS) {
+            let n_clusters = BLOCK_N_CLUSTERS.min(self.names.len() - start);
             let squared = &mut squared[..n_clusters];
             self.centroids.squared_distances(point, start, squared);
             for (distance, &weight) in squared.iter_mut().zip(&self.weights[start..]) {
@@ -134,7 +126,6 @@ impl Clusters {
                 let others = names.iter().zip(squared.iter()).filter(|&(&name, _)| name != own_name);
                 nearest = others.fold(nearest, |nearest, (&name, &distance)| nearest.or(Neighbour { distance, name }));
             }
-            start += n_clusters;
         }
         nearest
     }

@@ -1,14 +1,10 @@
 //! Core distances and the minimum spanning tree of mutual reachability, by Prim's method (1957) with
 //! distances computed row by row: time `n²`, memory `n`.
 
-use rayon::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator, ParallelSliceMut};
-
 use crate::clustering::chunks::map_chunks;
 use crate::clustering::columns::Columns;
 use crate::matrix::Matrix;
 
-/// Rows measured together by one thread.
-const CHUNK_N_ROWS: usize = 4096;
 /// Rows whose distances are on the stack at once.
 const BLOCK_N_ROWS: usize = 512;
 /// Rows whose core distances are found together.
@@ -55,7 +51,7 @@ pub(super) fn spanning_tree(rows: &Columns, core_distances: &[f32]) -> Vec<Edge>
     let mut point = vec![0.0; rows.n_columns()];
     let mut at = 0;
     while outside.names.len() > 1 {
-        outside.centre.read_row(at, &mut point);
+        outside.rows.read_row(at, &mut point);
         let (name, core) = (outside.names[at], outside.core_distances[at]);
         outside.remove(at);
         at = outside.reach(&point, name, core);
@@ -66,7 +62,7 @@ pub(super) fn spanning_tree(rows: &Columns, core_distances: &[f32]) -> Vec<Edge>
 
 /// The rows that the tree has not reached, without gaps, and how near it is to each.
 struct Outside {
-    centre: Columns,
+    rows: Columns,
     core_distances: Vec<f32>,
     names: Vec<usize>,
     nearest: Vec<f32>,
@@ -77,7 +73,7 @@ impl Outside {
     fn new(rows: &Columns, core_distances: &[f32]) -> Outside {
         let n_rows = core_distances.len();
         Outside {
-            centre: rows.clone(),
+            rows: rows.clone(),
             core_distances: core_distances.to_vec(),
             names: (0..n_rows).collect(),
             nearest: vec![f32::INFINITY; n_rows],
@@ -86,7 +82,7 @@ impl Outside {
     }
 
     fn remove(&mut self, at: usize) {
-        self.centre.swap_remove(at);
+        self.rows.swap_remove(at);
         self.core_distances.swap_remove(at);
         self.names.swap_remove(at);
         self.nearest.swap_remove(at);
@@ -94,68 +90,29 @@ impl Outside {
     }
 
     /// Lowers the distances of all rows to the tree, now that it has reached `name`, and returns the
-    /// position of the nearest; of equally near ones the first row.
+    /// position of the nearest; of equally near ones the first row. One thread does it: a step takes
+    /// microseconds, and waiting for another thread takes longer.
     fn reach(&mut self, point: &[f32], name: usize, core: f32) -> usize {
-        let rows = Rows { centre: &self.centre, core_distances: &self.core_distances, names: &self.names };
-        let chunks = self.nearest.chunks_mut(CHUNK_N_ROWS).zip(self.from.chunks_mut(CHUNK_N_ROWS)).enumerate();
-        let reach = |(chunk_idx, (nearest, from)): (usize, (&mut [f32], &mut [usize]))| {
-            rows.reach_chunk(point, (name, core), chunk_idx * CHUNK_N_ROWS, (nearest, from))
-        };
-        let found: Vec<usize> = if self.names.len() > CHUNK_N_ROWS {
-            let chunks = self.nearest.par_chunks_mut(CHUNK_N_ROWS).zip(self.from.par_chunks_mut(CHUNK_N_ROWS));
-            chunks.enumerate().into_par_iter().map(reach).collect()
-        } else {
-            chunks.map(reach).collect()
-        };
-        let mut best = found[0];
-        for at in found {
-            let nearer = self.nearest[at] < self.nearest[best];
-            let equal = self.nearest[at] <= self.nearest[best] && self.names[at] < self.names[best];
-            if nearer || equal {
-                best = at;
-            }
-        }
-        best
-    }
-}
-
-/// What the chunks share.
-struct Rows<'a> {
-    centre: &'a Columns,
-    core_distances: &'a [f32],
-    names: &'a [usize],
-}
-
-impl Rows<'_> {
-    fn reach_chunk(
-        &self,
-        point: &[f32],
-        (name, core): (usize, f32),
-        start: usize,
-        (nearest, from): (&mut [f32], &mut [usize]),
-    ) -> usize {
-        let mut best = start;
+        let mut best = 0;
         let mut least = f32::INFINITY;
         let mut squared = [0.0_f32; BLOCK_N_ROWS];
-        let blocks = nearest.chunks_mut(BLOCK_N_ROWS).zip(from.chunks_mut(BLOCK_N_ROWS)).enumerate();
+        let blocks = self.nearest.chunks_mut(BLOCK_N_ROWS).zip(self.from.chunks_mut(BLOCK_N_ROWS)).enumerate();
         for (block_idx, (nearest, from)) in blocks {
-            let first = start + block_idx * BLOCK_N_ROWS;
+            let first = block_idx * BLOCK_N_ROWS;
             let squared = &mut squared[..nearest.len()];
-            self.centre.squared_distances(point, first, squared);
+            self.rows.squared_distances(point, first, squared);
             let rows = squared.iter().zip(&self.core_distances[first..]);
             for ((&distance, &other), (nearest, from)) in rows.zip(nearest.iter_mut().zip(from)) {
                 let reachability = distance.max(other).max(core);
-                if reachability < *nearest {
-                    *nearest = reachability;
-                    *from = name;
-                }
+                let nearer = reachability < *nearest;
+                *nearest = if nearer { reachability } else { *nearest };
+                *from = if nearer { name } else { *from };
             }
             let block_least = nearest.iter().copied().fold(f32::INFINITY, f32::min);
             if block_least > least {
                 continue;
             }
-            for (offset, &distance) in nearest.iter().enumerate() {
-                let at = first + offset;
+            for (&distance, at) in nearest.iter().zip(first..) {
                 if distance < least || (distance <= least && self.names[at] < self.names[best]) {
                     least = distance;
                     best = at;
