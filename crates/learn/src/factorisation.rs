@@ -241,6 +241,8 @@ fn require_no_negative_value(matrix: &Matrix) -> Result<(), LearnError> {
 struct Solver {
     n_columns: usize,
     components: Vec<f64>,
+    /// The same values, column after column: what belongs together in a row's loop lies together.
+    by_column: Vec<f64>,
     /// Products of each two components.
     products: Vec<f64>,
 }
@@ -250,7 +252,8 @@ impl Solver {
         let n_columns = components.len() / n_components;
         let rows: Vec<&[f64]> = components.chunks_exact(n_columns).collect();
         let products = rows.iter().flat_map(|a| rows.iter().map(move |b| dot(a, b))).collect();
-        Solver { n_columns, components: components.to_vec(), products }
+        let by_column = (0..n_columns).flat_map(|column_idx| rows.iter().map(move |row| row[column_idx])).collect();
+        Solver { n_columns, components: components.to_vec(), by_column, products }
     }
 
     fn n_components(&self) -> usize {
@@ -259,13 +262,17 @@ impl Solver {
 
     /// Writes the product of the row with each component.
     fn project(&self, row: &[f32], projections: &mut [f64]) {
-        for (projection, component) in projections.iter_mut().zip(self.components.chunks_exact(self.n_columns)) {
-            *projection = row.iter().zip(component).map(|(&value, weight)| f64::from(value) * weight).sum();
+        projections.fill(0.0);
+        for (&value, weights) in row.iter().zip(self.by_column.chunks_exact(projections.len())) {
+            for (projection, weight) in projections.iter_mut().zip(weights) {
+                *projection += f64::from(value) * weight;
+            }
         }
     }
 
-    /// Improves each loading in turn once, and returns the greatest change and the greatest loading.
-    fn sweep(&self, projections: &[f64], loadings: &mut [f64]) -> (f64, f64) {
+    /// Improves each loading in turn once, keeps up the gradients, and returns the greatest change and
+    /// the greatest loading.
+    fn sweep(&self, gradients: &mut [f64], loadings: &mut [f64]) -> (f64, f64) {
         let mut change = 0.0_f64;
         let mut greatest = 0.0_f64;
         for (component, products) in self.products.chunks_exact(loadings.len()).enumerate() {
@@ -273,11 +280,12 @@ impl Solver {
             if square <= 0.0 {
                 continue;
             }
-            let gradient = projections[component] - dot(products, loadings);
-            let improved = (loadings[component] + gradient / square).max(0.0);
-            change = change.max((improved - loadings[component]).abs());
-            greatest = greatest.max(improved);
+            let improved = (loadings[component] + gradients[component] / square).max(0.0);
+            let difference = improved - loadings[component];
             loadings[component] = improved;
+            subtract(gradients, difference, products);
+            change = change.max(difference.abs());
+            greatest = greatest.max(improved);
         }
         (change, greatest)
     }
@@ -285,20 +293,21 @@ impl Solver {
     /// Solves each row by itself and collects what `append` makes of its loadings.
     fn solve_rows<Value: Send>(&self, matrix: &Matrix, append: impl Fn(&[f64], &mut Vec<Value>) + Sync) -> Vec<Value> {
         map_chunks(matrix, CHUNK_N_ROWS, |chunk, values| {
-            let mut projections = vec![0.0; self.n_components()];
+            let mut gradients = vec![0.0; self.n_components()];
             let mut loadings = vec![0.0; self.n_components()];
             for row in chunk.chunks_exact(self.n_columns) {
-                self.solve(row, &mut projections, &mut loadings);
+                self.solve(row, &mut gradients, &mut loadings);
                 append(&loadings, values);
             }
         })
     }
 
-    fn solve(&self, row: &[f32], projections: &mut [f64], loadings: &mut [f64]) {
-        self.project(row, projections);
+    fn solve(&self, row: &[f32], gradients: &mut [f64], loadings: &mut [f64]) {
+        // At loadings of 0 the gradients are the projections.
+        self.project(row, gradients);
         loadings.fill(0.0);
         for _ in 0..TRANSFORM_N_SWEEPS_MAX {
-            let (change, greatest) = self.sweep(projections, loadings);
+            let (change, greatest) = self.sweep(gradients, loadings);
             if change <= LOADING_TOLERANCE * greatest {
                 break;
             }
@@ -307,10 +316,10 @@ impl Solver {
 
     fn error(&self, matrix: &Matrix) -> f64 {
         let sums = sum_chunks(matrix, 1, |_, chunk, sums| {
-            let mut projections = vec![0.0; self.n_components()];
+            let mut gradients = vec![0.0; self.n_components()];
             let mut loadings = vec![0.0; self.n_components()];
             for row in chunk.chunks_exact(self.n_columns) {
-                self.solve(row, &mut projections, &mut loadings);
+                self.solve(row, &mut gradients, &mut loadings);
                 for (column_idx, &value) in row.iter().enumerate() {
                     let column = self.components.iter().skip(column_idx).step_by(self.n_columns);
                     let said: f64 = column.zip(&loadings).map(|(weight, loading)| weight * loading).sum();
@@ -324,6 +333,13 @@ impl Solver {
 
 fn dot(first: &[f64], second: &[f64]) -> f64 {
     first.iter().zip(second).map(|(a, b)| a * b).sum()
+}
+
+/// Subtracts `scale` times `others` from `values`.
+fn subtract(values: &mut [f64], scale: f64, others: &[f64]) {
+    for (value, other) in values.iter_mut().zip(others) {
+        *value -= scale * other;
+    }
 }
 
 /// What the next components are made of.
@@ -360,14 +376,19 @@ fn step_chunk(rows: &[f32], solver: &Solver, loadings: &mut [f32]) -> StepSums {
     let n_components = solver.n_components();
     let mut sums = StepSums::zero(solver);
     let mut projections = vec![0.0; n_components];
+    let mut gradients = vec![0.0; n_components];
     let mut own = vec![0.0; n_components];
     for (row, stored) in rows.chunks_exact(solver.n_columns).zip(loadings.chunks_exact_mut(n_components)) {
         for (own, &stored) in own.iter_mut().zip(stored.iter()) {
             *own = f64::from(stored);
         }
         solver.project(row, &mut projections);
+        gradients.copy_from_slice(&projections);
+        for (products, &loading) in solver.products.chunks_exact(n_components).zip(&own) {
+            subtract(&mut gradients, loading, products);
+        }
         for _ in 0..FIT_N_SWEEPS {
-            solver.sweep(&projections, &mut own);
+            solver.sweep(&mut gradients, &mut own);
         }
         for (stored, own) in stored.iter_mut().zip(&mut own) {
             *stored = single(*own);

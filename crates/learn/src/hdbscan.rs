@@ -62,7 +62,7 @@ pub struct Prediction {
 /// ```
 /// use throng_learn::{HdbscanParams, Matrix};
 ///
-/// let matrix = Matrix::new(1, vec![0.0, 0.1, 0.2, 5.0, 9.0, 9.1, 9.2, 9.3])?;
+/// let matrix = Matrix::new(1, vec![0.0, 0.1, 0.2, 25.0, 9.0, 9.1, 9.2, 9.3])?;
 /// let params = HdbscanParams { min_cluster_size: 3, min_samples: 2, n_rows_max: 10_000, seed: 1 };
 /// let model = params.fit(&matrix)?;
 /// let labels = model.labels();
