@@ -20,7 +20,7 @@ use crate::error::LearnError;
 use crate::matrix::Matrix;
 use crate::number::real;
 
-/// Most leaves of a dendrogram: with 20 columns and one thread that takes about ten seconds.
+/// Most leaves of a dendrogram: with 20 columns that takes about seven seconds.
 const N_LEAVES_MAX: usize = 32_768;
 
 /// What the caller chooses about an agglomeration.

@@ -29,7 +29,7 @@ use crate::random::sampled_rows;
 
 /// Rows predicted together.
 const CHUNK_N_ROWS: usize = 64;
-/// Most rows of a tree: with 20 columns and one thread that takes about a minute.
+/// Most rows of a tree: with 20 columns that takes about twenty-five seconds.
 const TREE_N_ROWS_MAX: usize = 65_536;
 
 /// What the caller chooses about HDBSCAN*.

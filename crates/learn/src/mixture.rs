@@ -37,6 +37,9 @@ const OTHER_START_N_ITER_MAX: usize = 1;
 /// Least covariance floor: its inverse must be an `f32`.
 const COVARIANCE_FLOOR_MIN: f64 = 1e-30;
 
+/// Greatest value that can be fitted: the sum of a block's squares must be an `f32`.
+const VALUE_MAX: f32 = 1e15;
+
 /// How the columns of one component vary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Covariance {
@@ -206,7 +209,15 @@ impl GaussianMixtureParams {
                 allowed: "finite and at least 1e-30",
             });
         }
-        require_rows("fit a Gaussian mixture", matrix, self.n_components)
+        require_rows("fit a Gaussian mixture", matrix, self.n_components)?;
+        match matrix.values().iter().find(|value| value.abs() > VALUE_MAX) {
+            None => Ok(()),
+            Some(&value) => Err(LearnError::InvalidParameter {
+                parameter: "matrix",
+                found: f64::from(value),
+                allowed: "without values beyond 1e15",
+            }),
+        }
     }
 
     /// Returns components of equal weight around the given means.

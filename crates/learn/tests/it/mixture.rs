@@ -266,6 +266,10 @@ fn impossible_fits_are_errors() {
         params(4, Covariance::Full).fit(&matrix),
         "cannot fit a Gaussian mixture on 3 rows; at least 4 are needed",
     );
+    check_refused(
+        valid.fit(&Matrix::new(1, vec![0.0, 1.0, -1_073_741_824.0 * 2_097_152.0]).unwrap()),
+        "parameter matrix is -2251799813685248, but must be without values beyond 1e15",
+    );
     let model = valid.fit(&matrix).unwrap();
     check_refused(
         params(3, Covariance::Diagonal).fit_from(&matrix, &model),
