@@ -3,13 +3,19 @@
 //!
 //! Same matrix, parameters and seed: same bytes, whatever the number of threads.
 
+mod agglomerative;
 mod alignment;
+mod clustering;
 mod distance;
 mod drift;
 mod error;
+mod factorisation;
+mod hdbscan;
 mod k_means;
+mod k_prototypes;
 mod matrix;
 mod membership;
+mod mixture;
 mod number;
 mod preparation;
 mod random;
@@ -20,14 +26,20 @@ mod silhouette;
 mod stability;
 mod statistics;
 
+pub use agglomerative::{Agglomerative, AgglomerativeParams, Merge};
 pub use alignment::{adjusted_rand_index, align, assign};
 pub use drift::{QuantileBins, population_stability_index, stability_index_by_chance};
+pub use clustering::{Clustering, Clusters};
 pub use error::LearnError;
+pub use factorisation::{Factorisation, FactorisationParams};
+pub use hdbscan::{Hdbscan, HdbscanParams, Prediction};
 pub use k_means::{KMeans, KMeansParams};
+pub use k_prototypes::{CategoryWeight, KPrototypes, KPrototypesParams, MixedMatrix};
 pub use matrix::Matrix;
 pub use membership::{Component, MembershipModel, MembershipParams, Memberships};
 pub use preparation::{ColumnKind, DropReason, DroppedColumn, Missing, Part, PartKind, Preparation, PreparationParams};
 pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread, yeo_johnson_lambda};
+pub use mixture::{Convergence, Covariance, GaussianMixture, GaussianMixtureParams};
 pub use selection::{
     ADJUSTED_RAND_MIN, ADJUSTED_RAND_SUFFICIENT, Candidate, Choice, JACCARD_DISSOLVED, JACCARD_MIN, Refusal,
     SIGNIFICANCE, Selection, SelectionParams, Separation, select_k,

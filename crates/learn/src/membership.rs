@@ -231,6 +231,27 @@ impl Component {
 }
 
 impl Memberships {
+    /// Returns rows of `n_columns` shares, each row divided by its total, which is above 0, so that
+    /// added from left to right they give exactly 1.
+    pub(crate) fn normalised(n_columns: usize, mut values: Vec<f64>) -> Memberships {
+        for row in values.chunks_exact_mut(n_columns) {
+            let total = left_to_right(row);
+            for value in row.iter_mut() {
+                *value /= total;
+            }
+            let Some((last, others)) = row.split_last_mut() else { continue };
+            if left_to_right(others) > 1.0 {
+                // Rounding only, as in `append_memberships`.
+                let shrink = 1.0 - 2.0 * f64::EPSILON * real(n_columns);
+                for value in others.iter_mut() {
+                    *value *= shrink;
+                }
+            }
+            *last = 1.0 - left_to_right(others);
+        }
+        Memberships { n_columns, values }
+    }
+
     /// Returns the number of rows.
     #[must_use]
     pub fn n_rows(&self) -> usize {

@@ -3,7 +3,7 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
-use throng_learn::{KMeansParams, Matrix};
+use throng_learn::{KMeansParams, LearnError, Matrix};
 
 pub(crate) fn generator(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::seed_from_u64(seed)
@@ -37,4 +37,21 @@ pub(crate) fn blobs(shape: (usize, usize), n_blobs: usize, separation: f64, seed
 
 pub(crate) fn k_means(n_clusters: usize, seed: u64) -> KMeansParams {
     KMeansParams { n_clusters, n_init: 5, n_iter_max: 100, tolerance: 0.0, seed }
+}
+
+/// Returns 60 rows of two columns around three centres, by arithmetic only: what other libraries make
+/// of them is known.
+pub(crate) fn known() -> Matrix {
+    let centres = [[0.0_f32, 0.0], [20.0, 5.0], [8.0, 25.0]];
+    let values = (0..120_usize).map(|idx| {
+        let (row_idx, column_idx) = (idx / 2, idx % 2);
+        let offset = (row_idx * 7919 + column_idx * 104_729) % 1009;
+        centres[row_idx % 3][column_idx] + offset as f32 / 100.0
+    });
+    Matrix::new(2, values.collect()).unwrap()
+}
+
+/// Checks that something is refused, and how.
+pub(crate) fn check_refused<Value: std::fmt::Debug>(outcome: Result<Value, LearnError>, message: &str) {
+    assert_eq!(outcome.unwrap_err().to_string(), message);
 }

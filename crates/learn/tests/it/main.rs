@@ -8,10 +8,16 @@
     reason = "a test stops where it fails, and its numbers are small"
 )]
 
+mod agglomerative;
+mod clustering;
 mod data;
+mod factorisation;
+mod hdbscan;
 mod k_means;
+mod k_prototypes;
 mod laws;
 mod membership;
 mod preparation;
+mod mixture;
 mod scale;
 mod selection;
