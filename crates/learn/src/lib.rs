@@ -17,6 +17,7 @@ mod selection;
 mod silhouette;
 mod stability;
 mod statistics;
+mod tree;
 
 pub use alignment::{adjusted_rand_index, align, assign};
 pub use error::LearnError;
@@ -35,3 +36,4 @@ pub use statistics::{
     mean_ratio_bootstrap, median, proportion_difference, quantile, standardised_mean_difference, weighted_median,
     weighted_quantile,
 };
+pub use tree::{Condition, DecisionTree, DecisionTreeParams, Rule, RuleScore, Side};
