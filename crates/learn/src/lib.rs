@@ -4,6 +4,7 @@
 //! Same matrix, parameters and seed: same bytes, whatever the number of threads.
 
 mod alignment;
+mod calibration;
 mod distance;
 mod error;
 mod k_means;
@@ -20,10 +21,11 @@ mod statistics;
 mod tree;
 
 pub use alignment::{adjusted_rand_index, align, assign};
+pub use calibration::{Calibration, CalibrationBin, CalibrationParams};
 pub use error::LearnError;
 pub use k_means::{KMeans, KMeansParams};
 pub use matrix::Matrix;
-pub use membership::{Component, MembershipModel, MembershipParams, Memberships};
+pub use membership::{MembershipModel, MembershipParams, Memberships, Shape};
 pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread};
 pub use selection::{
     ADJUSTED_RAND_MIN, ADJUSTED_RAND_SUFFICIENT, Candidate, Choice, JACCARD_DISSOLVED, JACCARD_MIN, Refusal,

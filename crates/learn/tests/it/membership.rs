@@ -20,7 +20,7 @@ fn matrices() -> impl Strategy<Value = (usize, Vec<i16>)> {
 }
 
 proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2048))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
     #[test]
     fn rows_are_not_negative_and_add_up_to_exactly_one(
         (n_columns, values) in matrices(),
