@@ -14,7 +14,7 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{ChiSquared, StandardNormal};
-use throng_learn::{CalibrationParams, Confidence, KMeansParams, Matrix, MembershipParams, assign};
+use throng_learn::{CalibrationParams, Confidence, KMeansParams, Matrix, MembershipParams, RobustScalerParams, assign};
 
 const N_HELD_OUT: usize = 6000;
 
@@ -113,8 +113,12 @@ struct Trial {
 fn trial(kind: Kind, (n_rows, shape, separation): (usize, (usize, usize), f64), seed: u64) -> Trial {
     let n_clusters = shape.1;
     let planted = planted(kind, n_rows + N_HELD_OUT, shape, separation, seed);
-    let fitted = planted.matrix.take(&(0..n_rows).collect::<Vec<_>>());
-    let held_out = planted.matrix.take(&(n_rows..n_rows + N_HELD_OUT).collect::<Vec<_>>());
+    // Outliers are clipped before clusters are looked for; distances to them are nobody's.
+    let scaler = RobustScalerParams { clip: 4.0 }.fit(&planted.matrix).unwrap();
+    let matrix =
+        if kind == Kind::Outliers { scaler.transform(&planted.matrix).unwrap() } else { planted.matrix.clone() };
+    let fitted = matrix.take(&(0..n_rows).collect::<Vec<_>>());
+    let held_out = matrix.take(&(n_rows..n_rows + N_HELD_OUT).collect::<Vec<_>>());
     let params = KMeansParams { n_clusters, n_init: 8, n_iter_max: 200, tolerance: 1e-6, seed };
     let k_means = params.fit(&fitted).unwrap();
     let model = MembershipParams { reach_share: 0.99 }.fit(&k_means, &fitted).unwrap();

@@ -4,10 +4,12 @@
 //! Same matrix, parameters and seed: same bytes, whatever the number of threads.
 
 mod alignment;
+mod boosting;
 mod calibration;
 mod distance;
 mod error;
 mod k_means;
+mod logistic;
 mod matrix;
 mod membership;
 mod number;
@@ -19,13 +21,18 @@ mod silhouette;
 mod stability;
 mod statistics;
 mod tree;
+mod validity;
 
 pub use alignment::{adjusted_rand_index, align, assign};
+pub use boosting::{BoostingModel, BoostingParams};
 pub use calibration::{Calibration, CalibrationBin, CalibrationParams};
 pub use error::LearnError;
 pub use k_means::{KMeans, KMeansParams};
+pub use logistic::{Converged, LogisticModel, LogisticParams};
 pub use matrix::Matrix;
-pub use membership::{MembershipModel, MembershipParams, Memberships, Shape};
+pub use membership::{
+    HybridModel, HybridParams, HybridPrediction, MembershipModel, MembershipParams, Memberships, Shape,
+};
 pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread};
 pub use selection::{
     ADJUSTED_RAND_MIN, ADJUSTED_RAND_SUFFICIENT, Candidate, Choice, JACCARD_DISSOLVED, JACCARD_MIN, Refusal,
@@ -39,3 +46,4 @@ pub use statistics::{
     weighted_quantile,
 };
 pub use tree::{Condition, DecisionTree, DecisionTreeParams, Rule, RuleScore, Side};
+pub use validity::{PartitionValidity, Response, Validity, ValidityParams};

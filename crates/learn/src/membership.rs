@@ -18,7 +18,10 @@
 //! from the inner three quarters of the rows, since outliers of the fit are no part of a cluster.
 
 pub(crate) mod cholesky;
+mod hybrid;
 mod mixture;
+
+use std::collections::BTreeMap;
 
 use rand::Rng;
 use rayon::prelude::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator, ParallelSliceMut};
@@ -30,9 +33,12 @@ use crate::matrix::Matrix;
 use crate::number::real;
 use crate::random::{generator, sampled_rows};
 use crate::statistics::quantile_of_sorted;
+use crate::tree::bins::require_no_infinity;
 use mixture::{CHUNK_N_ROWS, Component, Expectation, Family, Patience, expect, normalise, refine};
 
+pub use hybrid::{HybridModel, HybridParams, HybridPrediction};
 pub use mixture::Shape;
+pub(crate) use mixture::normalise as softmax;
 
 /// What the caller chooses about membership.
 ///
@@ -58,6 +64,7 @@ pub struct MembershipParams {
 #[derive(Debug, Clone, PartialEq)]
 pub struct MembershipModel {
     model: KMeans,
+    reach_share: f64,
     family: Family,
     components: Vec<Component>,
     /// For each component the squared distance at which a row is as much outside as inside.
@@ -120,17 +127,18 @@ impl MembershipParams {
             allowed: "values whose squares can be summed",
         })?;
         let found = expect(matrix, &components, family);
-        let reaches = self.reaches(&found, matrix.n_columns(), model.n_clusters());
+        let least = family.squared_quantile(self.reach_share, matrix.n_columns());
+        let reaches = self.reaches(&found, least, model.n_clusters());
         let agreement = agreement(&found, &labels);
-        Ok(MembershipModel { model: model.clone(), family, components, reaches, agreement })
+        let reach_share = self.reach_share;
+        Ok(MembershipModel { model: model.clone(), reach_share, family, components, reaches, agreement })
     }
 
     /// The cube root of a squared distance is nearly normal (Wilson and Hilferty 1931), whose
-    /// quantile follows from the median and the upper quartile.
-    fn reaches(&self, found: &Expectation, n_columns: usize, n_clusters: usize) -> Vec<f64> {
+    /// quantile follows from the median and the upper quartile. No reach is below `least`, that of
+    /// a cluster that is as its component says.
+    fn reaches(&self, found: &Expectation, least: f64, n_clusters: usize) -> Vec<f64> {
         let quantile = Normal::standard().inverse_cdf(self.reach_share);
-        let spread = 2.0 / (9.0 * real(n_columns));
-        let least = real(n_columns) * (1.0 - spread + quantile * spread.sqrt()).powi(3);
         let mut roots: Vec<Vec<f64>> = vec![Vec::new(); n_clusters];
         for (row, squared) in
             found.responsibilities.chunks_exact(n_clusters).zip(found.squared.chunks_exact(n_clusters))
@@ -183,19 +191,39 @@ fn by_likelihood(matrix: &Matrix, (labels, n_clusters): (&[usize], usize)) -> Ve
     });
     let families: Vec<Family> =
         SHAPES.iter().flat_map(|&shape| FREEDOMS.map(|freedom| Family { shape, freedom })).collect();
-    let mut scored: Vec<(f64, Family)> = families
+    let mut scored: Vec<Scored> = families
         .par_iter()
         .filter_map(|&family| {
-            let mut score = 0.0;
+            let mut scored = Scored { family, whole: 0.0, trimmed: 0.0, of_shape: f64::NEG_INFINITY };
             for (fitted, left_out) in [(&halves[0], &halves[1]), (&halves[1], &halves[0])] {
                 let components = refine(&fitted.0, (&fitted.1, n_clusters), family, PATIENCE_CHOICE)?;
-                score += expect(&left_out.0, &components, family).log_likelihood_trimmed();
+                let found = expect(&left_out.0, &components, family);
+                scored.whole += found.log_likelihood();
+                scored.trimmed += found.log_likelihood_trimmed();
             }
-            Some((score, family))
+            Some(scored)
         })
         .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    scored.into_iter().map(|(_, family)| family).collect()
+    for shape in SHAPES {
+        let own = scored.iter_mut().filter(|scored| scored.family.shape == shape);
+        let own: Vec<&mut Scored> = own.collect();
+        let of_shape = own.iter().map(|scored| scored.trimmed).fold(f64::NEG_INFINITY, f64::max);
+        own.into_iter().for_each(|scored| scored.of_shape = of_shape);
+    }
+    scored.sort_by(|a, b| b.of_shape.total_cmp(&a.of_shape).then(b.whole.total_cmp(&a.whole)));
+    scored.into_iter().map(|scored| scored.family).collect()
+}
+
+/// How well a family describes rows left out.
+struct Scored {
+    family: Family,
+    /// By all of them, which the tails are chosen by.
+    whole: f64,
+    /// Without the least likely ones, and the best of the shape: which the shape is chosen by.
+    /// Otherwise a mixture that spends a component on a few outliers would win over one that
+    /// describes the clusters.
+    trimmed: f64,
+    of_shape: f64,
 }
 
 fn agreement(found: &Expectation, labels: &[usize]) -> f64 {
@@ -255,31 +283,81 @@ impl MembershipModel {
         matrix.require_finite()?;
         let n_columns = self.components.len() + 1;
         let mut values = vec![0.0; matrix.n_rows() * n_columns];
+        let mixture = Mixture { family: self.family, components: &self.components, reaches: &self.reaches };
         values.par_chunks_mut(CHUNK_N_ROWS * n_columns).enumerate().for_each(|(chunk_idx, values)| {
-            let mut squared = Vec::with_capacity(n_columns);
-            let mut scratch = Vec::with_capacity(matrix.n_columns());
+            let mut scratch = Scratch::default();
             for (idx, values) in values.chunks_exact_mut(n_columns).enumerate() {
-                let row = matrix.row(chunk_idx * CHUNK_N_ROWS + idx);
-                let shares = &mut values[..n_columns - 1];
-                squared.clear();
-                squared.extend(self.components.iter().map(|component| component.squared(row, &mut scratch)));
-                for ((share, &squared), component) in shares.iter_mut().zip(&squared).zip(&self.components) {
-                    *share = component.log_density(squared, self.family);
-                }
-                normalise(shares);
-                for ((share, &squared), &reach) in shares.iter_mut().zip(&squared).zip(&self.reaches) {
-                    *share *= self.share_inside(squared, reach);
-                }
-                fill_rest(values);
+                mixture.memberships(matrix.row(chunk_idx * CHUNK_N_ROWS + idx), values, &mut scratch);
             }
         });
         Ok(Memberships { n_columns, values })
     }
 
-    fn share_inside(&self, squared: f64, reach: f64) -> f64 {
-        let n_columns = self.model.centroids().n_columns();
-        let beyond = self.family.log_tail(reach, n_columns) - self.family.log_tail(squared, n_columns);
-        1.0 / (1.0 + beyond.exp())
+    /// Returns the memberships of rows some of whose values are missing: what the known values say
+    /// of them, which is the mixture with the missing columns summed out. A row without any known
+    /// value has each cluster's share of the rows.
+    pub fn predict_proba_partial(&self, matrix: &Matrix) -> Result<Memberships, LearnError> {
+        matrix.require_columns(self.model.centroids().n_columns())?;
+        require_no_infinity(matrix)?;
+        let n_columns = self.components.len() + 1;
+        let mut values = vec![0.0; matrix.n_rows() * n_columns];
+        let known = |row: &[f32]| -> Vec<usize> { (0..row.len()).filter(|&column| !row[column].is_nan()).collect() };
+        // Rows that know the same columns share a mixture.
+        let mut patterns: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+        for (row_idx, row) in matrix.rows().enumerate() {
+            patterns.entry(known(row)).or_default().push(row_idx);
+        }
+        let full = self.family.squared_quantile(self.reach_share, matrix.n_columns());
+        let mut scratch = Scratch::default();
+        for (columns, row_idxs) in patterns {
+            let marginals = self.components.iter().map(|component| component.marginal(&columns, self.family));
+            let components: Vec<Component> =
+                marginals.collect::<Option<_>>().ok_or(LearnError::NotFinite { row: row_idxs[0], column: 0 })?;
+            let nothing_known = columns.is_empty();
+            let scale =
+                if nothing_known { 1.0 } else { self.family.squared_quantile(self.reach_share, columns.len()) / full };
+            let unbounded = if nothing_known { f64::INFINITY } else { 1.0 };
+            let reaches: Vec<f64> = self.reaches.iter().map(|reach| reach * scale * unbounded).collect();
+            let mixture = Mixture { family: self.family, components: &components, reaches: &reaches };
+            for row_idx in row_idxs {
+                let row: Vec<f32> = columns.iter().map(|&column| matrix.row(row_idx)[column]).collect();
+                let values = &mut values[row_idx * n_columns..(row_idx + 1) * n_columns];
+                mixture.memberships(&row, values, &mut scratch);
+            }
+        }
+        Ok(Memberships { n_columns, values })
+    }
+}
+
+/// What turns a row into memberships, in some or all columns.
+struct Mixture<'a> {
+    family: Family,
+    components: &'a [Component],
+    reaches: &'a [f64],
+}
+
+#[derive(Default)]
+struct Scratch {
+    squared: Vec<f64>,
+    difference: Vec<f64>,
+}
+
+impl Mixture<'_> {
+    fn memberships(&self, row: &[f32], values: &mut [f64], scratch: &mut Scratch) {
+        let last = values.len() - 1;
+        let shares = &mut values[..last];
+        scratch.squared.clear();
+        for (share, component) in shares.iter_mut().zip(self.components) {
+            let squared = component.squared(row, &mut scratch.difference);
+            scratch.squared.push(squared);
+            *share = component.log_density(squared, self.family);
+        }
+        normalise(shares);
+        for ((share, &squared), &reach) in shares.iter_mut().zip(&scratch.squared).zip(self.reaches) {
+            let beyond = self.family.log_tail(reach, row.len()) - self.family.log_tail(squared, row.len());
+            *share /= 1.0 + beyond.exp();
+        }
+        fill_rest(values);
     }
 }
 
@@ -307,6 +385,19 @@ fn left_to_right(values: &[f64]) -> f64 {
 }
 
 impl Memberships {
+    /// Returns the memberships of rows that each belong wholly to one of `n_clusters` clusters.
+    pub fn of_labels(labels: &[usize], n_clusters: usize) -> Result<Memberships, LearnError> {
+        let n_columns = n_clusters + 1;
+        let mut values = vec![0.0; labels.len() * n_columns];
+        for (row, &label) in values.chunks_exact_mut(n_columns).zip(labels) {
+            if label >= n_clusters {
+                let found = real(label);
+                return Err(LearnError::InvalidParameter { parameter: "label", found, allowed: "below n_clusters" });
+            }
+            row[label] = 1.0;
+        }
+        Ok(Memberships { n_columns, values })
+    }
     /// Returns the memberships whose rows of `n_columns` lie one after another in `values`.
     pub(crate) fn from_values(n_columns: usize, values: Vec<f64>) -> Memberships {
         debug_assert_eq!(values.len() % n_columns, 0);

@@ -49,6 +49,14 @@ impl Cholesky {
         None
     }
 
+    /// Returns the factor of the rows and columns of `A` at `kept`.
+    pub(crate) fn restricted(&self, kept: &[usize]) -> Option<Cholesky> {
+        let line = |row: usize| &self.lower[row * self.n..=row * self.n + row];
+        let entry = |a: usize, b: usize| line(a).iter().zip(line(b)).map(|(a, b)| a * b).sum::<f64>();
+        let matrix: Vec<f64> = kept.iter().flat_map(|&a| kept.iter().map(move |&b| entry(a, b))).collect();
+        Cholesky::of_nearly_positive(&matrix, kept.len())
+    }
+
     /// Replaces `b` by the solution of `L x = b`.
     pub(crate) fn half_solve(&self, b: &mut [f64]) {
         for row in 0..self.n {
@@ -85,13 +93,21 @@ mod tests {
     fn solution_solves_the_system() {
         let matrix = vec![4.0, 0.0, 0.0, 2.0, 5.0, 0.0, 1.0, 3.0, 6.0];
         let cholesky = Cholesky::of(matrix, 3).unwrap();
-        let mut solution = [9.0, 21.0, 25.0];
+        let mut solution = [11.0, 21.0, 25.0];
         cholesky.solve(&mut solution);
         for (found, expected) in solution.iter().zip([1.0, 2.0, 3.0]) {
             assert!((found - expected).abs() < 1e-12, "{solution:?}");
         }
         // det = 4 * (30 - 9) - 2 * (12 - 3) + 1 * (6 - 5) = 67
         assert!((cholesky.half_log_determinant() - 0.5 * 67.0_f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn restriction_keeps_the_entries() {
+        let matrix = vec![4.0, 0.0, 0.0, 2.0, 5.0, 0.0, 1.0, 3.0, 6.0];
+        let kept = Cholesky::of(matrix, 3).unwrap().restricted(&[0, 2]).unwrap();
+        // det of [[4, 1], [1, 6]]
+        assert!((kept.half_log_determinant() - 0.5 * 23.0_f64.ln()).abs() < 1e-12);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! there would leave every width too small and every membership too sure.
 
 use rayon::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator, ParallelSliceMut};
+use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
 use statrs::function::gamma::ln_gamma;
 
 use crate::matrix::Matrix;
@@ -83,6 +84,16 @@ impl Family {
         }
     }
 
+    /// Returns the squared distance that `share` of a component's rows stay within.
+    pub(crate) fn squared_quantile(&self, share: f64, n_columns: usize) -> f64 {
+        let n_columns = real(n_columns);
+        let student = self.freedom.and_then(|freedom| FisherSnedecor::new(n_columns, freedom).ok());
+        if let Some(fisher) = student {
+            return n_columns * fisher.inverse_cdf(share);
+        }
+        ChiSquared::new(n_columns).map_or(n_columns, |chi_squared| chi_squared.inverse_cdf(share))
+    }
+
     /// Returns how much a row counts for the widths: less the further out it is, if tails are long.
     fn weight(&self, squared: f64, n_columns: usize) -> f64 {
         self.freedom.map_or(1.0, |freedom| (freedom + real(n_columns)) / (freedom + squared))
@@ -90,6 +101,25 @@ impl Family {
 }
 
 impl Component {
+    /// Returns the component as it is in `columns` alone.
+    pub(crate) fn marginal(&self, columns: &[usize], family: Family) -> Option<Component> {
+        let centre = columns.iter().map(|&column| self.centre[column]).collect();
+        let (width, half_log_determinant) = match &self.width {
+            Width::Columns(inverses) => {
+                let kept: Vec<f64> = columns.iter().map(|&column| inverses[column]).collect();
+                let half = -kept.iter().map(|inverse| inverse.ln()).sum::<f64>();
+                (Width::Columns(kept), half)
+            }
+            Width::Full(cholesky) => {
+                let kept = cholesky.restricted(columns)?;
+                let half = kept.half_log_determinant();
+                (Width::Full(kept), half)
+            }
+        };
+        let log_scale = self.share.ln() + family.log_normaliser(columns.len()) - half_log_determinant;
+        Some(Component { share: self.share, centre, width, log_scale })
+    }
+
     /// Returns the squared distance from the centre, in widths. `difference` is scratch space.
     pub(crate) fn squared(&self, row: &[f32], difference: &mut Vec<f64>) -> f64 {
         match &self.width {
@@ -125,14 +155,13 @@ pub(crate) struct Expectation {
 
 impl Expectation {
     /// Returns the mean logarithm of the density.
-    fn log_likelihood(&self) -> f64 {
+    pub(crate) fn log_likelihood(&self) -> f64 {
         self.log_densities.iter().sum::<f64>() / real(self.log_densities.len().max(1))
     }
 
-    /// Returns the mean without the least likely tenth of the rows. Otherwise a mixture that spends
-    /// a component on a few outliers would win over one that describes the clusters.
-    pub(crate) fn log_likelihood_trimmed(self) -> f64 {
-        let mut log_densities = self.log_densities;
+    /// Returns the mean without the least likely tenth of the rows.
+    pub(crate) fn log_likelihood_trimmed(&self) -> f64 {
+        let mut log_densities = self.log_densities.clone();
         log_densities.sort_by(f64::total_cmp);
         let kept = &log_densities[log_densities.len() / 10..];
         kept.iter().sum::<f64>() / real(kept.len().max(1))

@@ -9,6 +9,7 @@
 )]
 
 mod data;
+mod hybrid;
 mod k_means;
 mod laws;
 mod membership;
