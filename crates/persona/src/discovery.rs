@@ -202,11 +202,13 @@ impl Model {
         let matrix = attempted("scale the features", scaled_matrix(&self.columns, &self.scaler, population))?;
         let found = attempted("compute memberships", self.membership.predict_proba(&matrix))?;
         let mut rows = Vec::with_capacity(population.profiles.len());
-        for (profile, of_clusters) in population.profiles.iter().zip(found.rows()) {
+        let nearest = attempted("compute memberships", self.membership.k_means().predict(&matrix))?;
+        for ((profile, of_clusters), nearest) in population.profiles.iter().zip(found.rows()).zip(nearest) {
             let mut of_personas: Vec<f64> = self.clusters.iter().map(|cluster| of_clusters[*cluster]).collect();
             // A cluster that became no persona counts as unassigned.
             of_personas.push((1.0 - of_personas.iter().sum::<f64>()).max(0.0));
-            rows.push(gridded(profile.clone(), &of_personas));
+            let nearest = self.clusters.iter().position(|cluster| *cluster == nearest);
+            rows.push(gridded(profile.clone(), &of_personas, nearest));
         }
         let personas = (0..self.clusters.len()).map(PersonaId::at).collect();
         Memberships::new(personas, rows)

@@ -63,7 +63,9 @@ pub struct Membership {
     pub shares: Vec<f64>,
     /// The share that belongs to none of them.
     pub unassigned: f64,
-    /// Position of the persona it counts for: the largest share, unless that is the unassigned one.
+    /// Position of the persona it counts for: the one whose centre is nearest, unless the unassigned
+    /// share is the largest. Near the border between a wide or large persona and a narrow or small
+    /// one another persona may have the larger share.
     pub assigned: Option<usize>,
 }
 
@@ -143,8 +145,11 @@ fn problem(row: &Membership, n_personas: usize) -> Option<&'static str> {
 ///
 /// `shares` are non-negative, sum to about 1, and the last one is the unassigned share. What
 /// rounding down leaves over goes to the largest share, where it changes the least.
-pub(crate) fn gridded(profile: ProfileId, shares: &[f64]) -> Membership {
-    let (_, personas) = shares.split_last().map_or((0.0, shares), |(last, rest)| (*last, rest));
+///
+/// `nearest` is the persona the profile counts for, if for any: the grouping into nearest centres is
+/// the one that was tested for stability, and a persona is described by those who were tested.
+pub(crate) fn gridded(profile: ProfileId, shares: &[f64], nearest: Option<usize>) -> Membership {
+    let n_personas = shares.len().saturating_sub(1);
     let mut steps: Vec<f64> = shares.iter().map(|share| (share.clamp(0.0, 1.0) * GRID).floor()).collect();
     let largest = largest_position(&steps);
     let over = GRID - steps.iter().sum::<f64>();
@@ -152,7 +157,7 @@ pub(crate) fn gridded(profile: ProfileId, shares: &[f64]) -> Membership {
     steps[largest] += over;
     let mut shares: Vec<f64> = steps.iter().map(|step| step / GRID).collect();
     let unassigned = shares.pop().unwrap_or(1.0);
-    let assigned = (largest < personas.len()).then_some(largest);
+    let assigned = nearest.filter(|_| largest < n_personas);
     Membership { profile, shares, unassigned, assigned }
 }
 
@@ -185,7 +190,7 @@ mod tests {
             let mut shares: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
             let rest = 1.0 - shares.iter().sum::<f64>();
             shares[0] = (shares[0] + rest).max(0.0);
-            let row = gridded(profile(), &shares);
+            let row = gridded(profile(), &shares, None);
             let mut all = row.shares.clone();
             all.push(row.unassigned);
             all.sort_by(f64::total_cmp);
@@ -199,13 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn largest_share_is_assigned_unless_it_is_the_unassigned_one() {
-        let check = |shares: &[f64], expected: Option<usize>| {
-            assert_eq!(gridded(profile(), shares).assigned, expected);
+    fn nearest_persona_is_assigned_unless_most_is_unassigned() {
+        let check = |shares: &[f64], nearest: Option<usize>, expected: Option<usize>| {
+            assert_eq!(gridded(profile(), shares, nearest).assigned, expected);
         };
-        check(&[0.2, 0.5, 0.3], Some(1));
-        check(&[0.4, 0.4, 0.2], Some(0));
-        check(&[0.3, 0.2, 0.5], None);
-        check(&[0.0, 0.0, 1.0], None);
+        check(&[0.2, 0.5, 0.3], Some(1), Some(1));
+        check(&[0.6, 0.4, 0.0], Some(1), Some(1));
+        check(&[0.3, 0.2, 0.5], Some(0), None);
+        check(&[0.0, 0.0, 1.0], Some(0), None);
+        check(&[0.5, 0.3, 0.2], None, None);
     }
 }
