@@ -6,6 +6,8 @@
 mod agglomerative;
 mod alignment;
 mod clustering;
+mod boosting;
+mod calibration;
 mod distance;
 mod drift;
 mod error;
@@ -13,6 +15,7 @@ mod factorisation;
 mod hdbscan;
 mod k_means;
 mod k_prototypes;
+mod logistic;
 mod matrix;
 mod membership;
 mod mixture;
@@ -25,21 +28,28 @@ mod selection;
 mod silhouette;
 mod stability;
 mod statistics;
+mod tree;
+mod validity;
 
 pub use agglomerative::{Agglomerative, AgglomerativeParams, Merge};
 pub use alignment::{adjusted_rand_index, align, assign};
 pub use drift::{QuantileBins, population_stability_index, stability_index_by_chance};
 pub use clustering::{Clustering, Clusters};
+pub use boosting::{BoostingModel, BoostingParams};
+pub use calibration::{Calibration, CalibrationBin, CalibrationParams};
 pub use error::LearnError;
 pub use factorisation::{Factorisation, FactorisationParams};
 pub use hdbscan::{Hdbscan, HdbscanParams, Prediction};
 pub use k_means::{KMeans, KMeansParams};
 pub use k_prototypes::{CategoryWeight, KPrototypes, KPrototypesParams, MixedMatrix};
 pub use matrix::Matrix;
-pub use membership::{Component, MembershipModel, MembershipParams, Memberships};
 pub use preparation::{ColumnKind, DropReason, DroppedColumn, Missing, Part, PartKind, Preparation, PreparationParams};
 pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread, yeo_johnson_lambda};
 pub use mixture::{Convergence, Covariance, GaussianMixture, GaussianMixtureParams};
+pub use logistic::{Converged, LogisticModel, LogisticParams};
+pub use membership::{
+    HybridModel, HybridParams, HybridPrediction, MembershipModel, MembershipParams, Memberships, Shape,
+};
 pub use selection::{
     ADJUSTED_RAND_MIN, ADJUSTED_RAND_SUFFICIENT, Candidate, Choice, JACCARD_DISSOLVED, JACCARD_MIN, Refusal,
     SIGNIFICANCE, Selection, SelectionParams, Separation, select_k,
@@ -51,3 +61,5 @@ pub use statistics::{
     mean_ratio_bootstrap, median, proportion_difference, quantile, standardised_mean_difference, weighted_median,
     weighted_quantile,
 };
+pub use tree::{Condition, DecisionTree, DecisionTreeParams, Rule, RuleScore, Side};
+pub use validity::{PartitionValidity, Response, Validity, ValidityParams};

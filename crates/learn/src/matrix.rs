@@ -51,6 +51,22 @@ impl Matrix {
         Matrix::new(columns.len(), values)
     }
 
+    /// Returns one column per class, 1 where a row is of it and 0 elsewhere.
+    pub fn of_labels(labels: &[usize], n_classes: usize) -> Result<Matrix, LearnError> {
+        let mut values = vec![0.0; labels.len() * n_classes];
+        for (row_idx, &label) in labels.iter().enumerate() {
+            if label >= n_classes {
+                return Err(LearnError::ShapeMismatch {
+                    what: "the list of classes",
+                    expected: label + 1,
+                    found: n_classes,
+                });
+            }
+            values[row_idx * n_classes + label] = 1.0;
+        }
+        Matrix::new(n_classes, values)
+    }
+
     /// Returns the number of samples.
     #[must_use]
     pub fn n_rows(&self) -> usize {

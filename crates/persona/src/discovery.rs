@@ -11,7 +11,7 @@ use throng_learn::{
 
 use crate::columns::{Columns, scaled_matrix};
 use crate::description::{Clusters, describe};
-use crate::membership::{gridded, shares};
+use crate::membership::gridded;
 use crate::refusal::{from_learn, nothing_to_compare, too_few_customers};
 use crate::{CategoryWeights, Memberships, ModelColumn, Persona, PersonaError, PersonaId, Population, Refusal};
 
@@ -204,14 +204,15 @@ impl Model {
     pub fn memberships(&self, population: &Population) -> Result<Memberships, PersonaError> {
         population.check()?;
         let matrix = attempted("scale the features", scaled_matrix(&self.columns, &self.scaler, population))?;
-        let distances = attempted("compute memberships", self.membership.k_means().distances(&matrix))?;
+        let found = attempted("compute memberships", self.membership.predict_proba(&matrix))?;
         let mut rows = Vec::with_capacity(population.profiles.len());
-        for (profile, row) in population.profiles.iter().zip(distances.rows()) {
-            let of_clusters = shares(row, self.membership.components());
+        let nearest = attempted("compute memberships", self.membership.k_means().predict(&matrix))?;
+        for ((profile, of_clusters), nearest) in population.profiles.iter().zip(found.rows()).zip(nearest) {
             let mut of_personas: Vec<f64> = self.clusters.iter().map(|cluster| of_clusters[*cluster]).collect();
             // A cluster that became no persona counts as unassigned.
             of_personas.push((1.0 - of_personas.iter().sum::<f64>()).max(0.0));
-            rows.push(gridded(profile.clone(), &of_personas));
+            let nearest = self.clusters.iter().position(|cluster| *cluster == nearest);
+            rows.push(gridded(profile.clone(), &of_personas, nearest));
         }
         Memberships::new(self.personas.clone(), rows)
     }

@@ -6,7 +6,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use throng_learn::Component;
 use throng_profile::ProfileId;
 
 use crate::PersonaError;
@@ -64,7 +63,9 @@ pub struct Membership {
     pub shares: Vec<f64>,
     /// The share that belongs to none of them.
     pub unassigned: f64,
-    /// Position of the persona it counts for: the largest share, unless that is the unassigned one.
+    /// Position of the persona it counts for: the one whose centre is nearest, unless the unassigned
+    /// share is the largest. Near the border between a wide or large persona and a narrow or small
+    /// one another persona may have the larger share.
     pub assigned: Option<usize>,
 }
 
@@ -145,39 +146,15 @@ fn problem(row: &Membership, n_personas: usize) -> Option<&'static str> {
     broken.then_some("the shares do not sum to 1")
 }
 
-/// Returns a profile's share in each cluster, and last the unassigned share, from its distances to
-/// the centroids. They are non-negative and sum to about 1.
-///
-/// The mixture is that of `throng_learn`, but with one width for all clusters: a wide cluster would
-/// otherwise take over the neighbours of a narrow one, and a persona would not be made of those
-/// whose grouping was tested for stability. So the largest share belongs to the nearest centroid,
-/// unless the profile lies beyond that cluster's reach.
-pub(crate) fn shares(distances: &[f32], components: &[Component]) -> Vec<f64> {
-    let (mut squared_mean, mut relative_variance) = (0.0, 0.0);
-    for component in components {
-        squared_mean += component.share * component.squared_mean;
-        relative_variance += component.share * 2.0 / component.freedom;
-    }
-    let squares: Vec<f64> = distances.iter().map(|distance| f64::from(*distance).powi(2)).collect();
-    let least = squares.iter().copied().fold(f64::INFINITY, f64::min);
-    let densities: Vec<f64> =
-        squares.iter().map(|squared| ((least - squared) / (squared_mean * relative_variance)).exp()).collect();
-    let total: f64 = densities.iter().sum();
-    let mut shares: Vec<f64> = Vec::with_capacity(distances.len() + 1);
-    for ((density, squared), component) in densities.iter().zip(&squares).zip(components) {
-        let beyond = component.freedom / 2.0 * (squared - component.reach) / component.squared_mean;
-        shares.push(density / total / (1.0 + beyond.exp()));
-    }
-    shares.push((1.0 - shares.iter().sum::<f64>()).max(0.0));
-    shares
-}
-
 /// Returns the row with its shares moved onto the grid, summing to exactly 1.
 ///
 /// `shares` are non-negative, sum to about 1, and the last one is the unassigned share. What
 /// rounding down leaves over goes to the largest share, where it changes the least.
-pub(crate) fn gridded(profile: ProfileId, shares: &[f64]) -> Membership {
-    let (_, personas) = shares.split_last().map_or((0.0, shares), |(last, rest)| (*last, rest));
+///
+/// `nearest` is the persona the profile counts for, if for any: the grouping into nearest centres is
+/// the one that was tested for stability, and a persona is described by those who were tested.
+pub(crate) fn gridded(profile: ProfileId, shares: &[f64], nearest: Option<usize>) -> Membership {
+    let n_personas = shares.len().saturating_sub(1);
     let mut steps: Vec<f64> = shares.iter().map(|share| (share.clamp(0.0, 1.0) * GRID).floor()).collect();
     let largest = largest_position(&steps);
     let over = GRID - steps.iter().sum::<f64>();
@@ -185,7 +162,7 @@ pub(crate) fn gridded(profile: ProfileId, shares: &[f64]) -> Membership {
     steps[largest] += over;
     let mut shares: Vec<f64> = steps.iter().map(|step| step / GRID).collect();
     let unassigned = shares.pop().unwrap_or(1.0);
-    let assigned = (largest < personas.len()).then_some(largest);
+    let assigned = nearest.filter(|_| largest < n_personas);
     Membership { profile, shares, unassigned, assigned }
 }
 
@@ -211,10 +188,6 @@ mod tests {
         ProfileId::of(&Identity::user("1"))
     }
 
-    fn component(share: f64, squared_mean: f64) -> Component {
-        Component { share, squared_mean, freedom: 8.0, reach: 3.0 * squared_mean }
-    }
-
     proptest! {
         #[test]
         fn rows_sum_to_one_in_any_order(weights in proptest::collection::vec(0.0_f64..1.0, 2..14)) {
@@ -222,7 +195,7 @@ mod tests {
             let mut shares: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
             let rest = 1.0 - shares.iter().sum::<f64>();
             shares[0] = (shares[0] + rest).max(0.0);
-            let row = gridded(profile(), &shares);
+            let row = gridded(profile(), &shares, None);
             let mut all = row.shares.clone();
             all.push(row.unassigned);
             all.sort_by(f64::total_cmp);
@@ -233,29 +206,17 @@ mod tests {
                 prop_assert!((before - after).abs() < 1e-8);
             }
         }
-
-        #[test]
-        fn the_nearest_persona_has_the_largest_share(distances in proptest::collection::vec(0.0_f32..3.0, 2..8)) {
-            let components: Vec<Component> = distances.iter().map(|_| component(0.1, 9.0)).collect();
-            let shares = shares(&distances, &components);
-            let (unassigned, of_personas) = shares.split_last().unwrap();
-            let nearest = distances.iter().copied().fold(f32::INFINITY, f32::min);
-            prop_assert!(distances[largest_position(of_personas)] <= nearest);
-            prop_assert!(*unassigned < 0.5);
-        }
     }
 
     #[test]
-    fn a_wide_persona_does_not_take_over_the_neighbours_of_a_narrow_one() {
-        let components = [component(0.5, 1.0), component(0.5, 9.0)];
-        let shares = shares(&[1.0, 2.0], &components);
-        assert!(shares[0] > shares[1], "{shares:?}");
-    }
-
-    #[test]
-    fn far_from_everybody_is_unassigned() {
-        let shares = shares(&[50.0, 60.0], &[component(0.5, 1.0), component(0.5, 1.0)]);
-        assert!(shares[2] > 0.999, "{shares:?}");
-        assert_eq!(gridded(profile(), &shares).assigned, None);
+    fn nearest_persona_is_assigned_unless_most_is_unassigned() {
+        let check = |shares: &[f64], nearest: Option<usize>, expected: Option<usize>| {
+            assert_eq!(gridded(profile(), shares, nearest).assigned, expected);
+        };
+        check(&[0.2, 0.5, 0.3], Some(1), Some(1));
+        check(&[0.6, 0.4, 0.0], Some(1), Some(1));
+        check(&[0.3, 0.2, 0.5], Some(0), None);
+        check(&[0.0, 0.0, 1.0], Some(0), None);
+        check(&[0.5, 0.3, 0.2], None, None);
     }
 }

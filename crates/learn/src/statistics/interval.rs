@@ -36,7 +36,7 @@ impl Confidence {
         f64::midpoint(1.0, self.0)
     }
 
-    fn normal_quantile(self) -> f64 {
+    pub(crate) fn normal_quantile(self) -> f64 {
         Normal::standard().inverse_cdf(self.upper_probability())
     }
 }

@@ -13,6 +13,7 @@ mod clustering;
 mod data;
 mod factorisation;
 mod hdbscan;
+mod hybrid;
 mod k_means;
 mod k_prototypes;
 mod laws;

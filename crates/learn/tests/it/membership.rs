@@ -1,7 +1,9 @@
 //! Memberships add up, are calibrated, and leave strangers unassigned.
 
 use proptest::prelude::{Just, Strategy, prop_assert, prop_assert_eq, proptest};
-use throng_learn::{Matrix, MembershipModel, MembershipParams, RobustScalerParams};
+use throng_learn::{
+    CalibrationParams, Confidence, Matrix, MembershipModel, MembershipParams, RobustScalerParams, Shape,
+};
 
 use crate::data::{blobs, generator, k_means, normal};
 
@@ -20,7 +22,7 @@ fn matrices() -> impl Strategy<Value = (usize, Vec<i16>)> {
 }
 
 proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2048))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(256))]
     #[test]
     fn rows_are_not_negative_and_add_up_to_exactly_one(
         (n_columns, values) in matrices(),
@@ -107,6 +109,53 @@ fn memberships_are_calibrated_on_overlapping_blobs() {
         let error = (claimed - came) / n_rows;
         assert!(error.abs() < 0.12, "{low} to {high}: off by {error} over {n_rows} rows");
     }
+}
+
+/// Rows held out, of two clusters of which one is twice as wide: the border half way between the
+/// centroids would be wrong by a tenth and more.
+#[test]
+fn memberships_of_a_wide_and_a_narrow_cluster_are_calibrated() {
+    let mut generator = generator(31);
+    let (mut values, mut truth) = (Vec::new(), Vec::new());
+    for row_idx in 0..8000_usize {
+        let right = row_idx % 2;
+        for column in 0..4 {
+            let centre = if column == 0 { 3.5 * right as f64 } else { 0.0 };
+            values.push((centre + (0.7 + 0.7 * right as f64) * normal(&mut generator)) as f32);
+        }
+        truth.push(right);
+    }
+    let matrix = Matrix::new(4, values).unwrap();
+    let (fitted, held_out): (Vec<usize>, Vec<usize>) = (0..8000).partition(|row| row % 4 < 2);
+    let model = fit(&matrix.take(&fitted), 2);
+    assert_ne!(model.shape(), Shape::Common);
+    assert!((0.8..0.99).contains(&model.agreement()), "{}", model.agreement());
+    let right = usize::from(model.k_means().centroids().row(1)[0] > 1.7);
+    let found = model.predict_proba(&matrix.take(&held_out)).unwrap();
+    let truth: Vec<Option<usize>> =
+        held_out.iter().map(|&row| Some(if truth[row] == 1 { right } else { 1 - right })).collect();
+    let judge = CalibrationParams { n_bins: 10, confidence: Confidence::new(0.95).unwrap() };
+    let calibration = judge.evaluate_largest(&found, &truth).unwrap();
+    assert!(calibration.expected_error < 0.03, "{calibration:?}");
+}
+
+#[test]
+fn what_is_known_of_a_row_decides_and_nothing_known_gives_the_shares() {
+    let (matrix, _) = blobs((900, 3), 3, 4.0, 14);
+    let model = fit(&matrix, 3);
+    let whole = model.predict_proba(&matrix).unwrap();
+    assert_eq!(whole, model.predict_proba_partial(&matrix).unwrap());
+    let nan = f32::NAN;
+    let centre = model.k_means().centroids().row(1);
+    let rows = vec![nan, nan, nan, centre[0], centre[1], nan, 1e4, nan, nan];
+    let found = model.predict_proba_partial(&Matrix::new(3, rows).unwrap()).unwrap();
+    for (share, expected) in found.row(0).iter().zip(model.shares()) {
+        assert!((share - expected).abs() < 1e-9, "{:?}", found.row(0));
+    }
+    assert!(found.row(1)[1] > 0.5, "{:?}", found.row(1));
+    assert!(found.row(2)[3] > 0.99, "{:?}", found.row(2));
+    assert!(model.predict_proba_partial(&Matrix::new(3, vec![f32::INFINITY; 3]).unwrap()).is_err());
+    assert!(model.predict_proba_partial(&Matrix::new(2, vec![nan; 2]).unwrap()).is_err());
 }
 
 #[test]
