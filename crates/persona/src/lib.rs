@@ -11,8 +11,11 @@
 mod claim;
 mod columns;
 mod compare;
+mod cost;
+mod delta;
 mod description;
 mod discovery;
+mod effect;
 mod error;
 mod evidence;
 mod format;
@@ -23,18 +26,25 @@ mod persona;
 mod population;
 mod query;
 mod refusal;
+mod round;
+mod rule;
+mod rule_search;
+mod rule_statement;
 mod sense;
 mod statement;
 mod telling;
 
-pub use claim::{Claim, ClaimId, ClaimKind, Contrast, Effect, EffectKind, Evidence, Interval, Measure};
+pub use claim::{Claim, ClaimId, ClaimKind, Evidence, Measure};
 pub use columns::ModelColumn;
+pub use cost::Negative;
 pub use discovery::{
     Candidate, Discovery, DiscoveryParams, FeatureUse, Found, Model, Outcome, PersonaCount, Separation, discover,
 };
+pub use effect::{Contrast, Effect, EffectKind, Interval};
 pub use error::PersonaError;
 pub use evidence::recompute;
 pub use membership::{Membership, Memberships, PersonaId};
 pub use persona::{Confidence, Persona, PersonaRevenue};
 pub use population::{FeatureColumn, Population, Revenue, TraitColumn, Values};
 pub use refusal::{Refusal, RefusalReason};
+pub use rule::{Bound, Condition, Rule};

@@ -1,9 +1,10 @@
 //! Names made from what sets a persona apart: "Frequent big-basket shoppers".
 //!
-//! Each difference contributes at most one word to one place of the name; the strongest places are
-//! filled. The words hang on what a feature means, not on what it is called, so that they serve
+//! Each difference contributes at most one word to one place of the name, and the places are filled in
+//! a fixed order of meaning, so that another sample of the same customers gets the same name. The words hang on what a feature means, not on what it is called, so that they serve
 //! any catalogue. Values from the data are quoted as [`crate::format::quoted`] makes them safe.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use throng_event::Field;
@@ -11,11 +12,17 @@ use throng_feature::{FeatureDefinition, FeatureKind, SignalCategory, ValueSource
 
 use crate::Measure;
 use crate::format::{calm, capitalised};
+use crate::number::floor;
 use crate::sense::{Sense, Theme, Topic, long, sense, sums, theme, topic};
 use crate::telling::{Difference, Subjects};
 
-/// The least effect that names somebody: medium (Romano et al. 2006).
-const NAMING_EFFECT_MIN: f64 = 0.33;
+/// Effects that name somebody: large ones, or else medium ones (Romano et al. 2006).
+const NAMING_EFFECT_LARGE: f64 = 0.474;
+const NAMING_EFFECT_MEDIUM: f64 = 0.33;
+
+/// Steps of strength within which two words for one place count as equally strong: an effect moves
+/// by about as much between two samples of a few hundred customers.
+const N_STRENGTHS: f64 = 10.0;
 
 /// Words of a name in all, and those of them that say how; the others say what, where or when.
 /// More do not read as a name.
@@ -25,24 +32,27 @@ const ADJECTIVES_MAX: usize = 2;
 /// An average of so many purchases is told as one.
 const ONE_TIME_MEAN_MAX: f64 = 1.25;
 
+/// What those are called; they have bought, and do not shop.
+const ONE_TIME: &str = "one-time";
+
 /// Those who made fewer purchases than this in a year or more mostly look.
 const BROWSERS_MEAN_MAX: f64 = 0.5;
 
 /// A share of one value below this does not stand for a persona, however rare it is elsewhere.
 const NAMING_SHARE_MIN: f64 = 0.15;
 
+/// A persona's name and what it is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Name {
+    pub(crate) text: String,
+    /// Positions of the differences its words stand for.
+    pub(crate) differences: Vec<usize>,
+}
+
 /// Returns one name for each persona, in their order; no two are equal.
-pub(crate) fn names(subjects: &Subjects<'_>, differences: &[Vec<Difference>]) -> Vec<String> {
-    let mut taken = BTreeSet::new();
-    let mut names = Vec::new();
-    for persona in differences {
-        let parts = parts(subjects, persona);
-        let noun = noun(subjects, persona);
-        let name = free_name(&parts, noun, &taken);
-        taken.insert(name.clone());
-        names.push(name);
-    }
-    names
+pub(crate) fn names(subjects: &Subjects<'_>, differences: &[Vec<Difference>]) -> Vec<Name> {
+    let drafts = differences.iter().map(|persona| Draft::new(parts(subjects, persona), noun(subjects, persona)));
+    distinct(drafts.collect())
 }
 
 /// A place in a name, in the order of English.
@@ -51,6 +61,7 @@ enum Place {
     Lifecycle,
     Rhythm,
     Money,
+    Habit,
     Manner,
     Time,
     Value,
@@ -58,62 +69,152 @@ enum Place {
 }
 
 impl Place {
+    /// The places in the order they are filled in: how often and how long ago people buy, what they
+    /// have a habit of and what they buy say more than how, when and where.
+    ///
+    /// A fixed order, where strengths decide only whether a place is filled, makes the same name
+    /// from resampled customers; two strong differences change places easily.
+    const BY_MEANING: [Self; 8] =
+        [Self::Rhythm, Self::Lifecycle, Self::Habit, Self::Value, Self::Money, Self::Time, Self::Channel, Self::Manner];
+
     /// Whether the word tells what, where or when, rather than how.
     fn colour(self) -> bool {
         matches!(self, Self::Time | Self::Value | Self::Channel)
     }
 }
 
-/// A word or two for one place, with the strength of the difference it stands for.
+/// A word or two for one place.
 #[derive(Debug, Clone, PartialEq)]
 struct Part {
     place: Place,
     text: String,
-    strength: f64,
+    band: Band,
+    /// Position of the difference it stands for.
+    difference: usize,
 }
 
-/// Returns the parts a name can be made of, one for each place: first those of the claims that are
-/// told, so that the name is borne out by what is read below it, then the rest, the strongest first.
+/// How strong a difference is, in the words of [`crate::Effect::word`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Band {
+    Weak,
+    Medium,
+    Large,
+}
+
+impl Band {
+    fn of(strength: f64) -> Self {
+        match strength {
+            strength if strength >= NAMING_EFFECT_LARGE => Self::Large,
+            strength if strength >= NAMING_EFFECT_MEDIUM => Self::Medium,
+            _ => Self::Weak,
+        }
+    }
+}
+
+/// Returns the parts a name can be made of, one for each place, the strongest band first and within
+/// it the place that means most.
 fn parts(subjects: &Subjects<'_>, differences: &[Difference]) -> Vec<Part> {
-    let mut parts: Vec<Part> = Vec::new();
-    for difference in subjects.told(differences).into_iter().chain(differences) {
+    let mut words = Vec::new();
+    for (position, difference) in differences.iter().enumerate() {
         let Some(definition) = subjects.definition(difference) else { continue };
         let Some((place, text)) = word(definition, difference) else { continue };
-        if !parts.iter().any(|part| part.place == place) {
-            parts.push(Part { place, text, strength: difference.strength() });
+        let part = Part { place, text, band: Band::of(difference.strength()), difference: position };
+        // Strengths that differ by chance only must not decide between two words.
+        let strength = floor(difference.strength() * N_STRENGTHS);
+        words.push(((Reverse(strength), !long(definition.window), part.text.clone()), part));
+    }
+    words.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut parts: Vec<Part> = Vec::new();
+    for band in [Band::Large, Band::Medium, Band::Weak] {
+        for place in Place::BY_MEANING {
+            let of_place = words.iter().map(|(_, part)| part).find(|part| part.place == place);
+            parts.extend(of_place.filter(|part| part.band == band).cloned());
         }
     }
     parts
 }
 
-/// Returns the shortest name not yet taken that the parts can make.
-fn free_name(parts: &[Part], noun: &str, taken: &BTreeSet<String>) -> String {
-    let strong: Vec<&Part> = parts.iter().filter(|part| part.strength >= NAMING_EFFECT_MIN).collect();
-    let mut chosen: Vec<&Part> = Vec::new();
-    for part in if strong.is_empty() { parts.iter().take(1).collect() } else { strong } {
-        let n_adjectives = chosen.iter().filter(|other| !other.place.colour()).count();
-        let room = part.place.colour() || n_adjectives < ADJECTIVES_MAX;
-        if room && chosen.len() < PARTS_MAX {
-            chosen.push(part);
+/// A name in the making.
+#[derive(Debug)]
+struct Draft {
+    /// What it can be made of, the most telling first.
+    parts: Vec<Part>,
+    /// Positions of the parts it is made of.
+    chosen: Vec<usize>,
+    noun: &'static str,
+}
+
+impl Draft {
+    /// Chooses the parts of the strongest band there is, as many as read well.
+    fn new(parts: Vec<Part>, noun: &'static str) -> Self {
+        let mut draft = Self { parts, chosen: Vec::new(), noun };
+        for position in 0..draft.parts.len() {
+            let part = &draft.parts[position];
+            let chosen = draft.chosen();
+            let strong = part.band == draft.parts[0].band && part.band >= Band::Medium || chosen.is_empty();
+            let n_adjectives = chosen.iter().filter(|other| !other.place.colour()).count();
+            let room = chosen.len() < PARTS_MAX && (part.place.colour() || n_adjectives < ADJECTIVES_MAX);
+            if strong && room && !implied(part, &chosen) {
+                draft.chosen.push(position);
+            }
+        }
+        draft
+    }
+
+    fn chosen(&self) -> Vec<&Part> {
+        self.chosen.iter().map(|position| &self.parts[*position]).collect()
+    }
+
+    /// Takes one more part; returns whether there was one.
+    fn extend(&mut self) -> bool {
+        let next = (0..self.parts.len()).find(|position| !self.chosen.contains(position));
+        self.chosen.extend(next);
+        next.is_some()
+    }
+
+    fn text(&self) -> String {
+        composed(&self.chosen(), self.noun)
+    }
+}
+
+/// Whether a word says nothing beside those already chosen: who comes often has come of late.
+fn implied(part: &Part, chosen: &[&Part]) -> bool {
+    part.text == "recent" && chosen.iter().any(|other| other.text == "frequent")
+}
+
+/// Returns the names, those that would be equal made longer until they differ.
+///
+/// All that share a name are made longer at once, so that the names do not hang on which persona
+/// happens to come first.
+fn distinct(mut drafts: Vec<Draft>) -> Vec<Name> {
+    loop {
+        let texts: Vec<String> = drafts.iter().map(Draft::text).collect();
+        let shared = |text: &String| texts.iter().filter(|other| *other == text).count() > 1;
+        let mut extended = false;
+        for (draft, _) in drafts.iter_mut().zip(&texts).filter(|(_, text)| shared(text)) {
+            extended |= draft.extend();
+        }
+        if !extended {
+            return numbered(&drafts, &texts);
         }
     }
-    let mut name = composed(&chosen, noun);
-    for part in parts {
-        if !taken.contains(&name) {
-            return name;
+}
+
+/// Returns the names; of those that nothing tells apart, all but the first with a number.
+fn numbered(drafts: &[Draft], texts: &[String]) -> Vec<Name> {
+    let mut taken = BTreeSet::new();
+    let mut names = Vec::new();
+    for (draft, text) in drafts.iter().zip(texts) {
+        let mut free = text.clone();
+        let mut group = 2;
+        while !taken.insert(free.clone()) {
+            free = format!("{text}, group {group}");
+            group += 1;
         }
-        if !chosen.contains(&part) {
-            chosen.push(part);
-            name = composed(&chosen, noun);
-        }
+        let differences = draft.chosen().iter().map(|part| part.difference).collect();
+        names.push(Name { text: free, differences });
     }
-    let mut numbered = name.clone();
-    let mut group = 2;
-    while taken.contains(&numbered) {
-        numbered = format!("{name}, group {group}");
-        group += 1;
-    }
-    numbered
+    names
 }
 
 fn composed(parts: &[&Part], noun: &str) -> String {
@@ -126,25 +227,21 @@ fn composed(parts: &[&Part], noun: &str) -> String {
     if before.is_empty() && after.is_empty() {
         before.push("typical");
     }
-    before.push(noun);
+    before.push(if before.contains(&ONE_TIME) { "buyers" } else { noun });
     before.extend(after);
     capitalised(&before.join(" "))
 }
 
-/// Returns what the people are called: what they do least is what they are not.
+/// Returns what the people are called: who never buys does not shop.
 fn noun(subjects: &Subjects<'_>, differences: &[Difference]) -> &'static str {
     if !subjects.transactional() {
         return "visitors";
     }
-    let fewer = |difference: &&Difference| !difference.more() && subjects.definition(difference).is_some_and(purchases);
-    let never = |difference: &&Difference| {
-        let whole_history = subjects.definition(difference).is_some_and(|definition| long(definition.window));
-        whole_history && difference.evidence.persona_value < BROWSERS_MEAN_MAX
+    let never = |difference: &Difference| {
+        let fewer = |definition| purchases(definition) && long(definition.window) && !difference.more();
+        difference.evidence.persona_value < BROWSERS_MEAN_MAX && subjects.definition(difference).is_some_and(fewer)
     };
-    if differences.iter().filter(fewer).any(|difference| never(&difference)) {
-        return "browsers";
-    }
-    if differences.iter().any(|difference| fewer(&difference)) { "buyers" } else { "shoppers" }
+    if differences.iter().any(never) { "browsers" } else { "shoppers" }
 }
 
 /// Whether the feature counts purchases.
@@ -160,7 +257,7 @@ fn word(definition: &FeatureDefinition, difference: &Difference) -> Option<(Plac
         (!text.is_empty()).then(|| (place, text.to_owned()))
     };
     if let Some((greater, less)) = stem(definition) {
-        return either(Place::Manner, greater, less);
+        return either(Place::Habit, greater, less);
     }
     match sense(definition) {
         Sense::Recency => either(Place::Lifecycle, "lapsed", "recent"),
@@ -220,7 +317,7 @@ fn volume(definition: &FeatureDefinition, difference: &Difference) -> (&'static 
         return ("high-volume", "low-volume");
     }
     let once = long(definition.window) && difference.evidence.persona_value <= ONE_TIME_MEAN_MAX;
-    ("frequent", if once { "one-time" } else { "occasional" })
+    ("frequent", if once { ONE_TIME } else { "occasional" })
 }
 
 /// Words for what the events of a count or rate are about, by the start of a word in its phrase.
@@ -254,7 +351,9 @@ fn stem(definition: &FeatureDefinition) -> Option<(&'static str, &'static str)> 
         return Some(("deal-seeking", "full-price"));
     }
     let phrase = definition.phrase.to_lowercase();
-    let found = STEMS.iter().find(|(stem, _, _)| phrase.split_whitespace().any(|word| word.starts_with(stem)));
+    // Who is returning comes back; who returns sends something back.
+    let starts = |word: &str, stem: &str| word.starts_with(stem) && word != "returning";
+    let found = STEMS.iter().find(|(stem, _, _)| phrase.split_whitespace().any(|word| starts(word, stem)));
     found.map(|(_, greater, less)| (*greater, *less))
 }
 
@@ -323,43 +422,52 @@ fn part_of_week(days: Weekdays) -> (String, &'static str) {
 mod tests {
     use super::*;
 
-    fn part(place: Place, text: &str, strength: f64) -> Part {
-        Part { place, text: text.to_owned(), strength }
+    fn part(place: Place, text: &str, band: Band) -> Part {
+        Part { place, text: text.to_owned(), band, difference: 0 }
     }
 
-    fn check(parts: &[Part], taken: &[&str], expected: &str) {
-        let taken: BTreeSet<String> = taken.iter().map(|name| (*name).to_owned()).collect();
-        assert_eq!(free_name(parts, "shoppers", &taken), expected);
+    fn check(personas: &[&[Part]], expected: &[&str]) {
+        let drafts = personas.iter().map(|parts| Draft::new(parts.to_vec(), "shoppers")).collect();
+        let names: Vec<String> = distinct(drafts).into_iter().map(|name| name.text).collect();
+        assert_eq!(names, expected);
     }
 
     #[test]
-    fn the_strongest_parts_stand_in_the_order_of_english() {
+    fn parts_stand_in_the_order_of_english() {
         let parts = [
-            part(Place::Channel, "on mobile", 0.9),
-            part(Place::Money, "big-basket", 0.8),
-            part(Place::Rhythm, "frequent", 0.7),
-            part(Place::Lifecycle, "recent", 0.6),
+            part(Place::Rhythm, "frequent", Band::Large),
+            part(Place::Lifecycle, "recent", Band::Large),
+            part(Place::Money, "big-basket", Band::Large),
+            part(Place::Channel, "on mobile", Band::Large),
+            part(Place::Manner, "steady", Band::Large),
         ];
-        check(&parts, &[], "Frequent big-basket shoppers on mobile");
+        check(&[&parts], &["Frequent big-basket shoppers on mobile"]);
     }
 
     #[test]
     fn weak_parts_name_nobody_unless_there_is_nothing_else() {
+        let [large, medium, weak] = [Band::Large, Band::Medium, Band::Weak];
         check(
-            &[part(Place::Money, "big-basket", 0.5), part(Place::Rhythm, "frequent", 0.2)],
-            &[],
-            "Big-basket shoppers",
+            &[&[part(Place::Money, "big-basket", large), part(Place::Rhythm, "frequent", medium)]],
+            &["Big-basket shoppers"],
         );
-        check(&[part(Place::Rhythm, "frequent", 0.2)], &[], "Frequent shoppers");
-        check(&[], &[], "Typical shoppers");
+        check(
+            &[&[part(Place::Rhythm, "frequent", weak), part(Place::Money, "big-basket", weak)]],
+            &["Frequent shoppers"],
+        );
+        check(&[&[part(Place::Rhythm, "one-time", large)]], &["One-time buyers"]);
+        check(&[&[]], &["Typical shoppers"]);
     }
 
     #[test]
-    fn a_taken_name_takes_the_next_part_and_then_a_number() {
-        let parts = [part(Place::Money, "big-basket", 0.5), part(Place::Rhythm, "frequent", 0.2)];
-        check(&parts, &["Big-basket shoppers"], "Frequent big-basket shoppers");
-        let taken = ["Big-basket shoppers", "Frequent big-basket shoppers", "Frequent big-basket shoppers, group 2"];
-        check(&parts, &taken, "Frequent big-basket shoppers, group 3");
+    fn names_that_would_be_equal_all_take_another_part() {
+        let lapsed = part(Place::Lifecycle, "lapsed", Band::Large);
+        let wine = [lapsed.clone(), part(Place::Value, "wine", Band::Medium)];
+        let grocery = [lapsed.clone(), part(Place::Value, "grocery", Band::Weak)];
+        check(&[&wine, &grocery], &["Lapsed wine shoppers", "Lapsed grocery shoppers"]);
+        check(&[&grocery, &wine], &["Lapsed grocery shoppers", "Lapsed wine shoppers"]);
+        let bare = [lapsed];
+        check(&[&bare, &bare, &bare], &["Lapsed shoppers", "Lapsed shoppers, group 2", "Lapsed shoppers, group 3"]);
     }
 
     #[test]

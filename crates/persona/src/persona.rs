@@ -5,7 +5,7 @@
 use throng_event::Currency;
 use throng_profile::ProfileId;
 
-use crate::{Claim, PersonaId};
+use crate::{Claim, ClaimKind, PersonaId};
 
 /// The description of a cluster of real customers; every statement rests on evidence.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +24,8 @@ pub struct Persona {
     pub revenue: Option<PersonaRevenue>,
     /// Mean Jaccard similarity of its cluster with the refits on resampled customers, 0 to 1.
     pub stability: f64,
-    /// What can be said of it: size, revenue, then the strongest differences, then demographics.
+    /// What can be said of it: size, revenue and rule, then the strongest differences, what it costs,
+    /// what tells it from its nearest neighbour, and demographics.
     pub claims: Vec<Claim>,
     /// Typical members: those closest to the centre, the closest first.
     pub exemplars: Vec<ProfileId>,
@@ -35,6 +36,13 @@ impl Persona {
     #[must_use]
     pub fn confidence(&self) -> Confidence {
         Confidence::of(self.stability)
+    }
+
+    /// Returns the persona that is nearest to it, when anything tells the two apart.
+    #[must_use]
+    pub fn nearest(&self) -> Option<&PersonaId> {
+        let mut claims = self.claims.iter().filter(|claim| claim.kind == ClaimKind::Nearest);
+        claims.find_map(|claim| claim.against.as_ref())
     }
 }
 
