@@ -8,6 +8,7 @@ use crate::cost::{costs, value};
 use crate::evidence::{Groups, measured};
 use crate::naming::{Name, names};
 use crate::number::{count, real, real_count};
+use crate::persona::quoted;
 use crate::rule_search::{Check, RuleSearch};
 use crate::rule_statement::{held_out_statement, rule_statement};
 use crate::statement::{
@@ -174,7 +175,7 @@ impl Telling<'_> {
         persona: &PersonaId,
         (other, other_idx): (&PersonaId, usize),
     ) -> Vec<Claim> {
-        let name = format!("“{}”", self.names[other_idx].text);
+        let name = quoted(&self.names[other_idx].text);
         let told = self.subjects.told_of_nearest(differences).into_iter();
         told.map(|difference| Claim {
             id: difference.measure.claim_id(persona, Some(other)),

@@ -357,10 +357,11 @@ fn found(population: &Population, fit: Fit) -> Result<Found, PersonaError> {
     let by_cluster =
         Model { columns: fit.columns, scaler: fit.scaler, membership, clusters: (0..n_clusters).collect() };
     let unordered = by_cluster.memberships(population)?;
-    // The largest first; of equal ones the one whose cluster comes first. A cluster that is nobody's
-    // largest share is no persona.
+    // The largest first; of equal ones the one whose first member comes first: the numbers of clusters
+    // change with the seed, members do not. A cluster that is nobody's largest share is no persona.
     let mut clusters: Vec<usize> = (0..n_clusters).filter(|cluster| unordered.n_assigned(*cluster) > 0).collect();
-    clusters.sort_by_key(|cluster| (std::cmp::Reverse(unordered.n_assigned(*cluster)), *cluster));
+    let first_member = |cluster: usize| unordered.rows().iter().position(|row| row.assigned == Some(cluster));
+    clusters.sort_by_key(|&cluster| (std::cmp::Reverse(unordered.n_assigned(cluster)), first_member(cluster)));
     let model = Model { clusters, ..by_cluster };
     let memberships = model.memberships(population)?;
     let distances = attempted("find typical members", fit.choice.model.distances(&fit.matrix))?;

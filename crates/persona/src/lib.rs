@@ -44,7 +44,7 @@ pub use effect::{Contrast, Effect, EffectKind, Interval};
 pub use error::PersonaError;
 pub use evidence::recompute;
 pub use membership::{Membership, Memberships, PersonaId};
-pub use persona::{Confidence, Persona, PersonaRevenue};
+pub use persona::{Confidence, Persona, PersonaRevenue, rename};
 pub use population::{FeatureColumn, Population, Revenue, TraitColumn, Values};
 pub use refusal::{Refusal, RefusalReason};
 pub use rule::{Bound, Condition, Rule};

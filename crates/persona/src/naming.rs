@@ -1,10 +1,10 @@
 //! Names made from what sets a persona apart: "Frequent big-basket shoppers".
 //!
-//! Each difference contributes at most one word to one place of the name, and the places are filled in
-//! a fixed order of meaning, so that another sample of the same customers gets the same name. The words hang on what a feature means, not on what it is called, so that they serve
+//! Each difference contributes at most one word to one place of the name. A name takes the words that
+//! stand out by a gap, and what stands first among them is fixed, so that another sample of the same
+//! customers gets the same name. The words hang on what a feature means, not on what it is called, so that they serve
 //! any catalogue. Values from the data are quoted as [`crate::format::quoted`] makes them safe.
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use throng_event::Field;
@@ -12,25 +12,27 @@ use throng_feature::{FeatureDefinition, FeatureKind, SignalCategory, ValueSource
 
 use crate::Measure;
 use crate::format::{calm, capitalised};
-use crate::number::floor;
 use crate::sense::{Sense, Theme, Topic, long, sense, sums, theme, topic};
-use crate::telling::{Difference, Subjects};
+use crate::telling::{Difference, EFFECT_MIN, Subjects};
 
-/// Effects that name somebody: large ones, or else medium ones (Romano et al. 2006).
-const NAMING_EFFECT_LARGE: f64 = 0.474;
-const NAMING_EFFECT_MEDIUM: f64 = 0.33;
+/// The least effect that names somebody: medium (Romano et al. 2006).
+const NAMING_EFFECT_MIN: f64 = 0.33;
 
-/// Steps of strength within which two words for one place count as equally strong: an effect moves
-/// by about as much between two samples of a few hundred customers.
-const N_STRENGTHS: f64 = 10.0;
+/// What two strengths differ by from one sample of a few hundred customers to the next.
+const STRENGTH_SLACK: f64 = 0.15;
+
+/// The least gap behind the words of a name: one that is seen, and so many standard errors that chance
+/// seldom closes it. Wider ones are seldom found, and then the name hangs on every single strength.
+const GAP_MIN: f64 = 0.1;
+const GAP_ERRORS_MIN: f64 = 2.0;
 
 /// Words of a name in all, and those of them that say how; the others say what, where or when.
 /// More do not read as a name.
 const PARTS_MAX: usize = 3;
 const ADJECTIVES_MAX: usize = 2;
 
-/// An average of so many purchases is told as one.
-const ONE_TIME_MEAN_MAX: f64 = 1.25;
+/// With an average of so many purchases at most, most have bought once.
+const ONE_TIME_MEAN_MAX: f64 = 1.5;
 
 /// What those are called; they have bought, and do not shop.
 const ONE_TIME: &str = "one-time";
@@ -72,8 +74,7 @@ impl Place {
     /// The places in the order they are filled in: how often and how long ago people buy, what they
     /// have a habit of and what they buy say more than how, when and where.
     ///
-    /// A fixed order, where strengths decide only whether a place is filled, makes the same name
-    /// from resampled customers; two strong differences change places easily.
+    /// The order is fixed: two strong differences change places easily.
     const BY_MEANING: [Self; 8] =
         [Self::Rhythm, Self::Lifecycle, Self::Habit, Self::Value, Self::Money, Self::Time, Self::Channel, Self::Manner];
 
@@ -88,56 +89,60 @@ impl Place {
 struct Part {
     place: Place,
     text: String,
-    band: Band,
+    strength: f64,
+    /// Standard error of the strength.
+    error: f64,
     /// Position of the difference it stands for.
     difference: usize,
 }
 
-/// How strong a difference is, in the words of [`crate::Effect::word`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Band {
-    Weak,
-    Medium,
-    Large,
-}
-
-impl Band {
-    fn of(strength: f64) -> Self {
-        match strength {
-            strength if strength >= NAMING_EFFECT_LARGE => Self::Large,
-            strength if strength >= NAMING_EFFECT_MEDIUM => Self::Medium,
-            _ => Self::Weak,
-        }
-    }
-}
-
-/// Returns the parts a name can be made of, one for each place, the strongest band first and within
-/// it the place that means most.
+/// Returns the parts a name can be made of, one for each place, the strongest first.
 fn parts(subjects: &Subjects<'_>, differences: &[Difference]) -> Vec<Part> {
     let mut words = Vec::new();
     for (position, difference) in differences.iter().enumerate() {
         let Some(definition) = subjects.definition(difference) else { continue };
         let Some((place, text)) = word(definition, difference) else { continue };
-        let part = Part { place, text, band: Band::of(difference.strength()), difference: position };
-        // Strengths that differ by chance only must not decide between two words.
-        let strength = floor(difference.strength() * N_STRENGTHS);
-        words.push(((Reverse(strength), !long(definition.window), part.text.clone()), part));
+        let (strength, error) = (difference.strength(), difference.error());
+        let part = Part { place, text, strength, error, difference: position };
+        words.push((long(definition.window), part));
     }
-    words.sort_by(|a, b| a.0.cmp(&b.0));
     let mut parts: Vec<Part> = Vec::new();
-    for band in [Band::Large, Band::Medium, Band::Weak] {
-        for place in Place::BY_MEANING {
-            let of_place = words.iter().map(|(_, part)| part).find(|part| part.place == place);
-            parts.extend(of_place.filter(|part| part.band == band).cloned());
+    for place in Place::BY_MEANING {
+        let of_place = || words.iter().filter(|(_, part)| part.place == place);
+        let strongest = of_place().map(|(_, part)| part.strength).fold(0.0, f64::max);
+        // Strengths that differ by chance only do not decide between two words.
+        let as_strong = of_place().filter(|(_, part)| part.strength >= strongest - STRENGTH_SLACK);
+        let chosen = as_strong.min_by(|(a_long, a), (b_long, b)| b_long.cmp(a_long).then_with(|| a.text.cmp(&b.text)));
+        parts.extend(chosen.map(|(_, part)| part.clone()));
+    }
+    // The sort is stable: of equally strong parts, the one that means most.
+    parts.sort_by(|a, b| b.strength.total_cmp(&a.strength));
+    parts
+}
+
+/// Returns how many of the parts, the strongest first, stand out from those after them.
+///
+/// They are cut at the first gap that is wide in itself and against the errors on both sides of it:
+/// there, another sample of the same customers moves nobody across. Without such a gap, every part
+/// that is strong enough stands out.
+fn n_outstanding(parts: &[Part]) -> usize {
+    let strong = parts.iter().take_while(|part| part.strength >= NAMING_EFFECT_MIN).count();
+    for position in 0..strong {
+        let part = &parts[position];
+        let next = parts.get(position + 1);
+        let gap = part.strength - next.map_or(EFFECT_MIN, |next| next.strength);
+        let error = part.error.hypot(next.map_or(0.0, |next| next.error));
+        if gap >= GAP_MIN && gap >= GAP_ERRORS_MIN * error {
+            return position + 1;
         }
     }
-    parts
+    strong.max(parts.len().min(1))
 }
 
 /// A name in the making.
 #[derive(Debug)]
 struct Draft {
-    /// What it can be made of, the most telling first.
+    /// What it can be made of, the strongest first.
     parts: Vec<Part>,
     /// Positions of the parts it is made of.
     chosen: Vec<usize>,
@@ -145,16 +150,19 @@ struct Draft {
 }
 
 impl Draft {
-    /// Chooses the parts of the strongest band there is, as many as read well.
+    /// Chooses, of the parts that stand out, as many as read well.
     fn new(parts: Vec<Part>, noun: &'static str) -> Self {
+        let n_outstanding = n_outstanding(&parts);
         let mut draft = Self { parts, chosen: Vec::new(), noun };
-        for position in 0..draft.parts.len() {
-            let part = &draft.parts[position];
+        for place in Place::BY_MEANING {
+            let outstanding = draft.parts.iter().take(n_outstanding);
+            let Some((position, part)) = outstanding.enumerate().find(|(_, part)| part.place == place) else {
+                continue;
+            };
             let chosen = draft.chosen();
-            let strong = part.band == draft.parts[0].band && part.band >= Band::Medium || chosen.is_empty();
             let n_adjectives = chosen.iter().filter(|other| !other.place.colour()).count();
             let room = chosen.len() < PARTS_MAX && (part.place.colour() || n_adjectives < ADJECTIVES_MAX);
-            if strong && room && !implied(part, &chosen) {
+            if room && !implied(part, &chosen) {
                 draft.chosen.push(position);
             }
         }
@@ -165,9 +173,13 @@ impl Draft {
         self.chosen.iter().map(|position| &self.parts[*position]).collect()
     }
 
-    /// Takes one more part; returns whether there was one.
-    fn extend(&mut self) -> bool {
-        let next = (0..self.parts.len()).find(|position| !self.chosen.contains(position));
+    /// Takes one more part, if possible one whose words none of the others could take; returns whether
+    /// there was one.
+    fn extend(&mut self, words_of_others: &BTreeSet<String>) -> bool {
+        let free = |position: &usize| !self.chosen.contains(position);
+        let own = |position: &usize| !words_of_others.contains(&self.parts[*position].text);
+        let all = 0..self.parts.len();
+        let next = all.clone().filter(free).find(own).or_else(|| all.clone().find(free));
         self.chosen.extend(next);
         next.is_some()
     }
@@ -189,10 +201,15 @@ fn implied(part: &Part, chosen: &[&Part]) -> bool {
 fn distinct(mut drafts: Vec<Draft>) -> Vec<Name> {
     loop {
         let texts: Vec<String> = drafts.iter().map(Draft::text).collect();
-        let shared = |text: &String| texts.iter().filter(|other| *other == text).count() > 1;
+        let words: Vec<BTreeSet<String>> =
+            drafts.iter().map(|draft| draft.parts.iter().map(|part| part.text.clone()).collect()).collect();
         let mut extended = false;
-        for (draft, _) in drafts.iter_mut().zip(&texts).filter(|(_, text)| shared(text)) {
-            extended |= draft.extend();
+        for (draft_idx, draft) in drafts.iter_mut().enumerate() {
+            let namesakes = (0..texts.len()).filter(|&other| other != draft_idx && texts[other] == texts[draft_idx]);
+            let mut namesakes = namesakes.peekable();
+            if namesakes.peek().is_some() {
+                extended |= draft.extend(&namesakes.flat_map(|other| words[other].iter().cloned()).collect());
+            }
         }
         if !extended {
             return numbered(&drafts, &texts);
@@ -422,8 +439,8 @@ fn part_of_week(days: Weekdays) -> (String, &'static str) {
 mod tests {
     use super::*;
 
-    fn part(place: Place, text: &str, band: Band) -> Part {
-        Part { place, text: text.to_owned(), band, difference: 0 }
+    fn part(place: Place, text: &str, strength: f64) -> Part {
+        Part { place, text: text.to_owned(), strength, error: 0.02, difference: 0 }
     }
 
     fn check(personas: &[&[Part]], expected: &[&str]) {
@@ -434,40 +451,44 @@ mod tests {
 
     #[test]
     fn parts_stand_in_the_order_of_english() {
-        let parts = [
-            part(Place::Rhythm, "frequent", Band::Large),
-            part(Place::Lifecycle, "recent", Band::Large),
-            part(Place::Money, "big-basket", Band::Large),
-            part(Place::Channel, "on mobile", Band::Large),
-            part(Place::Manner, "steady", Band::Large),
+        let mut parts = [
+            part(Place::Rhythm, "frequent", 0.95),
+            part(Place::Lifecycle, "recent", 0.94),
+            part(Place::Money, "big-basket", 0.93),
+            part(Place::Channel, "on mobile", 0.92),
+            part(Place::Manner, "steady", 0.91),
         ];
+        check(&[&parts], &["Frequent big-basket shoppers on mobile"]);
+        for (part, strength) in parts.iter_mut().zip([0.94, 0.93, 0.92, 0.95, 0.91]) {
+            part.strength = strength;
+        }
+        parts.sort_by(|a, b| b.strength.total_cmp(&a.strength));
         check(&[&parts], &["Frequent big-basket shoppers on mobile"]);
     }
 
     #[test]
-    fn weak_parts_name_nobody_unless_there_is_nothing_else() {
-        let [large, medium, weak] = [Band::Large, Band::Medium, Band::Weak];
-        check(
-            &[&[part(Place::Money, "big-basket", large), part(Place::Rhythm, "frequent", medium)]],
-            &["Big-basket shoppers"],
-        );
-        check(
-            &[&[part(Place::Rhythm, "frequent", weak), part(Place::Money, "big-basket", weak)]],
-            &["Frequent shoppers"],
-        );
-        check(&[&[part(Place::Rhythm, "one-time", large)]], &["One-time buyers"]);
+    fn names_are_made_of_what_stands_out() {
+        let (money, rhythm) = (Place::Money, Place::Rhythm);
+        check(&[&[part(money, "big-basket", 0.9), part(rhythm, "frequent", 0.5)]], &["Big-basket shoppers"]);
+        check(&[&[part(money, "big-basket", 0.9), part(rhythm, "frequent", 0.8)]], &["Frequent big-basket shoppers"]);
+        check(&[&[part(rhythm, "frequent", 0.3), part(money, "big-basket", 0.2)]], &["Frequent shoppers"]);
+        check(&[&[part(rhythm, "one-time", 0.9)]], &["One-time buyers"]);
         check(&[&[]], &["Typical shoppers"]);
     }
 
     #[test]
     fn names_that_would_be_equal_all_take_another_part() {
-        let lapsed = part(Place::Lifecycle, "lapsed", Band::Large);
-        let wine = [lapsed.clone(), part(Place::Value, "wine", Band::Medium)];
-        let grocery = [lapsed.clone(), part(Place::Value, "grocery", Band::Weak)];
+        let lapsed = part(Place::Lifecycle, "lapsed", 0.9);
+        let wine = [lapsed.clone(), part(Place::Value, "wine", 0.4)];
+        let grocery = [lapsed.clone(), part(Place::Value, "grocery", 0.2)];
         check(&[&wine, &grocery], &["Lapsed wine shoppers", "Lapsed grocery shoppers"]);
         check(&[&grocery, &wine], &["Lapsed grocery shoppers", "Lapsed wine shoppers"]);
-        let bare = [lapsed];
+        let bare = [lapsed.clone()];
         check(&[&bare, &bare, &bare], &["Lapsed shoppers", "Lapsed shoppers, group 2", "Lapsed shoppers, group 3"]);
+        // What only one of them has tells it apart at once.
+        let online = part(Place::Channel, "online", 0.4);
+        let [both, one] = [vec![lapsed.clone(), online.clone(), wine[1].clone()], vec![lapsed, online]];
+        check(&[&both, &one], &["Lapsed wine shoppers", "Lapsed shoppers online"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use throng_event::Field;
 use throng_feature::{FeatureDefinition, FeatureKind, SignalCategory};
 use throng_learn::benjamini_hochberg;
 
-use crate::compare::{centred_ranks, rank_correlation};
+use crate::compare::{CRITICAL_Z, centred_ranks, rank_correlation};
 use crate::evidence::{Groups, Measured, measured};
 use crate::number::real;
 use crate::sense::{Sense, Theme, differs_in_window_only, said, sense, theme};
@@ -21,7 +21,7 @@ const FALSE_DISCOVERY_RATE: f64 = 0.01;
 const N_VALUES_MIN: u64 = 20;
 
 /// The least effect anybody would act on: the lower end of "small" (Romano et al. 2006).
-const EFFECT_MIN: f64 = 0.147;
+pub(crate) const EFFECT_MIN: f64 = 0.147;
 
 /// The least difference of shares that is told of a category or a trait; these are split among
 /// many values, so that a telling difference is smaller than that of a number.
@@ -69,6 +69,12 @@ impl Difference {
     /// Returns how far apart the groups are, from 0 to 1.
     pub(crate) fn strength(&self) -> f64 {
         self.evidence.effect.value.abs()
+    }
+
+    /// Returns the standard error of the strength.
+    pub(crate) fn error(&self) -> f64 {
+        let effect = self.evidence.effect;
+        (effect.high - effect.low) / (2.0 * CRITICAL_Z)
     }
 
     /// Returns what the difference counts in the order of telling: what people are says more than

@@ -5,4 +5,8 @@ mod claims;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod market;
+#[cfg(test)]
+mod meaning;
+#[cfg(test)]
 mod shop;

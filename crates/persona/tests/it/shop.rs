@@ -177,12 +177,18 @@ fn definitions() -> Vec<FeatureDefinition> {
     ]
 }
 
-fn product_share(value: &str) -> FeatureKind {
+pub(crate) fn product_share(value: &str) -> FeatureKind {
     let weight = Some(Field::ProductAmount);
     FeatureKind::Share { of: Field::ProductCategory, value: value.to_owned(), weight }
 }
 
-fn definition(name: &str, kind: FeatureKind, phrase: &str, unit: &str, category: SignalCategory) -> FeatureDefinition {
+pub(crate) fn definition(
+    name: &str,
+    kind: FeatureKind,
+    phrase: &str,
+    unit: &str,
+    category: SignalCategory,
+) -> FeatureDefinition {
     FeatureDefinition {
         name: name.to_owned(),
         kind,
@@ -196,11 +202,11 @@ fn definition(name: &str, kind: FeatureKind, phrase: &str, unit: &str, category:
     }
 }
 
-fn profiles(n_profiles: usize) -> Vec<ProfileId> {
+pub(crate) fn profiles(n_profiles: usize) -> Vec<ProfileId> {
     (0..n_profiles).map(|idx| ProfileId::of(&Identity::user(&format!("{idx:05}")))).collect()
 }
 
 /// The nearest whole number.
-fn whole(value: f64) -> i64 {
+pub(crate) fn whole(value: f64) -> i64 {
     format!("{value:.0}").parse().unwrap()
 }
