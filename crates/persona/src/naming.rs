@@ -21,10 +21,11 @@ const NAMING_EFFECT_MIN: f64 = 0.33;
 /// What two strengths differ by from one sample of a few hundred customers to the next.
 const STRENGTH_SLACK: f64 = 0.15;
 
-/// The least gap behind the words of a name: one that is seen, and so many standard errors that chance
-/// seldom closes it. Wider ones are seldom found, and then the name hangs on every single strength.
-const GAP_MIN: f64 = 0.1;
-const GAP_ERRORS_MIN: f64 = 2.0;
+/// The least gap behind the words of a name: that between a large and a medium effect, and so many
+/// standard errors that chance seldom closes it. Resampled shops keep 19 of 20 names with these, and
+/// fewer with narrower gaps.
+const GAP_MIN: f64 = 0.15;
+const GAP_ERRORS_MIN: f64 = 3.0;
 
 /// Words of a name in all, and those of them that say how; the others say what, where or when.
 /// More do not read as a name.

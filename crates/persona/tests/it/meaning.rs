@@ -41,7 +41,7 @@ fn a_market_reads_as_a_marketer_would_say_it() {
     let (population, _) = market(600, 1);
     let discovery = find(&population, 3);
     expect_test::expect![[r#"
-        p1 Frequent shoppers
+        p1 Frequent Grocery shoppers
         196 of 600 customers, who bring 78 % of the revenue: last order 6.9 days ago on average, the others 114 days; 4.5× as many orders as the others (29 vs 6.5); 49 % of their spend is on Grocery, the others 24 %.
         - p1.rule_share: last order less than 15 days ago and less than 20 % of the full price taken off: 95 % of the customers it fits belong here, and it fits all of those who do
         - p1.rule_share_held_out: checked on 180 customers the rule was not made from: 93 % of those it fits belong here, and it fits all of those who do
@@ -236,12 +236,12 @@ fn jaccard(first: &BTreeSet<usize>, second: &BTreeSet<usize>) -> f64 {
 
 #[test]
 fn names_agree_wherever_members_agree() {
-    let (population, _) = market(600, 1);
+    let (population, _) = market(600, 5);
     let all: Vec<usize> = (0..600).collect();
     let discovery = find(&population, 1);
     let whole = found(&discovery);
     let mut pairs = Vec::new();
-    for seed in 5..9 {
+    for seed in 200..204 {
         let mut chance = Chance(seed);
         let mut draw = || usize::try_from(crate::shop::whole((chance.share() * 600.0).floor())).unwrap();
         let drawn: Vec<usize> = all.iter().map(|_| draw()).collect();
