@@ -132,8 +132,10 @@ impl Persona {
         let sentence = match self.revenue.filter(|_| value.is_some()) {
             Some(revenue) => {
                 let (share, revenue) = (share(self.share), share(revenue.share));
+                let less = if share == revenue { "no more" } else { "less" };
                 format!(
-                    "They cost more than the others ({told}) and bring less: {revenue} of the revenue from {share} of the customers."
+                    "They cost more than the others ({told}) and bring {less}: {revenue} of the revenue from {share} \
+                     of the customers."
                 )
             }
             None => format!("They cost more than the others ({told}); what they bring is not known."),
