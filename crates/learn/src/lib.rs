@@ -5,9 +5,9 @@
 
 mod agglomerative;
 mod alignment;
-mod clustering;
 mod boosting;
 mod calibration;
+mod clustering;
 mod distance;
 mod drift;
 mod error;
@@ -33,23 +33,23 @@ mod validity;
 
 pub use agglomerative::{Agglomerative, AgglomerativeParams, Merge};
 pub use alignment::{adjusted_rand_index, align, assign};
-pub use drift::{QuantileBins, population_stability_index, stability_index_by_chance};
-pub use clustering::{Clustering, Clusters};
 pub use boosting::{BoostingModel, BoostingParams};
 pub use calibration::{Calibration, CalibrationBin, CalibrationParams};
+pub use clustering::{Clustering, Clusters};
+pub use drift::{QuantileBins, population_stability_index, stability_index_by_chance};
 pub use error::LearnError;
 pub use factorisation::{Factorisation, FactorisationParams};
 pub use hdbscan::{Hdbscan, HdbscanParams, Prediction};
 pub use k_means::{KMeans, KMeansParams};
 pub use k_prototypes::{CategoryWeight, KPrototypes, KPrototypesParams, MixedMatrix};
-pub use matrix::Matrix;
-pub use preparation::{ColumnKind, DropReason, DroppedColumn, Missing, Part, PartKind, Preparation, PreparationParams};
-pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread, yeo_johnson_lambda};
-pub use mixture::{Convergence, Covariance, GaussianMixture, GaussianMixtureParams};
 pub use logistic::{Converged, LogisticModel, LogisticParams};
+pub use matrix::Matrix;
 pub use membership::{
     HybridModel, HybridParams, HybridPrediction, MembershipModel, MembershipParams, Memberships, Shape,
 };
+pub use mixture::{Convergence, Covariance, GaussianMixture, GaussianMixtureParams};
+pub use preparation::{ColumnKind, DropReason, DroppedColumn, Missing, Part, PartKind, Preparation, PreparationParams};
+pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread, yeo_johnson_lambda};
 pub use selection::{
     ADJUSTED_RAND_MIN, ADJUSTED_RAND_SUFFICIENT, Candidate, Choice, JACCARD_DISSOLVED, JACCARD_MIN, Refusal,
     SIGNIFICANCE, Selection, SelectionParams, Separation, select_k,

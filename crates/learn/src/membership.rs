@@ -407,7 +407,6 @@ impl Memberships {
         Memberships { n_columns, values }
     }
 
-
     /// Returns the memberships of rows that each belong wholly to one of `n_clusters` clusters.
     pub fn of_labels(labels: &[usize], n_clusters: usize) -> Result<Memberships, LearnError> {
         let n_columns = n_clusters + 1;

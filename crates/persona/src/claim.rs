@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use crate::{PersonaError, PersonaId};
+use crate::number::real;
+use crate::{Effect, Interval, PersonaError, PersonaId, Rule};
 
 /// The stable key of a claim within one fit, such as `p1.orders_90d`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +27,8 @@ pub struct Claim {
     pub kind: ClaimKind,
     /// What is measured.
     pub measure: Measure,
+    /// The persona it is compared with; `None` for everybody else, the unassigned included.
+    pub against: Option<PersonaId>,
     /// The words, with the numbers of the evidence in them.
     pub statement: String,
     /// What the statement is computed from.
@@ -39,17 +42,26 @@ pub enum ClaimKind {
     Size,
     /// What they bring in.
     Revenue,
+    /// By which few conditions they can be told.
+    Rule,
     /// What sets them apart from the others in what they do.
     Distinction,
+    /// What tells them from the persona that is nearest to them.
+    Nearest,
+    /// What makes them cost more than they bring.
+    Cost,
     /// Who they say they are.
     Demographic,
 }
 
 impl ClaimKind {
-    const WORDS: [(Self, &'static str); 4] = [
+    const WORDS: [(Self, &'static str); 7] = [
         (Self::Size, "size"),
         (Self::Revenue, "revenue"),
+        (Self::Rule, "rule"),
         (Self::Distinction, "distinction"),
+        (Self::Nearest, "nearest"),
+        (Self::Cost, "cost"),
         (Self::Demographic, "demographic"),
     ];
 
@@ -68,13 +80,23 @@ impl ClaimKind {
     }
 }
 
-/// What a claim measures, inside the persona and among all others.
+/// What a claim measures, inside the persona and among those it is compared with.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Measure {
     /// Share of all customers.
     Size,
     /// Share of all revenue.
     RevenueShare,
+    /// Share of profiles that fulfil a rule.
+    RuleShare {
+        /// The rule.
+        rule: Rule,
+    },
+    /// The same among the profiles the rule was not sought in.
+    RuleShareHeldOut {
+        /// The rule.
+        rule: Rule,
+    },
     /// Means of a numeric feature, compared as a ratio.
     MeanRatio {
         /// The feature's name.
@@ -108,6 +130,8 @@ impl Measure {
         match self {
             Self::Size => "size",
             Self::RevenueShare => "revenue_share",
+            Self::RuleShare { .. } => "rule_share",
+            Self::RuleShareHeldOut { .. } => "rule_share_held_out",
             Self::MeanRatio { .. } => "mean_ratio",
             Self::MeanDifference { .. } => "mean_difference",
             Self::CategoryShare { .. } => "category_share",
@@ -119,7 +143,7 @@ impl Measure {
     #[must_use]
     pub fn subject(&self) -> Option<&str> {
         match self {
-            Self::Size | Self::RevenueShare => None,
+            Self::Size | Self::RevenueShare | Self::RuleShare { .. } | Self::RuleShareHeldOut { .. } => None,
             Self::MeanRatio { feature } | Self::MeanDifference { feature } | Self::CategoryShare { feature, .. } => {
                 Some(feature)
             }
@@ -127,11 +151,12 @@ impl Measure {
         }
     }
 
-    /// Returns the value whose share is measured, if it is one.
+    /// Returns the value or the rule whose share is measured, if it is one.
     #[must_use]
     pub fn value(&self) -> Option<&str> {
         match self {
             Self::CategoryShare { value, .. } | Self::TraitShare { value, .. } => Some(value),
+            Self::RuleShare { rule } | Self::RuleShareHeldOut { rule } => Some(rule.as_str()),
             Self::Size | Self::RevenueShare | Self::MeanRatio { .. } | Self::MeanDifference { .. } => None,
         }
     }
@@ -152,6 +177,8 @@ impl Measure {
         match (word, subject, value) {
             ("size", None, None) => Ok(Self::Size),
             ("revenue_share", None, None) => Ok(Self::RevenueShare),
+            ("rule_share", None, Some(rule)) => Ok(Self::RuleShare { rule: rule.parse()? }),
+            ("rule_share_held_out", None, Some(rule)) => Ok(Self::RuleShareHeldOut { rule: rule.parse()? }),
             ("mean_ratio", Some(feature), None) => Ok(Self::MeanRatio { feature: feature.to_owned() }),
             ("mean_difference", Some(feature), None) => Ok(Self::MeanDifference { feature: feature.to_owned() }),
             ("category_share", Some(feature), Some(value)) => {
@@ -164,16 +191,32 @@ impl Measure {
         }
     }
 
-    /// Returns the claim's key for one persona.
+    /// Returns the claim's key for one persona, or for one beside another: `p1.orders_90d`,
+    /// `p1-p2.orders_90d`.
     ///
     /// A value that cannot stand in a key as it is contributes its letters and digits and the
-    /// start of its hash, so that two values never share a key.
+    /// start of its hash, so that two values never share a key. A persona has one rule at most.
     #[must_use]
-    pub fn claim_id(&self, persona: &PersonaId) -> ClaimId {
-        let subject = self.subject().map_or_else(|| self.as_str().to_owned(), slug);
-        match self.value() {
-            None => ClaimId(format!("{persona}.{subject}")),
-            Some(value) => ClaimId(format!("{persona}.{subject}.{}", slug(value))),
+    pub fn claim_id(&self, persona: &PersonaId, against: Option<&PersonaId>) -> ClaimId {
+        let about = against.map_or_else(|| persona.to_string(), |other| format!("{persona}-{other}"));
+        let subject = match self.subject() {
+            None => self.as_str().to_owned(),
+            // A feature may be called what a measure without one is called.
+            Some(subject @ ("size" | "revenue_share" | "rule_share" | "rule_share_held_out")) => {
+                format!("{subject}-feature")
+            }
+            Some(subject) => slug(subject),
+        };
+        match self {
+            Self::CategoryShare { value, .. } | Self::TraitShare { value, .. } => {
+                ClaimId(format!("{about}.{subject}.{}", slug(value)))
+            }
+            Self::Size
+            | Self::RevenueShare
+            | Self::RuleShare { .. }
+            | Self::RuleShareHeldOut { .. }
+            | Self::MeanRatio { .. }
+            | Self::MeanDifference { .. } => ClaimId(format!("{about}.{subject}")),
         }
     }
 }
@@ -196,11 +239,11 @@ fn slug(text: &str) -> String {
 pub struct Evidence {
     /// The measure inside the persona: a mean, or a share between 0 and 1.
     pub persona_value: f64,
-    /// The same among everybody else, the unassigned included.
+    /// The same among those it is compared with.
     pub rest_value: f64,
     /// Profiles inside the persona with a known value.
     pub n_persona: u64,
-    /// Profiles outside with a known value.
+    /// Profiles it is compared with that have a known value.
     pub n_rest: u64,
     /// How far apart the two groups are.
     pub effect: Effect,
@@ -210,119 +253,14 @@ pub struct Evidence {
     pub query: String,
 }
 
-/// How far apart two groups are, on a scale without units.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Effect {
-    /// The scale.
-    pub kind: EffectKind,
-    /// The value; positive when the persona has more.
-    pub value: f64,
-}
-
-/// A scale for the distance between two groups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EffectKind {
-    /// How much more often a member has more than another than less (Cliff 1993), −1 to 1.
-    CliffsDelta,
-    /// Share inside minus share outside, −1 to 1. For shares this is Cliff's delta.
-    DifferenceOfShares,
-    /// Share of the revenue over share of the customers, 1 where they bring in as much as anybody.
-    RatioOfShares,
-}
-
-impl EffectKind {
-    const WORDS: [(Self, &'static str); 3] = [
-        (Self::CliffsDelta, "cliffs_delta"),
-        (Self::DifferenceOfShares, "difference_of_shares"),
-        (Self::RatioOfShares, "ratio_of_shares"),
-    ];
-
-    /// Returns the word the scale is stored under.
+impl Evidence {
+    /// Returns, of a share, the part of those who have it that the persona makes up: the precision
+    /// of a rule, whose recall is `persona_value`. `None` when nobody has it.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        word(&Self::WORDS, self)
-    }
-
-    /// Reads a stored word.
-    ///
-    /// # Errors
-    /// [`PersonaError::UnknownWord`] for any other text.
-    pub fn parse(text: &str) -> Result<Self, PersonaError> {
-        meaning(&Self::WORDS, "a kind of effect", text)
-    }
-}
-
-impl Effect {
-    /// Returns the effect's size in a word: large, medium, small or negligible.
-    ///
-    /// The bounds are those of Romano et al. (2006) for Cliff's delta.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        let size = match self.kind {
-            EffectKind::CliffsDelta | EffectKind::DifferenceOfShares => self.value.abs(),
-            // A ratio r between two groups is as telling as the difference (r − 1) / (r + 1).
-            EffectKind::RatioOfShares => ((self.value - 1.0) / (self.value + 1.0)).abs(),
-        };
-        match size {
-            size if size >= 0.474 => "large",
-            size if size >= 0.33 => "medium",
-            size if size >= 0.147 => "small",
-            _ => "negligible",
-        }
-    }
-}
-
-/// A 95 % interval and what it is about.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interval {
-    /// What lies in it.
-    pub contrast: Contrast,
-    /// Its lower end.
-    pub low: f64,
-    /// Its upper end.
-    pub high: f64,
-}
-
-impl Interval {
-    /// Returns whether the interval leaves out "no difference".
-    #[must_use]
-    pub fn excludes_no_effect(self) -> bool {
-        let none = match self.contrast {
-            Contrast::Ratio => 1.0,
-            Contrast::Difference => 0.0,
-            Contrast::Share => return true,
-        };
-        self.high < none || none < self.low
-    }
-}
-
-/// What an interval is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Contrast {
-    /// The persona's value over the value of the rest.
-    Ratio,
-    /// The persona's value minus the value of the rest.
-    Difference,
-    /// The persona's value itself.
-    Share,
-}
-
-impl Contrast {
-    const WORDS: [(Self, &'static str); 3] =
-        [(Self::Ratio, "ratio"), (Self::Difference, "difference"), (Self::Share, "share")];
-
-    /// Returns the word the contrast is stored under.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        word(&Self::WORDS, self)
-    }
-
-    /// Reads a stored word.
-    ///
-    /// # Errors
-    /// [`PersonaError::UnknownWord`] for any other text.
-    pub fn parse(text: &str) -> Result<Self, PersonaError> {
-        meaning(&Self::WORDS, "a contrast", text)
+    pub fn precision(&self) -> Option<f64> {
+        let inside = self.persona_value * real(i128::from(self.n_persona));
+        let all = inside + self.rest_value * real(i128::from(self.n_rest));
+        (all > 0.0).then(|| inside / all)
     }
 }
 
@@ -347,12 +285,6 @@ mod tests {
         for (kind, word) in ClaimKind::WORDS {
             assert_eq!((kind.as_str(), ClaimKind::parse(word)), (word, Ok(kind)));
         }
-        for (kind, word) in EffectKind::WORDS {
-            assert_eq!((kind.as_str(), EffectKind::parse(word)), (word, Ok(kind)));
-        }
-        for (contrast, word) in Contrast::WORDS {
-            assert_eq!((contrast.as_str(), Contrast::parse(word)), (word, Ok(contrast)));
-        }
         assert!(ClaimKind::parse("Size").unwrap_err().to_string().contains("\"Size\""));
     }
 
@@ -361,21 +293,15 @@ mod tests {
         let persona = PersonaId::at(0);
         let id = |value: &str| {
             let measure = Measure::TraitShare { name: "age".to_owned(), value: value.to_owned() };
-            measure.claim_id(&persona).0
+            measure.claim_id(&persona, None).0
         };
         assert_eq!(id("45-54"), "p1.age.45-54");
+        let size = Measure::MeanRatio { feature: "size".to_owned() };
+        assert_ne!(size.claim_id(&persona, None), Measure::Size.claim_id(&persona, None));
+        assert_eq!(size.claim_id(&persona, Some(&PersonaId::at(1))).0, "p1-p2.size-feature");
         let odd = ["65+", "65 ", "65_", "A", "a", "\u{202e}", ""].map(id);
         let distinct: std::collections::BTreeSet<&String> = odd.iter().collect();
         assert_eq!(distinct.len(), odd.len(), "{odd:?}");
         assert!(id(&"x".repeat(10_000)).len() < 64);
-    }
-
-    #[test]
-    fn effects_are_called_by_their_size() {
-        let word = |kind: EffectKind, value: f64| Effect { kind, value }.word();
-        assert_eq!(word(EffectKind::CliffsDelta, -0.5), "large");
-        assert_eq!(word(EffectKind::DifferenceOfShares, 0.2), "small");
-        assert_eq!(word(EffectKind::RatioOfShares, 2.2), "medium");
-        assert_eq!(word(EffectKind::RatioOfShares, 1.05), "negligible");
     }
 }

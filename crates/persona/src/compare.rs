@@ -3,10 +3,9 @@
 //! What is compared is in [`crate::evidence`]; how, is in `throng_learn`. Here the two meet.
 
 use statrs::function::erf::erfc;
-use throng_learn::{
-    Confidence, LearnError, Proportion, cliffs_delta, mean_difference, mean_ratio, proportion_difference,
-};
+use throng_learn::{Confidence, LearnError, Proportion, mean_difference, mean_ratio, proportion_difference};
 
+use crate::delta::cliffs_delta;
 use crate::evidence::Hits;
 use crate::number::{real, real_count};
 use crate::{Contrast, Effect, EffectKind, Interval};
@@ -15,7 +14,7 @@ use crate::{Contrast, Effect, EffectKind, Interval};
 const CONFIDENCE: f64 = 0.95;
 
 /// Half the width of a normal 95 % interval, in standard errors.
-const CRITICAL_Z: f64 = 1.959_963_984_540_054;
+pub(crate) const CRITICAL_Z: f64 = 1.959_963_984_540_054;
 
 /// A persona's values beside those of the rest.
 pub(crate) struct Comparison {
@@ -30,7 +29,6 @@ pub(crate) struct Comparison {
 /// Compares the means of two groups of numbers.
 pub(crate) fn compare_numbers(persona: &[f64], rest: &[f64], contrast: Contrast) -> Result<Comparison, LearnError> {
     let confidence = Confidence::new(CONFIDENCE)?;
-    let delta = cliffs_delta(persona, rest)?;
     let difference = mean_difference(persona, rest, confidence)?;
     let interval = match contrast {
         Contrast::Ratio => mean_ratio(persona, rest, confidence)?,
@@ -39,7 +37,7 @@ pub(crate) fn compare_numbers(persona: &[f64], rest: &[f64], contrast: Contrast)
     Ok(Comparison {
         persona_value: mean(persona),
         rest_value: mean(rest),
-        effect: Effect { kind: EffectKind::CliffsDelta, value: delta },
+        effect: cliffs_delta(persona, rest),
         interval: Interval { contrast, low: interval.low, high: interval.high },
         p_value: p_value(difference.estimate, difference.high),
     })
@@ -55,7 +53,12 @@ pub(crate) fn compare_shares(persona: Hits, rest: Hits) -> Result<Comparison, Le
     Ok(Comparison {
         persona_value: persona.share(),
         rest_value: rest.share(),
-        effect: Effect { kind: EffectKind::DifferenceOfShares, value: difference.estimate },
+        effect: Effect {
+            kind: EffectKind::DifferenceOfShares,
+            value: difference.estimate,
+            low: difference.low,
+            high: difference.high,
+        },
         interval: Interval { contrast: Contrast::Difference, low: difference.low, high: difference.high },
         p_value: p_value(difference.estimate, 2.0 * difference.estimate - facing),
     })
@@ -73,15 +76,17 @@ pub(crate) fn compare_revenue(sums: [i128; 2], persona: &[f64], rest: &[f64]) ->
     let share = |ratio: f64| n_persona * ratio / (n_persona * ratio + n_rest);
     let persona_value = real(sums[0]) / total;
     let expected = n_persona / (n_persona + n_rest);
+    let (low, high) = (share(ratio.low).min(persona_value), share(ratio.high).max(persona_value));
     Ok(Comparison {
         persona_value,
         rest_value: real(sums[1]) / total,
-        effect: Effect { kind: EffectKind::RatioOfShares, value: persona_value / expected },
-        interval: Interval {
-            contrast: Contrast::Share,
-            low: share(ratio.low).min(persona_value),
-            high: share(ratio.high).max(persona_value),
+        effect: Effect {
+            kind: EffectKind::RatioOfShares,
+            value: persona_value / expected,
+            low: low / expected,
+            high: high / expected,
         },
+        interval: Interval { contrast: Contrast::Share, low, high },
         p_value: p_value(difference.estimate, difference.high),
     })
 }

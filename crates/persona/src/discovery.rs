@@ -60,6 +60,14 @@ pub struct DiscoveryParams {
     pub weights: CategoryWeights,
 }
 
+impl DiscoveryParams {
+    /// Returns the parameters with all signal categories alike.
+    #[must_use]
+    pub fn new(personas: PersonaCount, seed: u64) -> Self {
+        Self { personas, seed, weights: CategoryWeights::EQUAL }
+    }
+}
+
 /// How many personas to look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PersonaCount {
@@ -226,13 +234,12 @@ impl Model {
 ///
 /// ```
 /// use throng_event::{Calendar, Day};
-/// use throng_persona::{CategoryWeights, DiscoveryParams, Outcome, PersonaCount, Population, discover};
+/// use throng_persona::{DiscoveryParams, Outcome, PersonaCount, Population, discover};
 ///
 /// let as_of = Calendar::utc().as_of(Day(19_000));
 /// let nobody =
 ///     Population { as_of, profiles: Vec::new(), features: Vec::new(), traits: Vec::new(), revenue: None };
-/// let weights = CategoryWeights::EQUAL;
-/// let params = DiscoveryParams { personas: PersonaCount::Auto { max: 8 }, seed: 1, weights };
+/// let params = DiscoveryParams::new(PersonaCount::Auto { max: 8 }, 1);
 /// let Outcome::Refused(refusal) = discover(&nobody, &params)?.outcome else { panic!("nobody has personas") };
 /// assert!(refusal.text.starts_with("0 customers are too few"));
 /// # Ok::<(), throng_persona::PersonaError>(())
@@ -368,10 +375,11 @@ fn found(population: &Population, fit: Fit) -> Result<Found, PersonaError> {
         personas: (0..n_clusters).map(PersonaId::at).collect(),
     };
     let unordered = by_cluster.memberships(population)?;
-    // The largest first; of equal ones the one whose cluster comes first. A cluster that is nobody's
-    // largest share is no persona.
+    // The largest first; of equal ones the one whose first member comes first: the numbers of clusters
+    // change with the seed, members do not. A cluster that is nobody's largest share is no persona.
     let mut clusters: Vec<usize> = (0..n_clusters).filter(|cluster| unordered.n_assigned(*cluster) > 0).collect();
-    clusters.sort_by_key(|cluster| (std::cmp::Reverse(unordered.n_assigned(*cluster)), *cluster));
+    let first_member = |cluster: usize| unordered.rows().iter().position(|row| row.assigned == Some(cluster));
+    clusters.sort_by_key(|&cluster| (std::cmp::Reverse(unordered.n_assigned(cluster)), first_member(cluster)));
     let personas = (0..clusters.len()).map(PersonaId::at).collect();
     let model = Model { clusters, personas, ..by_cluster };
     let memberships = model.memberships(population)?;

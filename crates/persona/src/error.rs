@@ -45,6 +45,9 @@ pub enum PersonaError {
         /// The word.
         text: String,
     },
+    /// A text is no rule, or a rule has too many conditions or a threshold that is no number.
+    #[error("cannot read {0:?} as a rule: rules are one to three conditions joined by AND, such as \"orders\" >= 3")]
+    InvalidRule(String),
     /// A membership row breaks its invariant.
     #[error("cannot take the memberships of profile {profile:?}: {problem}")]
     InvalidMembership {

@@ -1,6 +1,6 @@
 //! The one computation of evidence: claims are made with it, and verified with it.
 //!
-//! A persona is compared with everybody else, the unassigned included. Missing values are left
+//! A persona is compared with everybody else, the unassigned included, or with one other. Missing values are left
 //! out of means and counts, as SQL leaves out nulls.
 //!
 //! The intervals say how large a difference is. They do not prove that the persona exists: the
@@ -12,11 +12,12 @@ use throng_learn::LearnError;
 
 use crate::compare::{Comparison, compare_numbers, compare_revenue, compare_shares};
 use crate::number::{count, real};
-use crate::query::query;
+use crate::query::{held_out, query};
 use crate::{Contrast, Effect, EffectKind, Evidence, Interval, Measure, Memberships, PersonaError, PersonaId};
 use crate::{Population, Revenue, Values};
 
-/// Returns what a claim about `persona` rests on, computed from the data.
+/// Returns what a claim about `persona` rests on, computed from the data: `persona` beside the
+/// persona it is compared with, or beside everybody else.
 ///
 /// Same data, same bits: this is how claims are made and how `throng verify` checks them.
 ///
@@ -28,17 +29,28 @@ pub fn recompute(
     population: &Population,
     memberships: &Memberships,
     persona: &PersonaId,
+    against: Option<&PersonaId>,
 ) -> Result<Evidence, PersonaError> {
-    let groups = Groups::new(population, memberships, persona)?;
+    let groups = Groups::new(population, memberships, persona, against)?;
     Ok(measured(measure, &groups)?.evidence)
 }
 
-/// A population in two parts: a persona and the rest.
+/// A population in two parts: a persona and those it is compared with.
 pub(crate) struct Groups<'a> {
     pub(crate) population: &'a Population,
     pub(crate) persona: &'a PersonaId,
-    /// Whether each profile counts for the persona.
-    inside: Vec<bool>,
+    /// The other persona; `None` for everybody else.
+    pub(crate) against: Option<&'a PersonaId>,
+    /// Where each profile counts.
+    parts: Vec<Part>,
+}
+
+/// Where a profile counts in a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Persona,
+    Rest,
+    Neither,
 }
 
 /// Evidence and the probability of such a difference between two random groups.
@@ -52,8 +64,10 @@ impl<'a> Groups<'a> {
         population: &'a Population,
         memberships: &Memberships,
         persona: &'a PersonaId,
+        against: Option<&'a PersonaId>,
     ) -> Result<Self, PersonaError> {
         let persona_idx = memberships.position(persona)?;
+        let other_idx = against.map(|other| memberships.position(other)).transpose()?;
         let rows = memberships.rows();
         let same = rows.len() == population.profiles.len()
             && rows.iter().zip(&population.profiles).all(|(row, profile)| row.profile == *profile);
@@ -61,44 +75,65 @@ impl<'a> Groups<'a> {
             let (n_memberships, n_profiles) = (rows.len(), population.profiles.len());
             return Err(PersonaError::OtherPopulation { n_memberships, n_profiles });
         }
-        let inside = rows.iter().map(|row| row.assigned == Some(persona_idx)).collect();
-        Ok(Self { population, persona, inside })
+        let part = |assigned: Option<usize>| match (assigned, other_idx) {
+            (Some(assigned), _) if assigned == persona_idx => Part::Persona,
+            (_, None) => Part::Rest,
+            (Some(assigned), Some(other_idx)) if assigned == other_idx => Part::Rest,
+            (_, Some(_)) => Part::Neither,
+        };
+        let parts = rows.iter().map(|row| part(row.assigned)).collect();
+        Ok(Self { population, persona, against, parts })
+    }
+
+    /// Returns which profiles count for the persona.
+    pub(crate) fn inside(&self) -> Vec<bool> {
+        self.parts.iter().map(|part| *part == Part::Persona).collect()
     }
 
     /// Returns the known numbers of the persona and of the rest, in the population's order.
     fn numbers(&self, values: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let (mut persona, mut rest) = (Vec::new(), Vec::new());
-        for (&inside, &value) in self.inside.iter().zip(values) {
-            if value.is_nan() {
-                continue;
+        for (part, &value) in self.parts.iter().zip(values) {
+            match part {
+                Part::Persona if !value.is_nan() => persona.push(value),
+                Part::Rest if !value.is_nan() => rest.push(value),
+                Part::Persona | Part::Rest | Part::Neither => {}
             }
-            if inside { persona.push(value) } else { rest.push(value) }
         }
         (persona, rest)
     }
 
     /// Returns how many known values there are and how many equal `value`, for each part.
     fn hits(&self, values: &[Option<String>], value: &str) -> [Hits; 2] {
+        self.counted(values.iter().map(|known| known.as_ref().map(|known| known == value)))
+    }
+
+    /// Returns, for each part, how many are known and how many of those are true.
+    fn counted(&self, known: impl Iterator<Item = Option<bool>>) -> [Hits; 2] {
         let (mut persona, mut rest) = (Hits::default(), Hits::default());
-        for (&inside, known) in self.inside.iter().zip(values) {
-            let Some(known) = known else { continue };
-            let hits = if inside { &mut persona } else { &mut rest };
+        for (part, known) in self.parts.iter().zip(known) {
+            let (Some(hit), Part::Persona | Part::Rest) = (known, part) else { continue };
+            let hits = if *part == Part::Persona { &mut persona } else { &mut rest };
             hits.n += 1;
-            hits.n_hit += u64::from(known == value);
+            hits.n_hit += u64::from(hit);
         }
         [persona, rest]
     }
 
     /// Returns the exact sum of the persona's revenue.
     pub(crate) fn revenue_minor(&self, revenue: &Revenue) -> i128 {
-        let rows = self.inside.iter().zip(&revenue.minor);
-        rows.filter(|(inside, _)| **inside).map(|(_, minor)| i128::from(*minor)).sum()
+        self.sum_of(Part::Persona, revenue)
+    }
+
+    fn sum_of(&self, wanted: Part, revenue: &Revenue) -> i128 {
+        let rows = self.parts.iter().zip(&revenue.minor);
+        rows.filter(|(part, _)| **part == wanted).map(|(_, minor)| i128::from(*minor)).sum()
     }
 
     /// Returns how many profiles are in the persona and in the rest.
     pub(crate) fn n(&self) -> (u64, u64) {
-        let n_persona = self.inside.iter().filter(|inside| **inside).count();
-        (count(n_persona), count(self.inside.len() - n_persona))
+        let n_in = |wanted: Part| count(self.parts.iter().filter(|part| **part == wanted).count());
+        (n_in(Part::Persona), n_in(Part::Rest))
     }
 }
 
@@ -120,11 +155,20 @@ pub(crate) fn measured(measure: &Measure, groups: &Groups<'_>) -> Result<Measure
                 return Err(PersonaError::Unknown { what: "column", name: "revenue_minor".to_owned() });
             };
             let (n_persona, n_rest) = groups.n();
-            let all: i128 = revenue.minor.iter().map(|&minor| i128::from(minor)).sum();
-            let own = groups.revenue_minor(revenue);
+            let sums = [groups.sum_of(Part::Persona, revenue), groups.sum_of(Part::Rest, revenue)];
             let amounts: Vec<f64> = revenue.minor.iter().map(|&minor| real(i128::from(minor))).collect();
             let (persona, rest) = groups.numbers(&amounts);
-            (n_persona, n_rest, compare_revenue([own, all - own], &persona, &rest))
+            (n_persona, n_rest, compare_revenue(sums, &persona, &rest))
+        }
+        Measure::RuleShare { rule } => {
+            let fits = rule.fits(groups.population)?;
+            let [persona, rest] = groups.counted(fits.into_iter().map(Some));
+            (persona.n, rest.n, compare_shares(persona, rest))
+        }
+        Measure::RuleShareHeldOut { rule } => {
+            let fits = rule.fits(groups.population)?.into_iter().zip(&groups.population.profiles);
+            let [persona, rest] = groups.counted(fits.map(|(fits, profile)| held_out(profile).then_some(fits)));
+            (persona.n, rest.n, compare_shares(persona, rest))
         }
         Measure::MeanRatio { feature } => {
             let (persona, rest) = groups.numbers(numbers(groups.population, feature)?);
@@ -151,7 +195,7 @@ pub(crate) fn measured(measure: &Measure, groups: &Groups<'_>) -> Result<Measure
         n_rest,
         effect: comparison.effect,
         interval: comparison.interval,
-        query: query(measure, groups.persona, groups.population.as_of.day),
+        query: query(measure, groups.persona, groups.against, groups.population.as_of.day),
     };
     Ok(Measured { evidence, p_value: comparison.p_value })
 }
@@ -162,10 +206,16 @@ fn size(n_persona: u64, n_rest: u64) -> Result<Comparison, LearnError> {
     let (low, high) = crate::compare::share_interval(n_persona, n)?;
     let persona_value = real(i128::from(n_persona)) / real(i128::from(n));
     let rest_value = real(i128::from(n_rest)) / real(i128::from(n));
+    let value = persona_value - rest_value;
     Ok(Comparison {
         persona_value,
         rest_value,
-        effect: Effect { kind: EffectKind::DifferenceOfShares, value: persona_value - rest_value },
+        effect: Effect {
+            kind: EffectKind::DifferenceOfShares,
+            value,
+            low: (2.0 * low - 1.0).min(value),
+            high: (2.0 * high - 1.0).max(value),
+        },
         interval: Interval { contrast: Contrast::Share, low, high },
         p_value: 0.0,
     })

@@ -11,9 +11,12 @@
 mod claim;
 mod columns;
 mod compare;
+mod cost;
+mod delta;
 mod description;
 mod discovery;
 mod drift;
+mod effect;
 mod error;
 mod evidence;
 mod format;
@@ -26,12 +29,17 @@ mod persona;
 mod population;
 mod query;
 mod refusal;
+mod round;
+mod rule;
+mod rule_search;
+mod rule_statement;
 mod sense;
 mod statement;
 mod telling;
 
-pub use claim::{Claim, ClaimId, ClaimKind, Contrast, Effect, EffectKind, Evidence, Interval, Measure};
+pub use claim::{Claim, ClaimId, ClaimKind, Evidence, Measure};
 pub use columns::{CategoryWeights, ModelColumn};
+pub use cost::Negative;
 pub use discovery::{
     Candidate, Discovery, DiscoveryParams, FeatureUse, Found, Model, Outcome, PersonaCount, Separation, discover,
 };
@@ -39,6 +47,7 @@ pub use drift::{
     Baseline, Change, Distribution, Drift, DriftLevel, DriftParams, FeatureBaseline, FeatureDrift, MixDrift,
     PersonaBaseline, ShareDrift,
 };
+pub use effect::{Contrast, Effect, EffectKind, Interval};
 pub use error::PersonaError;
 pub use evidence::recompute;
 pub use history::{DriftSummary, History, HistoryEntry, HistoryPersona, Occasion};
@@ -47,6 +56,7 @@ pub use lineage::{
     PersonaSteadiness, Previous, Steadiness, carry_over, rediscover,
 };
 pub use membership::{Membership, Memberships, PersonaId};
-pub use persona::{Confidence, Persona, PersonaRevenue};
+pub use persona::{Confidence, Persona, PersonaRevenue, rename};
 pub use population::{FeatureColumn, Population, Revenue, TraitColumn, Values};
 pub use refusal::{Refusal, RefusalReason};
+pub use rule::{Bound, Condition, Rule};

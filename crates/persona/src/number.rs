@@ -30,3 +30,10 @@ pub(crate) fn single(value: f64) -> f32 {
     let single = value.clamp(-3.0e38, 3.0e38) as f32;
     single
 }
+
+/// Returns the greatest whole number not above a value; beyond its range the outermost one.
+pub(crate) fn floor(value: f64) -> i64 {
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates and NaN becomes 0")]
+    let floor = value.floor() as i64;
+    floor
+}

@@ -2,10 +2,11 @@
 //!
 //! All of it is plain data, so that it can be stored, read back and shown without a fit.
 
-use throng_event::Currency;
+use throng_event::{Currency, Day};
 use throng_profile::ProfileId;
 
-use crate::{Claim, PersonaId};
+use crate::query::query;
+use crate::{Claim, ClaimKind, PersonaId};
 
 /// The description of a cluster of real customers; every statement rests on evidence.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,10 +25,40 @@ pub struct Persona {
     pub revenue: Option<PersonaRevenue>,
     /// Mean Jaccard similarity of its cluster with the refits on resampled customers, 0 to 1.
     pub stability: f64,
-    /// What can be said of it: size, revenue, then the strongest differences, then demographics.
+    /// What can be said of it: size, revenue and rule, then the strongest differences, what it costs,
+    /// what tells it from its nearest neighbour, and demographics.
     pub claims: Vec<Claim>,
     /// Typical members: those closest to the centre, the closest first.
     pub exemplars: Vec<ProfileId>,
+}
+
+/// Puts other ids and names in the place of those of the personas, everywhere: in their claims, the
+/// keys and queries of these, and what is said of neighbours. Queries look at the features of `day`.
+///
+/// # Panics
+/// When there is not one id and one name for each persona.
+pub fn rename(personas: &mut [Persona], called: &[(PersonaId, String)], day: Day) {
+    assert_eq!(personas.len(), called.len(), "every persona has one id and one name");
+    let former: Vec<(PersonaId, String)> =
+        personas.iter().map(|persona| (persona.id.clone(), persona.name.clone())).collect();
+    for (persona, (id, name)) in personas.iter_mut().zip(called) {
+        persona.id = id.clone();
+        persona.name.clone_from(name);
+        for claim in &mut persona.claims {
+            let other = claim.against.as_ref().and_then(|other| former.iter().position(|(id, _)| id == other));
+            if let Some(other) = other {
+                claim.against = Some(called[other].0.clone());
+                claim.statement = claim.statement.replace(&quoted(&former[other].1), &quoted(&called[other].1));
+            }
+            claim.id = claim.measure.claim_id(id, claim.against.as_ref());
+            claim.evidence.query = query(&claim.measure, id, claim.against.as_ref(), day);
+        }
+    }
+}
+
+/// Returns another persona's name as it stands in a statement.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("“{name}”")
 }
 
 impl Persona {
@@ -35,6 +66,13 @@ impl Persona {
     #[must_use]
     pub fn confidence(&self) -> Confidence {
         Confidence::of(self.stability)
+    }
+
+    /// Returns the persona that is nearest to it, when anything tells the two apart.
+    #[must_use]
+    pub fn nearest(&self) -> Option<&PersonaId> {
+        let mut claims = self.claims.iter().filter(|claim| claim.kind == ClaimKind::Nearest);
+        claims.find_map(|claim| claim.against.as_ref())
     }
 }
 

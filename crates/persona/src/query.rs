@@ -5,14 +5,29 @@
 //! the same tables give the same row. Names and values from the data are always quoted.
 
 use throng_event::Day;
+use throng_profile::ProfileId;
 
-use crate::{Measure, PersonaId};
+use crate::{Measure, PersonaId, Rule};
+
+/// The last characters of the ids of profiles no rule is sought in: three of ten digits, and about
+/// a third of the letters. Ids end evenly enough, and every engine can read their end.
+const HELD_OUT_ENDS: [char; 11] = ['1', '4', '7', 'b', 'e', 'h', 'k', 'n', 'q', 't', 'w'];
+
+/// Returns whether rules are checked on a profile, rather than sought in it.
+pub(crate) fn held_out(profile: &ProfileId) -> bool {
+    profile.as_str().chars().next_back().is_some_and(|end| HELD_OUT_ENDS.contains(&end))
+}
 
 /// Returns the query of one measure for one persona, at the day the features were taken.
-pub(crate) fn query(measure: &Measure, persona: &PersonaId, day: Day) -> String {
+pub(crate) fn query(measure: &Measure, persona: &PersonaId, against: Option<&PersonaId>, day: Day) -> String {
     let inside = format!("m.persona_id = {}", literal(persona.as_str()));
     // The parentheses are for parsers that read `IS DISTINCT FROM a AND b` as `FROM (a AND b)`.
-    let outside = format!("(m.persona_id IS DISTINCT FROM {})", literal(persona.as_str()));
+    let outside = match against {
+        None => format!("(m.persona_id IS DISTINCT FROM {})", literal(persona.as_str())),
+        Some(other) => format!("m.persona_id = {}", literal(other.as_str())),
+    };
+    // Shares of a whole are shares of the two that are compared.
+    let both = against.map_or_else(String::new, |_| format!(" WHERE {inside} OR {outside}"));
     let features =
         format!("FROM memberships AS m JOIN features AS f ON f.profile_id = m.profile_id AND f.as_of = DATE '{day}'");
     match measure {
@@ -21,15 +36,22 @@ pub(crate) fn query(measure: &Measure, persona: &PersonaId, day: Day) -> String 
              avg(CASE WHEN {outside} THEN 1.0 ELSE 0.0 END) AS rest, \
              count(*) FILTER (WHERE {inside}) AS n_persona, \
              count(*) FILTER (WHERE {outside}) AS n_rest \
-             FROM memberships AS m"
+             FROM memberships AS m{both}"
         ),
         Measure::RevenueShare => format!(
             "SELECT CAST(sum(r.revenue_minor) FILTER (WHERE {inside}) AS DOUBLE) / sum(r.revenue_minor) AS persona, \
              CAST(sum(r.revenue_minor) FILTER (WHERE {outside}) AS DOUBLE) / sum(r.revenue_minor) AS rest, \
              count(r.revenue_minor) FILTER (WHERE {inside}) AS n_persona, \
              count(r.revenue_minor) FILTER (WHERE {outside}) AS n_rest \
-             FROM memberships AS m JOIN profiles AS r ON r.profile_id = m.profile_id"
+             FROM memberships AS m JOIN profiles AS r ON r.profile_id = m.profile_id{both}"
         ),
+        Measure::RuleShare { rule } => rule_share(rule, &[&inside, &outside], &features),
+        Measure::RuleShareHeldOut { rule } => {
+            // No function: engines are built without those for texts.
+            let ends = HELD_OUT_ENDS.map(|end| format!("m.profile_id LIKE '%{end}'")).join(" OR ");
+            let part = format!("{features} WHERE {ends}");
+            rule_share(rule, &[&inside, &outside], &part)
+        }
         Measure::MeanRatio { feature } | Measure::MeanDifference { feature } => {
             let column = format!("f.{}", identifier(feature));
             format!(
@@ -51,6 +73,16 @@ pub(crate) fn query(measure: &Measure, persona: &PersonaId, day: Day) -> String 
             share("t.value", value, &[&inside, &outside], &traits)
         }
     }
+}
+
+/// Returns the query of the share of profiles that fulfil a rule.
+fn rule_share(rule: &Rule, groups: &[&str; 2], from: &str) -> String {
+    let [inside, outside] = groups;
+    let hit = format!("CASE WHEN {} THEN 1.0 ELSE 0.0 END", rule.sql_of("f"));
+    format!(
+        "SELECT avg({hit}) FILTER (WHERE {inside}) AS persona, avg({hit}) FILTER (WHERE {outside}) AS rest, \
+         count(*) FILTER (WHERE {inside}) AS n_persona, count(*) FILTER (WHERE {outside}) AS n_rest {from}"
+    )
 }
 
 /// Returns the query of the share of a value among the rows where `column` is known.
@@ -80,7 +112,7 @@ mod tests {
     #[test]
     fn quotes_in_the_data_cannot_leave_their_literal() {
         let measure = Measure::TraitShare { name: "city\"'".to_owned(), value: "x'; DROP TABLE events; --".to_owned() };
-        let sql = query(&measure, &PersonaId::at(0), Day(0));
+        let sql = query(&measure, &PersonaId::at(0), None, Day(0));
         assert!(sql.contains("t.name = 'city\"'''"), "{sql}");
         assert!(sql.contains("t.value = 'x''; DROP TABLE events; --'"), "{sql}");
         assert!(sql.matches('\'').count().is_multiple_of(2), "{sql}");
@@ -89,8 +121,27 @@ mod tests {
     #[test]
     fn features_are_taken_at_the_day_of_the_fit() {
         let measure = Measure::MeanRatio { feature: "orders_90d".to_owned() };
-        let sql = query(&measure, &PersonaId::at(1), Day(15_000));
+        let sql = query(&measure, &PersonaId::at(1), None, Day(15_000));
         assert!(sql.contains("avg(f.\"orders_90d\") FILTER (WHERE m.persona_id = 'p2')"), "{sql}");
         assert!(sql.contains("f.as_of = DATE '2011-01-26'"), "{sql}");
+    }
+
+    #[test]
+    fn rules_are_asked_of_those_they_were_not_sought_in() {
+        let rule: Rule = "\"orders\" >= 3 AND \"device\" = 'it''s'".parse().unwrap();
+        let sql = query(&Measure::RuleShareHeldOut { rule }, &PersonaId::at(0), None, Day(0));
+        assert!(sql.contains("CASE WHEN f.\"orders\" >= 3 AND f.\"device\" = 'it''s' THEN"), "{sql}");
+        assert!(sql.contains("WHERE m.profile_id LIKE '%1' OR m.profile_id LIKE '%4' OR"), "{sql}");
+        let id = |text: &str| ProfileId::of(&throng_event::Identity::user(text));
+        assert_eq!(["x1", "x2", "xb", "x€"].map(|text| held_out(&id(text))), [true, false, true, false]);
+    }
+
+    #[test]
+    fn another_persona_can_stand_for_the_rest() {
+        let measure = Measure::MeanRatio { feature: "orders".to_owned() };
+        let sql = query(&measure, &PersonaId::at(0), Some(&PersonaId::at(2)), Day(0));
+        assert!(sql.contains("FILTER (WHERE m.persona_id = 'p3') AS rest"), "{sql}");
+        let sql = query(&Measure::Size, &PersonaId::at(0), Some(&PersonaId::at(2)), Day(0));
+        assert!(sql.ends_with("WHERE m.persona_id = 'p1' OR m.persona_id = 'p3'"), "{sql}");
     }
 }

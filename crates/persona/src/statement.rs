@@ -16,6 +16,9 @@ const RATIO_TOLD_AS_TIMES: f64 = 1.95;
 /// A mean below this, where the others have ten times as much, is "hardly any".
 const HARDLY_ANY: f64 = 0.1;
 
+/// Whom a persona is compared with, when it is not another persona by its name.
+pub(crate) const OTHERS: &str = "the others";
+
 /// Returns the statement of a persona's size.
 pub(crate) fn size_statement(evidence: &Evidence) -> String {
     let n_all = evidence.n_persona + evidence.n_rest;
@@ -43,37 +46,42 @@ pub(crate) fn trait_statement(name: &str, value: &str, n_persona: u64, evidence:
     format!("{} {} for {inside} of {them}, {outside} of the others", readable(name), quoted(value))
 }
 
-/// Returns the statement of a category that is more or less common than among the others.
-pub(crate) fn category_statement(definition: &FeatureDefinition, value: &str, evidence: &Evidence) -> String {
+/// Returns the statement of a category that is more or less common than among `others`.
+pub(crate) fn category_statement(
+    definition: &FeatureDefinition,
+    value: &str,
+    evidence: &Evidence,
+    others: &str,
+) -> String {
     let (inside, outside) = (share(evidence.persona_value), share(evidence.rest_value));
-    format!("{}: {} for {inside} of them, {outside} of the others", subject(definition), calm(value))
+    format!("{}: {} for {inside} of them, {outside} of {others}", subject(definition), calm(value))
 }
 
-/// Returns the statement of a number that is greater or less than among the others.
-pub(crate) fn number_statement(definition: &FeatureDefinition, evidence: &Evidence) -> String {
+/// Returns the statement of a number that is greater or less than among `others`.
+pub(crate) fn number_statement(definition: &FeatureDefinition, evidence: &Evidence, others: &str) -> String {
     let inside = value_text(definition, evidence.persona_value);
     let outside = value_text(definition, evidence.rest_value);
     match sense(definition) {
-        Sense::Volume => volume(definition, evidence),
+        Sense::Volume => volume(definition, evidence, others),
         Sense::Spend | Sense::Basket | Sense::Duration => {
-            format!("{}: {inside} on average, {}", subject(definition), against(evidence, &outside))
+            format!("{}: {inside} on average, {}", subject(definition), against(evidence, &outside, others))
         }
         Sense::Recency | Sense::Tenure | Sense::Span => match definition.phrase.strip_prefix("days since ") {
             Some(event) => {
                 let event = clause(event.strip_prefix("the ").unwrap_or(event));
-                format!("{event} {} ago on average, the others {outside}", days(evidence.persona_value))
+                format!("{event} {} ago on average, {others} {outside}", days(evidence.persona_value))
             }
-            None => format!("{}: {inside} on average, the others {outside}", subject(definition)),
+            None => format!("{}: {inside} on average, {others} {outside}", subject(definition)),
         },
-        Sense::Portion if topic(definition) == Topic::Products => product_share(definition, evidence),
+        Sense::Portion if topic(definition) == Topic::Products => product_share(definition, evidence, others),
         Sense::Portion | Sense::Hours { .. } | Sense::Days(_) | Sense::Rate | Sense::Switching => {
             match definition.phrase.strip_prefix("share of ") {
-                Some(whole) => format!("{inside} of {}, the others {outside}", clause(whole)),
-                None => format!("{}: {inside}, the others {outside}", subject(definition)),
+                Some(whole) => format!("{inside} of {}, {others} {outside}", clause(whole)),
+                None => format!("{}: {inside}, {others} {outside}", subject(definition)),
             }
         }
         Sense::Trend => format!(
-            "{}: {} of their usual pace, the others {}",
+            "{}: {} of their usual pace, {others} {}",
             trending(definition),
             share(evidence.persona_value),
             share(evidence.rest_value)
@@ -81,14 +89,14 @@ pub(crate) fn number_statement(definition: &FeatureDefinition, evidence: &Eviden
         Sense::Unevenness => {
             let rhythm = if evidence.persona_value > evidence.rest_value { "a less even" } else { "a more even" };
             let (inside, outside) = (share(evidence.persona_value), share(evidence.rest_value));
-            format!("{rhythm} rhythm than the others (their intervals vary by {inside}, the others' by {outside})")
+            format!("{rhythm} rhythm than {others} (their intervals vary by {inside}, {others}' by {outside})")
         }
         Sense::Variety if matches!(definition.kind, FeatureKind::Entropy { .. }) => {
             let mix = if evidence.persona_value > evidence.rest_value { "a wider" } else { "a narrower" };
-            format!("{mix} mix of {} than the others ({inside} vs {outside} bits)", mixed(definition))
+            format!("{mix} mix of {} than {others} ({inside} vs {outside} bits)", mixed(definition))
         }
         Sense::Pause | Sense::Variety | Sense::Score | Sense::Number | Sense::Category => {
-            format!("{}: {inside} on average, the others {outside}", subject(definition))
+            format!("{}: {inside} on average, {others} {outside}", subject(definition))
         }
     }
 }
@@ -112,44 +120,44 @@ pub(crate) fn readable(name: &str) -> String {
 }
 
 /// Says how much more or fewer of something countable.
-fn volume(definition: &FeatureDefinition, evidence: &Evidence) -> String {
+fn volume(definition: &FeatureDefinition, evidence: &Evidence, others: &str) -> String {
     let phrase = clause(definition.phrase.strip_prefix("times of ").unwrap_or(&definition.phrase));
     let (inside, outside) = (evidence.persona_value, evidence.rest_value);
     let values = format!("({} vs {})", quantity(inside), quantity(outside));
     if inside <= 0.0 {
-        return format!("no {phrase} at all (the others {})", quantity(outside));
+        return format!("no {phrase} at all ({others} {})", quantity(outside));
     }
     if outside <= 0.0 {
-        return format!("{} {phrase}, the others none", quantity(inside));
+        return format!("{} {phrase}, {others} none", quantity(inside));
     }
     let ratio = inside / outside;
     if ratio >= RATIO_TOLD_AS_TIMES {
-        format!("{} as many {phrase} as the others {values}", times(ratio))
+        format!("{} as many {phrase} as {others} {values}", times(ratio))
     } else if ratio >= 1.0 {
-        format!("{} more {phrase} than the others {values}", share(ratio - 1.0))
+        format!("{} more {phrase} than {others} {values}", share(ratio - 1.0))
     } else if inside < HARDLY_ANY && ratio < 0.1 {
         format!("hardly any {phrase} {values}")
     } else {
-        format!("{} fewer {phrase} than the others {values}", share(1.0 - ratio))
+        format!("{} fewer {phrase} than {others} {values}", share(1.0 - ratio))
     }
 }
 
 /// Says how many times as much, where that is the contrast that was tested.
-fn against(evidence: &Evidence, outside: &str) -> String {
+fn against(evidence: &Evidence, outside: &str, others: &str) -> String {
     if evidence.interval.contrast != Contrast::Ratio {
-        return format!("the others {outside}");
+        return format!("{others} {outside}");
     }
     let ratio = evidence.persona_value / evidence.rest_value;
     if ratio >= RATIO_TOLD_AS_TIMES {
-        format!("{} as much as the others ({outside})", times(ratio))
+        format!("{} as much as {others} ({outside})", times(ratio))
     } else if ratio >= 1.0 {
-        format!("{} more than the others ({outside})", share(ratio - 1.0))
+        format!("{} more than {others} ({outside})", share(ratio - 1.0))
     } else {
-        format!("{} less than the others ({outside})", share(1.0 - ratio))
+        format!("{} less than {others} ({outside})", share(1.0 - ratio))
     }
 }
 
-fn product_share(definition: &FeatureDefinition, evidence: &Evidence) -> String {
+fn product_share(definition: &FeatureDefinition, evidence: &Evidence, others: &str) -> String {
     let FeatureKind::Share { value, weight, .. } = &definition.kind else {
         return format!("{}: {}", subject(definition), share(evidence.persona_value));
     };
@@ -159,7 +167,7 @@ fn product_share(definition: &FeatureDefinition, evidence: &Evidence) -> String 
         _ => ("what they buy", "is"),
     };
     format!(
-        "{} of {whole}{} {verb} {}, the others {}",
+        "{} of {whole}{} {verb} {}, {others} {}",
         share(evidence.persona_value),
         within(definition.window),
         calm(value),
@@ -232,7 +240,7 @@ mod tests {
             rest_value,
             n_persona: 1_180,
             n_rest: 3_158,
-            effect: Effect { kind: EffectKind::CliffsDelta, value: (persona_value - rest_value).signum() * 0.5 },
+            effect: Effect { kind: EffectKind::CliffsDelta, value: 0.5, low: 0.4, high: 0.6 },
             interval: Interval { contrast, low: 0.0, high: 0.0 },
             query: String::new(),
         }
@@ -255,7 +263,11 @@ mod tests {
     fn check(definition: &FeatureDefinition, pairs: &[(f64, f64)], contrast: Contrast, expected: &Expect) {
         let mut statements = String::new();
         for (persona_value, rest_value) in pairs {
-            statements.push_str(&number_statement(definition, &evidence(*persona_value, *rest_value, contrast)));
+            statements.push_str(&number_statement(
+                definition,
+                &evidence(*persona_value, *rest_value, contrast),
+                OTHERS,
+            ));
             statements.push('\n');
         }
         expected.assert_eq(&statements);
@@ -410,6 +422,7 @@ mod tests {
             &channel,
             "MOBILE\u{7}",
             &shares,
+            OTHERS,
         ));
     }
 

@@ -7,7 +7,7 @@ use throng_event::Field;
 use throng_feature::{FeatureDefinition, FeatureKind, SignalCategory};
 use throng_learn::benjamini_hochberg;
 
-use crate::compare::{centred_ranks, rank_correlation};
+use crate::compare::{CRITICAL_Z, centred_ranks, rank_correlation};
 use crate::evidence::{Groups, Measured, measured};
 use crate::number::real;
 use crate::sense::{Sense, Theme, differs_in_window_only, said, sense, theme};
@@ -21,7 +21,7 @@ const FALSE_DISCOVERY_RATE: f64 = 0.01;
 const N_VALUES_MIN: u64 = 20;
 
 /// The least effect anybody would act on: the lower end of "small" (Romano et al. 2006).
-const EFFECT_MIN: f64 = 0.147;
+pub(crate) const EFFECT_MIN: f64 = 0.147;
 
 /// The least difference of shares that is told of a category or a trait; these are split among
 /// many values, so that a telling difference is smaller than that of a number.
@@ -50,10 +50,13 @@ const CORRELATION_MAX: f64 = 0.75;
 const DISTINCTIONS_MAX: usize = 7;
 const DEMOGRAPHICS_MAX: usize = 4;
 
+/// Differences told from the nearest persona: one sentence holds two.
+const NEAREST_MAX: usize = 2;
+
 /// Distinctions of one theme: six groups of products are a table, not a description.
 const DISTINCTIONS_OF_THEME_MAX: usize = 2;
 
-/// A difference between a persona and the rest that passed every test.
+/// A difference between a persona and those it is compared with that passed every test.
 #[derive(Debug, Clone)]
 pub(crate) struct Difference {
     pub(crate) measure: Measure,
@@ -66,6 +69,12 @@ impl Difference {
     /// Returns how far apart the groups are, from 0 to 1.
     pub(crate) fn strength(&self) -> f64 {
         self.evidence.effect.value.abs()
+    }
+
+    /// Returns the standard error of the strength.
+    pub(crate) fn error(&self) -> f64 {
+        let effect = self.evidence.effect;
+        (effect.high - effect.low) / (2.0 * CRITICAL_Z)
     }
 
     /// Returns what the difference counts in the order of telling: what people are says more than
@@ -125,10 +134,10 @@ impl<'a> Subjects<'a> {
         difference.feature_idx.map(|feature_idx| &self.population.features[feature_idx].definition)
     }
 
-    /// Returns the differences between each persona and the rest that are sure and not small, the
-    /// strongest first; those of equal strength in the order of their measures.
+    /// Returns the differences within each pair of groups that are sure and not small, the strongest
+    /// first; those of equal strength in the order of their measures.
     ///
-    /// All that was looked at for all personas is one family of tests.
+    /// All that was looked at, in every feature, trait and pair of groups, is one family of tests.
     pub(crate) fn differences(&self, groups: &[Groups<'_>]) -> Result<Vec<Vec<Difference>>, PersonaError> {
         let mut p_values = Vec::new();
         let mut tested: Vec<Vec<Difference>> = Vec::new();
@@ -155,21 +164,41 @@ impl<'a> Subjects<'a> {
     }
 
     /// Returns the few differences to tell, in order: first what they do, then who they are.
-    pub(crate) fn told<'d>(&self, differences: &'d [Difference]) -> Vec<&'d Difference> {
-        let mut distinctions: Vec<&Difference> = Vec::new();
+    ///
+    /// Those at the positions of `named` are told whatever they repeat: a name must be borne out by
+    /// what is read below it.
+    pub(crate) fn told<'d>(&self, differences: &'d [Difference], named: &[usize]) -> Vec<&'d Difference> {
+        let mut distinctions: Vec<(usize, &Difference)> = Vec::new();
         let mut demographics: Vec<&Difference> = Vec::new();
-        for difference in differences {
+        for (position, difference) in differences.iter().enumerate() {
             if self.demographic(difference) {
                 let already = demographics.iter().any(|told| told.measure.subject() == difference.measure.subject());
                 if !already && demographics.len() < DEMOGRAPHICS_MAX {
                     demographics.push(difference);
                 }
             } else if distinctions.len() < DISTINCTIONS_MAX && self.says_something_new(difference, &distinctions) {
-                distinctions.push(difference);
+                distinctions.push((position, difference));
             }
         }
-        distinctions.extend(demographics);
-        distinctions
+        for &position in named {
+            if !distinctions.iter().any(|(told, _)| *told == position) {
+                distinctions.push((position, &differences[position]));
+            }
+        }
+        distinctions.sort_by_key(|(position, _)| *position);
+        distinctions.into_iter().map(|(_, difference)| difference).chain(demographics).collect()
+    }
+
+    /// Returns the differences that tell a persona from the one nearest to it.
+    pub(crate) fn told_of_nearest<'d>(&self, differences: &'d [Difference]) -> Vec<&'d Difference> {
+        let mut told: Vec<(usize, &Difference)> = Vec::new();
+        for (position, difference) in differences.iter().enumerate() {
+            let new = !self.demographic(difference) && self.says_something_new(difference, &told);
+            if new && told.len() < NEAREST_MAX {
+                told.push((position, difference));
+            }
+        }
+        told.into_iter().map(|(_, difference)| difference).collect()
     }
 
     /// Returns whether the difference is one of who they say they are.
@@ -177,14 +206,14 @@ impl<'a> Subjects<'a> {
         self.definition(difference).is_none_or(said)
     }
 
-    fn says_something_new(&self, difference: &Difference, told: &[&Difference]) -> bool {
+    fn says_something_new(&self, difference: &Difference, told: &[(usize, &Difference)]) -> bool {
         let Some(definition) = self.definition(difference) else { return true };
         let of_theme =
-            told.iter().filter(|other| self.definition(other).is_some_and(|d| theme(d) == theme(definition)));
+            told.iter().filter(|(_, other)| self.definition(other).is_some_and(|d| theme(d) == theme(definition)));
         if of_theme.count() >= theme_max(theme(definition)) {
             return false;
         }
-        !told.iter().any(|other| self.same_story(difference, other))
+        !told.iter().any(|(_, other)| self.same_story(difference, other))
     }
 
     /// Returns whether two differences would tell the reader one thing twice.
@@ -310,7 +339,7 @@ fn shares_differ(evidence: &Evidence) -> bool {
 
 /// Returns the most frequent values that enough profiles have; of equally frequent ones the first
 /// by text.
-fn frequent_values(values: &[Option<String>]) -> Vec<&str> {
+pub(crate) fn frequent_values(values: &[Option<String>]) -> Vec<&str> {
     let mut n_by_value: BTreeMap<&str, u64> = BTreeMap::new();
     for value in values.iter().flatten() {
         *n_by_value.entry(value).or_default() += 1;

@@ -18,7 +18,7 @@ mod k_means;
 mod k_prototypes;
 mod laws;
 mod membership;
-mod preparation;
 mod mixture;
+mod preparation;
 mod scale;
 mod selection;

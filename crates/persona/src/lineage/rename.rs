@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{NameKept, Previous};
 use crate::lineage::verdict::Verdict;
-use crate::query::query;
+use crate::persona::rename;
 use crate::{Found, Memberships, Model, PersonaError, PersonaId, Population};
 
 /// Returns the ids of the current personas: that of the former one each carries on, or one that was
@@ -83,14 +83,8 @@ pub(crate) fn renamed(
     population: &Population,
 ) -> Result<Found, PersonaError> {
     let Found { mut personas, memberships, model } = found;
-    for ((persona, id), name) in personas.iter_mut().zip(ids).zip(names) {
-        persona.id = id.clone();
-        persona.name.clone_from(name);
-        for claim in &mut persona.claims {
-            claim.id = claim.measure.claim_id(id);
-            claim.evidence.query = query(&claim.measure, id, population.as_of.day);
-        }
-    }
+    let called: Vec<(PersonaId, String)> = ids.iter().cloned().zip(names.iter().cloned()).collect();
+    rename(&mut personas, &called, population.as_of.day);
     let memberships = Memberships::new(ids.to_vec(), memberships.into_rows())?;
     let model = Model { personas: ids.to_vec(), ..model };
     Ok(Found { personas, memberships, model })

@@ -18,9 +18,11 @@ fn every_claim_recomputes_to_the_same_bits() {
     for persona in &found.personas {
         assert!(persona.claims.len() >= 5, "{persona:?}");
         for claim in &persona.claims {
-            let evidence = recompute(&claim.measure, &population, &found.memberships, &persona.id).unwrap();
+            let evidence =
+                recompute(&claim.measure, &population, &found.memberships, &persona.id, claim.against.as_ref())
+                    .unwrap();
             assert_eq!(evidence, claim.evidence);
-            assert_eq!(claim.measure.claim_id(&persona.id), claim.id);
+            assert_eq!(claim.measure.claim_id(&persona.id, claim.against.as_ref()), claim.id);
             assert!(ids.insert(claim.id.clone()), "{} is not unique", claim.id);
         }
     }
@@ -31,7 +33,8 @@ fn claimed_values_are_those_of_a_plain_count() {
     let (population, _) = planted(300, 1);
     let discovery = find(&population, 3);
     let found = found(&discovery);
-    let inside = |persona_idx: usize| found.memberships.rows().iter().map(move |row| row.assigned == Some(persona_idx));
+    let assigned: Vec<Option<usize>> = found.memberships.rows().iter().map(|row| row.assigned).collect();
+    let position = |id: &PersonaId| found.personas.iter().position(|persona| persona.id == *id);
     for (persona_idx, persona) in found.personas.iter().enumerate() {
         for claim in &persona.claims {
             let (Measure::MeanRatio { feature } | Measure::MeanDifference { feature }) = &claim.measure else {
@@ -39,10 +42,18 @@ fn claimed_values_are_those_of_a_plain_count() {
             };
             let column = population.features.iter().find(|column| column.definition.name == *feature).unwrap();
             let Values::Numbers(numbers) = &column.values else { panic!("{feature} is no number") };
-            let pick = |wanted: bool| {
-                let chosen: Vec<f64> = inside(persona_idx)
+            let other = claim.against.as_ref().map(|other| position(other).unwrap());
+            let outside = |persona: Option<usize>| match other {
+                Some(other) => persona == Some(other),
+                None => persona != Some(persona_idx),
+            };
+            let pick = |inside: bool| {
+                let counts =
+                    |persona: Option<usize>| if inside { persona == Some(persona_idx) } else { outside(persona) };
+                let chosen: Vec<f64> = assigned
+                    .iter()
                     .zip(numbers)
-                    .filter(|(inside, number)| *inside == wanted && !number.is_nan())
+                    .filter(|(persona, number)| counts(**persona) && !number.is_nan())
                     .map(|(_, number)| *number)
                     .collect();
                 let n = u32::try_from(chosen.len()).unwrap();
@@ -82,34 +93,49 @@ fn a_persona_reads_as_a_marketer_would_say_it() {
         text.push_str(&read(persona));
     }
     expect_test::expect![[r#"
-        p1 Recent frequent Grocery shoppers (very stable)
-        150 of 300 customers, who bring 95 % of the revenue: 12× as many orders as the others (39 vs 3.2); 59 % of their spend is on Grocery, the others 25 %; 6 % of their spend is on Wine, the others 26 %.
-        - p1.size: 150 of 300 customers (50 %) [negligible]
-        - p1.revenue_share: 95 % of the revenue (€470,182) from 50 % of the customers [small]
-        - p1.orders_all: 12× as many orders as the others (39 vs 3.2) [large]
+        p1 Frequent big-basket Grocery shoppers (very stable)
+        148 of 300 customers, who bring 94 % of the revenue: last order 4.9 days ago on average, the others 142 days; 59 % of their spend is on Grocery, the others 25 %; 10× as many orders as the others (39 vs 3.8).
+        - p1.size: 148 of 300 customers (49 %) [negligible]
+        - p1.revenue_share: 94 % of the revenue (€463,198) from 49 % of the customers [small]
+        - p1.rule_share: at least 20 orders: 99 % of the customers it fits belong here, and it fits all of those who do [large]
+        - p1.rule_share_held_out: checked on 90 customers the rule was not made from: 97 % of those it fits belong here, and it fits all of those who do [large]
+        - p1.recency: last order 4.9 days ago on average, the others 142 days [large]
         - p1.grocery_share: 59 % of their spend is on Grocery, the others 25 % [large]
+        - p1.orders_all: 10× as many orders as the others (39 vs 3.8) [large]
+        - p1.basket_mean: order value: €79.76 on average, 2.1× as much as the others (€38.67) [large]
         - p1.wine_share: 6 % of their spend is on Wine, the others 26 % [large]
         - p1.night_share: 11 % of visits at night, the others 33 % [large]
-        - p1.device.desktop: main device: desktop for 92 % of them, 61 % of the others [small]
-        - p1.age.45-54: age 45-54 for 71 % of those who say, 0 % of the others [large]
+        - p1.device.desktop: main device: desktop for 93 % of them, 60 % of the others [medium]
+        - p1-p2.orders_all: 34× as many orders as “Lapsed one-time buyers” (39 vs 1.1) [large]
+        - p1-p2.grocery_share: 59 % of their spend is on Grocery, “Lapsed one-time buyers” 30 % [large]
+        - p1.age.45-54: age 45-54 for 71 % of those who say, 0.9 % of the others [large]
         p2 Lapsed one-time buyers (very stable)
-        100 of 300 customers, who bring 0.7 % of the revenue: 96 % fewer orders than the others (1.1 vs 31); 30 % of their spend is on Grocery, the others 48 %; main device: desktop for 91 % of them, 69 % of the others.
-        - p2.size: 100 of 300 customers (33 %) [medium]
-        - p2.revenue_share: 0.7 % of the revenue (€3,441) from 33 % of the customers [large]
+        99 of 300 customers, who bring 0.7 % of the revenue: 96 % fewer orders than the others (1.1 vs 31); last order 202 days ago on average, the others 11 days; 30 % of their spend is on Grocery, the others 48 %.
+        - p2.size: 99 of 300 customers (33 %) [medium]
+        - p2.revenue_share: 0.7 % of the revenue (€3,342) from 33 % of the customers [large]
+        - p2.rule_share: fewer than 3 orders: 99 % of the customers it fits belong here, and it fits all of those who do [large]
+        - p2.rule_share_held_out: checked on 90 customers the rule was not made from: all of those it fits belong here, and it fits all of those who do [large]
         - p2.orders_all: 96 % fewer orders than the others (1.1 vs 31) [large]
+        - p2.recency: last order 202 days ago on average, the others 11 days [large]
         - p2.grocery_share: 30 % of their spend is on Grocery, the others 48 % [large]
-        - p2.device.desktop: main device: desktop for 91 % of them, 69 % of the others [small]
+        - p2.device.desktop: main device: desktop for 92 % of them, 69 % of the others [small]
+        - p2-p1.orders_all: 97 % fewer orders than “Frequent big-basket Grocery shoppers” (1.1 vs 39) [large]
+        - p2-p1.grocery_share: 30 % of their spend is on Grocery, “Frequent big-basket Grocery shoppers” 59 % [large]
         - p2.age.25-34: age 25-34 for 79 % of those who say, 22 % of the others [large]
-        p3 Night-time Wine buyers on mobile (very stable)
-        50 of 300 customers, who bring 4 % of the revenue: 70 % of visits at night, the others 13 %; 59 % of their spend is on Wine, the others 8 %; 14 % of their spend is on Grocery, the others 47 %.
-        - p3.size: 50 of 300 customers (17 %) [large]
-        - p3.revenue_share: 4 % of the revenue (€20,018) from 17 % of the customers [large]
-        - p3.night_share: 70 % of visits at night, the others 13 % [large]
+        p3 Night-time Wine shoppers on mobile (very stable)
+        49 of 300 customers, who bring 4 % of the revenue: 59 % of their spend is on Wine, the others 8 %; 70 % of visits at night, the others 13 %; 15 % of their spend is on Grocery, the others 47 %.
+        - p3.size: 49 of 300 customers (16 %) [large]
+        - p3.revenue_share: 4 % of the revenue (€19,800) from 16 % of the customers [large]
+        - p3.rule_share: at least 40 % of spend on Wine: 98 % of the customers it fits belong here, and it fits all of those who do [large]
+        - p3.rule_share_held_out: checked on 90 customers the rule was not made from: all of those it fits belong here, and it fits all of those who do [large]
         - p3.wine_share: 59 % of their spend is on Wine, the others 8 % [large]
-        - p3.grocery_share: 14 % of their spend is on Grocery, the others 47 % [large]
-        - p3.device.mobile: main device: mobile for 88 % of them, 0 % of the others [large]
+        - p3.night_share: 70 % of visits at night, the others 13 % [large]
+        - p3.grocery_share: 15 % of their spend is on Grocery, the others 47 % [large]
+        - p3.device.mobile: main device: mobile for 90 % of them, 0 % of the others [large]
         - p3.orders_all: 70 % fewer orders than the others (7.2 vs 24) [small]
-        - p3.age.25-34: age 25-34 for 71 % of those who say, 31 % of the others [medium]
+        - p3-p2.orders_all: 6.3× as many orders as “Lapsed one-time buyers” (7.2 vs 1.1) [large]
+        - p3-p2.night_share: 70 % of visits at night, “Lapsed one-time buyers” 15 % [large]
+        - p3.age.25-34: age 25-34 for 73 % of those who say, 31 % of the others [medium]
     "#]].assert_eq(&text);
 }
 
@@ -195,6 +221,8 @@ fn measures_survive_their_stored_form() {
     for measure in [
         Measure::Size,
         Measure::RevenueShare,
+        Measure::RuleShare { rule: "\"x\" >= 3".parse().unwrap() },
+        Measure::RuleShareHeldOut { rule: "\"x\" = 'y'".parse().unwrap() },
         Measure::MeanRatio { feature: text() },
         Measure::MeanDifference { feature: text() },
         Measure::CategoryShare { feature: text(), value: text() },
@@ -212,7 +240,7 @@ fn what_cannot_be_recomputed_is_an_error() {
     let discovery = find(&population, 3);
     let found = found(&discovery);
     let check = |measure: &Measure, population: &Population, persona: &str| {
-        recompute(measure, population, &found.memberships, &persona.parse::<PersonaId>().unwrap()).unwrap_err()
+        recompute(measure, population, &found.memberships, &persona.parse::<PersonaId>().unwrap(), None).unwrap_err()
     };
     let unknown = Measure::MeanRatio { feature: "gone".to_owned() };
     assert!(matches!(check(&unknown, &population, "p1"), PersonaError::Unknown { what: "feature", .. }));

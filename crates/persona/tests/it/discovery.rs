@@ -207,12 +207,11 @@ fn what_the_caller_got_wrong_is_an_error() {
     let (population, _) = planted(200, 1);
     for n_personas in [0, 1, 13] {
         for personas in [PersonaCount::Exactly(n_personas), PersonaCount::Auto { max: n_personas }] {
-            let error = discover(&population, &DiscoveryParams { personas, seed: 1, weights: CategoryWeights::EQUAL })
-                .unwrap_err();
+            let error = discover(&population, &DiscoveryParams::new(personas, 1)).unwrap_err();
             assert_eq!(error, PersonaError::PersonaCount(n_personas));
         }
     }
-    let params = DiscoveryParams { personas: PersonaCount::Exactly(3), seed: 1, weights: CategoryWeights::EQUAL };
+    let params = DiscoveryParams::new(PersonaCount::Exactly(3), 1);
     for wrong in [-1.0, 100.5, f64::NAN, f64::INFINITY] {
         let weights = CategoryWeights { sentiment: wrong, ..CategoryWeights::EQUAL };
         let error = discover(&population, &DiscoveryParams { weights, ..params }).unwrap_err();

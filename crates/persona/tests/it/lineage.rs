@@ -129,7 +129,7 @@ fn another_seed_on_the_same_data_gives_the_same_personas() {
     let first = find(&population, 3);
     let former = previous(&population, &first);
     for seed in [4, 5, 1_000] {
-        let params = DiscoveryParams { personas: PersonaCount::Auto { max: 6 }, seed };
+        let params = DiscoveryParams::new(PersonaCount::Auto { max: 6 }, seed);
         let (again, lineage) = rediscover(&population, &params, &former, &LineageParams::new()).unwrap();
         let key = |discovery| -> Vec<(PersonaId, String)> {
             found(discovery).personas.iter().map(|persona| (persona.id.clone(), persona.name.clone())).collect()
@@ -154,7 +154,7 @@ fn labels(discovery: &throng_persona::Discovery) -> Vec<usize> {
 }
 
 fn exactly(seed: u64) -> DiscoveryParams {
-    DiscoveryParams { personas: PersonaCount::Exactly(3), seed }
+    DiscoveryParams::new(PersonaCount::Exactly(3), seed)
 }
 
 #[test]
@@ -234,8 +234,9 @@ fn ids_change_in_personas_claims_memberships_and_model_alike() {
     assert_eq!(found.model.memberships(&population).unwrap(), found.memberships);
     for persona in &found.personas {
         let right = |claim: &Claim| {
-            let again = recompute(&claim.measure, &population, &found.memberships, &persona.id).unwrap();
-            again == claim.evidence && claim.id == claim.measure.claim_id(&persona.id)
+            let again = recompute(&claim.measure, &population, &found.memberships, &persona.id, claim.against.as_ref())
+                .unwrap();
+            again == claim.evidence && claim.id == claim.measure.claim_id(&persona.id, claim.against.as_ref())
         };
         assert!(persona.claims.iter().all(right), "{:#?}", persona.claims);
     }

@@ -6,5 +6,8 @@ mod claims;
 mod discovery;
 #[cfg(test)]
 mod lineage;
+mod market;
+#[cfg(test)]
+mod meaning;
 #[cfg(test)]
 mod shop;

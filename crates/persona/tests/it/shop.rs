@@ -4,8 +4,8 @@ use throng_event::Identity;
 use throng_event::{Calendar, Day, Field};
 use throng_feature::{FeatureDefinition, FeatureKind, Filter, SignalCategory, ValueSource, Window};
 use throng_persona::{
-    CategoryWeights, Discovery, DiscoveryParams, FeatureColumn, Found, Outcome, PersonaCount, Population, Revenue,
-    TraitColumn, Values, discover,
+    Discovery, DiscoveryParams, FeatureColumn, Found, Outcome, PersonaCount, Population, Revenue, TraitColumn, Values,
+    discover,
 };
 use throng_profile::ProfileId;
 
@@ -146,11 +146,7 @@ pub(crate) fn structureless(n_profiles: usize, seed: u64) -> Population {
 }
 
 pub(crate) fn find(population: &Population, seed: u64) -> Discovery {
-    discover(
-        population,
-        &DiscoveryParams { personas: PersonaCount::Auto { max: 6 }, seed, weights: CategoryWeights::EQUAL },
-    )
-    .unwrap()
+    discover(population, &DiscoveryParams::new(PersonaCount::Auto { max: 6 }, seed)).unwrap()
 }
 
 pub(crate) fn found(discovery: &Discovery) -> &Found {
@@ -181,12 +177,18 @@ fn definitions() -> Vec<FeatureDefinition> {
     ]
 }
 
-fn product_share(value: &str) -> FeatureKind {
+pub(crate) fn product_share(value: &str) -> FeatureKind {
     let weight = Some(Field::ProductAmount);
     FeatureKind::Share { of: Field::ProductCategory, value: value.to_owned(), weight }
 }
 
-fn definition(name: &str, kind: FeatureKind, phrase: &str, unit: &str, category: SignalCategory) -> FeatureDefinition {
+pub(crate) fn definition(
+    name: &str,
+    kind: FeatureKind,
+    phrase: &str,
+    unit: &str,
+    category: SignalCategory,
+) -> FeatureDefinition {
     FeatureDefinition {
         name: name.to_owned(),
         kind,
@@ -200,11 +202,11 @@ fn definition(name: &str, kind: FeatureKind, phrase: &str, unit: &str, category:
     }
 }
 
-fn profiles(n_profiles: usize) -> Vec<ProfileId> {
+pub(crate) fn profiles(n_profiles: usize) -> Vec<ProfileId> {
     (0..n_profiles).map(|idx| ProfileId::of(&Identity::user(&format!("{idx:05}")))).collect()
 }
 
 /// The nearest whole number.
-fn whole(value: f64) -> i64 {
+pub(crate) fn whole(value: f64) -> i64 {
     format!("{value:.0}").parse().unwrap()
 }

@@ -64,7 +64,7 @@ pub(crate) fn market(groups: &[Group], seed: u64) -> Population {
 }
 
 pub(crate) fn params(seed: u64) -> DiscoveryParams {
-    DiscoveryParams { personas: PersonaCount::Auto { max: 6 }, seed }
+    DiscoveryParams::new(PersonaCount::Auto { max: 6 }, seed)
 }
 
 /// Returns what a later discovery needs to know of one.
