@@ -8,7 +8,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use throng_learn::{KMeansParams, Matrix, SelectionParams, Separation, adjusted_rand_index, select_k};
+use throng_learn::{Continuum, KMeansParams, Matrix, SelectionParams, Separation, adjusted_rand_index, select_k};
 use throng_testkit::{PlantedRows, RowFamily};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -53,8 +53,7 @@ fn line(family: RowFamily, n_rows: usize, n_seeds: u64) -> Result<String, Box<dy
             Err(_) => n_refused += 1,
             Ok(choice) => {
                 n_gradual += usize::from(choice.separation == Separation::Gradual);
-                let labels: Vec<Option<usize>> = choice.model.labels().iter().map(|&label| Some(label)).collect();
-                let index = agreement(&rows, &labels)?;
+                let index = agreement(&rows, &choice.labels)?;
                 n_reached += usize::from(able && index >= 0.95);
                 indices.push(index);
             }
@@ -93,6 +92,7 @@ fn params(seed: u64) -> SelectionParams {
         fit: KMeansParams { n_clusters: 2, n_init: 4, n_iter_max: 100, tolerance: 1e-4, seed },
         n_rows_min: 100,
         share_min: 0.01,
+        continuum: Continuum::Refused,
         silhouette_slack: 0.0,
         n_resamples: 20,
         n_references: 19,

@@ -56,7 +56,8 @@ fn rotate(matrix: &mut [Vec<f64>], vectors: &mut [Vec<f64>], first: usize, secon
     let cosine = 1.0 / (tangent * tangent + 1.0).sqrt();
     let sine = tangent * cosine;
     for row in matrix.iter_mut() {
-        (row[first], row[second]) = (cosine * row[first] - sine * row[second], sine * row[first] + cosine * row[second]);
+        (row[first], row[second]) =
+            (cosine * row[first] - sine * row[second], sine * row[first] + cosine * row[second]);
     }
     rotate_rows(matrix, (first, second), (cosine, sine));
     rotate_rows(vectors, (first, second), (cosine, sine));

@@ -28,6 +28,9 @@ use crate::valley::Counts;
 pub(crate) const VALLEY_P_MAX: f64 = 0.05;
 /// Fewest rows of a side, however small the share asked for: fewer could not pass the test.
 const N_SIDE_MIN: usize = 10;
+/// Rows below which a border is sought on most of them at a time, in turn; above, half are enough.
+const N_ROWS_HALVED_MIN: usize = 1500;
+const N_FOLDS_SMALL: usize = 4;
 
 /// What the caller chooses about parting.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,29 +38,32 @@ pub(crate) struct PartingParams {
     pub(crate) n_groups_max: usize,
     /// Least share of all rows in a group.
     pub(crate) share_min: f64,
-    /// Number of references a valley is held against.
+    /// Number of references a valley is held against; 0 for none.
     pub(crate) n_references: usize,
     pub(crate) n_rows_reference_max: usize,
     pub(crate) seed: u64,
 }
 
-/// One tested border.
+/// The test of a border between two groups.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct BorderTest {
-    /// Density in the valley beside the lesser peak, on unseen rows.
-    pub(crate) depth: f64,
-    /// How probable so few rows in it are without a valley.
-    pub(crate) p_value: f64,
-    /// Share of the references, the rows counted among them, with as sure a valley.
-    pub(crate) p_value_reference: f64,
+pub struct BorderTest {
+    /// Density at the border as a share of that in the middle of the sparser group, counted on rows
+    /// that the border was not sought on.
+    pub depth: f64,
+    /// How probable so few rows at the border are if it were half as dense.
+    pub p_value: f64,
+    /// Share of the references, the rows counted among them, with as sure a border; `None` where it was
+    /// not asked, as the test on unseen rows has the answer: no border, or a part of the rows whose
+    /// columns do not repeat values.
+    pub p_value_reference: Option<f64>,
 }
 
 impl BorderTest {
     fn passes(&self) -> bool {
-        self.p_value <= VALLEY_P_MAX && self.p_value_reference <= VALLEY_P_MAX
+        self.p_value <= VALLEY_P_MAX && self.p_value_reference.is_none_or(|p_value| p_value <= VALLEY_P_MAX)
     }
 
-    const NONE: BorderTest = BorderTest { depth: 1.0, p_value: 1.0, p_value_reference: 1.0 };
+    pub(crate) const NONE: BorderTest = BorderTest { depth: 1.0, p_value: 1.0, p_value_reference: None };
 }
 
 /// Rows parted into groups.
@@ -65,7 +71,7 @@ impl BorderTest {
 pub(crate) struct Parting {
     pub(crate) labels: Vec<usize>,
     pub(crate) n_groups: usize,
-    /// The borders between them in the order they were drawn.
+    /// The tests of the borders between them in the order they were drawn.
     pub(crate) borders: Vec<BorderTest>,
     /// The surest border that was not drawn.
     pub(crate) next: BorderTest,
@@ -129,16 +135,16 @@ impl PartingParams {
             return none(row_idxs);
         }
         let rows = matrix.take(&row_idxs);
-        let (counts, directions) = cross_counts(&rows, n_side_min, seed)?;
-        let mut test =
-            BorderTest { depth: counts.depth(), p_value: counts.p_value(), p_value_reference: 1.0 };
+        let n_folds = if rows.n_rows() < N_ROWS_HALVED_MIN { N_FOLDS_SMALL } else { 2 };
+        let (counts, directions) = cross_counts(&rows, n_folds, n_side_min, seed)?;
+        let mut test = BorderTest { depth: counts.depth(), p_value: counts.p_value(), p_value_reference: None };
         if test.p_value > VALLEY_P_MAX {
             return Ok(Part { row_idxs, border: None, test });
         }
-        test.p_value_reference = match scope {
-            Scope::Part if !has_repeats(&rows) => 1.0 / real(self.n_references + 1),
-            Scope::Everything | Scope::Part => self.p_value_reference(&rows, n_side_min, seed)?,
-        };
+        let asked = self.n_references > 0 && (scope == Scope::Everything || has_repeats(&rows));
+        if asked {
+            test.p_value_reference = Some(self.p_value_reference(&rows, n_side_min, seed)?);
+        }
         if !test.passes() {
             return Ok(Part { row_idxs, border: None, test });
         }
@@ -152,13 +158,13 @@ impl PartingParams {
         let sample = rows.take(&taken);
         let share = real(sample.n_rows()) / real(rows.n_rows());
         let n_side = crate::number::position(share * real(n_side_min), sample.n_rows()).max(N_SIDE_MIN);
-        let own = cross_counts(&sample, n_side, derived_seed(seed, 6))?.0.p_value();
+        let own = cross_counts(&sample, 2, n_side, derived_seed(seed, 6))?.0.p_value();
         let reference = Reference::fit(&sample, derived_seed(seed, 7))?;
         let mut n_as_sure = 1;
         for idx in 0..self.n_references {
             let stream = u64::try_from(idx).unwrap_or(u64::MAX);
             let drawn = reference.draw(&mut generator(derived_seed(seed, 8), stream))?;
-            let found = cross_counts(&drawn, n_side, derived_seed(seed, 100 + stream))?.0.p_value();
+            let found = cross_counts(&drawn, 2, n_side, derived_seed(seed, 100 + stream))?.0.p_value();
             n_as_sure += usize::from(found <= own);
             // Certain already: more references can only add to the count.
             if real(n_as_sure) > VALLEY_P_MAX * real(self.n_references + 1) {
@@ -186,18 +192,27 @@ fn surest_part(parts: &[Part]) -> Option<usize> {
     best
 }
 
-/// Returns what is counted on each half in the valley found on the other, together, and the two
+/// Returns what is counted on each fold in the valley found on the others, together, and the
 /// directions.
-fn cross_counts(rows: &Matrix, n_side_min: usize, seed: u64) -> Result<(Counts, Vec<Vec<f64>>), LearnError> {
-    let mut order: Vec<usize> = (0..rows.n_rows()).collect();
+fn cross_counts(
+    rows: &Matrix,
+    n_folds: usize,
+    n_side_min: usize,
+    seed: u64,
+) -> Result<(Counts, Vec<Vec<f64>>), LearnError> {
+    let n_rows = rows.n_rows();
+    let mut order: Vec<usize> = (0..n_rows).collect();
     order.shuffle(&mut generator(seed, 1));
-    let (first, second) = order.split_at(order.len() / 2);
-    let halves = [rows.take(first), rows.take(second)];
+    let n_side_seen = (n_side_min * (n_folds - 1) / n_folds).max(1);
     let mut total = Counts::default();
     let mut directions = Vec::new();
-    for (seen, unseen, stream) in [(0, 1, 2), (1, 0, 3)] {
-        if let Some(border) = best_border(&halves[seen], (n_side_min / 2).max(1), derived_seed(seed, stream))? {
-            total = total.add(border.valley.counts(&projected(&halves[unseen], &border.direction)));
+    for fold in 0..n_folds {
+        let unseen = fold * n_rows / n_folds..(fold + 1) * n_rows / n_folds;
+        let seen: Vec<usize> = order[..unseen.start].iter().chain(&order[unseen.end..]).copied().collect();
+        let stream = u64::try_from(2 + fold).unwrap_or(u64::MAX);
+        if let Some(border) = best_border(&rows.take(&seen), n_side_seen, derived_seed(seed, stream))? {
+            let values = projected(&rows.take(&order[unseen]), &border.direction);
+            total = total.add(border.valley.counts(&values));
             directions.push(border.direction);
         }
     }

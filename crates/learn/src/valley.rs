@@ -16,7 +16,7 @@ use crate::number::{position, real};
 /// misplaces 7 % of the rows.
 pub(crate) const DEPTH_MAX: f64 = 0.5;
 /// Bins of the histogram; the narrowest smoothing is a few bins wide.
-const N_BINS: usize = 400;
+const N_BINS: usize = 240;
 /// Widths of the smoothing, as shares of the usual one for a single normal heap (Silverman 1986),
 /// which is too wide for several.
 const WIDTHS: [f64; 3] = [1.0, 0.5, 0.25];
@@ -109,9 +109,7 @@ pub(crate) fn valley(values: &[f64], n_side_min: usize) -> Option<Valley> {
                 continue;
             }
             let half = position(WINDOW_SHARE * real((low - left).min(right - low)), N_BINS);
-            let count = |centre: usize| {
-                below[(centre + half + 1).min(N_BINS)] - below[centre.saturating_sub(half)]
-            };
+            let count = |centre: usize| below[(centre + half + 1).min(N_BINS)] - below[centre.saturating_sub(half)];
             let found = Counts { n_valley: count(low), n_peak: count(left).min(count(right)) };
             let deviance = found.deviance();
             if deviance > best.as_ref().map_or(0.0, |best| best.2) {

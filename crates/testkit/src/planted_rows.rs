@@ -99,7 +99,9 @@ impl RowFamily {
             Self::Round => Some(round),
             Self::StretchedAlike => Some(Mixture { stretch: 5.0, ..three }),
             Self::StretchedEach => Some(Mixture { stretch: 5.0, lines: Lines::Own, ..three }),
-            Self::Unequal => Some(Mixture { shares: &[50.0 / 61.0, 10.0 / 61.0, 1.0 / 61.0], separation: 8.0, ..three }),
+            Self::Unequal => {
+                Some(Mixture { shares: &[50.0 / 61.0, 10.0 / 61.0, 1.0 / 61.0], separation: 8.0, ..three })
+            }
             Self::CorrelatedNoise => Some(Mixture { n_columns: 4, n_noise: 8, n_factors: 2, ..three }),
             Self::Outliers => Some(Mixture { n_columns: 6, outlier_share: 0.05, ..round }),
             Self::NoiseColumns => Some(Mixture { n_columns: 4, n_noise: 30, ..three }),

@@ -26,15 +26,15 @@ use crate::random::{derived_seed, sampled_rows};
 use crate::valley::{Valley, valley};
 
 /// Rows whose neighbours are sought, and neighbours of each: enough pairs for a covariance.
-const N_ANCHORS_MAX: usize = 400;
+const N_ANCHORS_MAX: usize = 200;
 const N_NEAR: usize = 6;
 /// Rounds of finding neighbours in the metric of the neighbours found before.
-const N_NEAR_ROUNDS: usize = 4;
+const N_NEAR_ROUNDS: usize = 3;
 /// Components kept of each kind.
 const N_PRINCIPAL_MAX: usize = 10;
 const N_NEAR_COMPONENTS_MAX: usize = 6;
 /// Numbers of clusters of the k-means fits.
-const N_CLUSTERS: [usize; 5] = [2, 3, 4, 6, 8];
+const N_CLUSTERS: [usize; 4] = [2, 3, 4, 6];
 /// Directions polished, and rounds of it.
 const N_POLISHED: usize = 4;
 const N_POLISH_ROUNDS: usize = 4;
@@ -183,16 +183,15 @@ fn near_scatter(matrix: &Matrix, space: &Matrix, anchors: &[usize]) -> Square {
     let mut squared = vec![0.0_f32; space.n_rows()];
     let mut away = vec![0.0; matrix.n_columns()];
     let n_near = N_NEAR.min(space.n_rows().saturating_sub(1));
-    let mut order: Vec<(f32, usize)> = Vec::with_capacity(space.n_rows());
+    let mut sorted: Vec<f32> = Vec::with_capacity(space.n_rows());
     for &anchor in anchors {
         packed.squared_distances(space.row(anchor), &mut squared);
         squared[anchor] = f32::INFINITY;
-        order.clear();
-        order.extend(squared.iter().copied().zip(0..));
-        if n_near < order.len() {
-            order.select_nth_unstable_by(n_near, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        }
-        for &(_, other) in &order[..n_near] {
+        sorted.clone_from(&squared);
+        let (_, &mut bound, _) = sorted.select_nth_unstable_by(n_near.saturating_sub(1), f32::total_cmp);
+        // Of equally near ones the first.
+        let near = squared.iter().enumerate().filter(|(_, distance)| **distance <= bound).take(n_near);
+        for (other, _) in near {
             for ((away, a), b) in away.iter_mut().zip(matrix.row(anchor)).zip(matrix.row(other)) {
                 *away = f64::from(*a) - f64::from(*b);
             }
