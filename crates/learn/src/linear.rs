@@ -147,6 +147,11 @@ impl Factor {
         solved
     }
 
+    /// Returns the logarithm of the covariance's determinant.
+    pub(crate) fn log_determinant(&self) -> f64 {
+        self.0.iter().enumerate().map(|(idx, row)| 2.0 * row[idx].ln()).sum()
+    }
+
     /// Returns the inverse of the covariance applied to `vector`.
     pub(crate) fn solve(&self, vector: &[f64]) -> Vec<f64> {
         self.transposed_solve(&self.whitened(vector))

@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn scattered_row_goes_and_small_group_stays() {
-        let mut values: Vec<f32> = (0..200_u16).map(|idx| f32::from(idx * 7919 % 200) * 0.01).collect();
+        let mut values: Vec<f32> = (0..200_u16).map(|idx| f32::from(idx) * 0.01).collect();
         values.extend((0..10_u16).map(|idx| 30.0 + f32::from(idx) * 0.02));
         values.push(90.0);
         let matrix = Matrix::new(1, values).unwrap();

@@ -38,7 +38,8 @@ pub(crate) struct PartingParams {
     pub(crate) n_groups_max: usize,
     /// Least share of all rows in a group.
     pub(crate) share_min: f64,
-    /// Number of references a valley is held against; 0 for none.
+    /// Number of references a valley is held against; 0 for none, and for halves only: a quicker search
+    /// for resamples.
     pub(crate) n_references: usize,
     pub(crate) n_rows_reference_max: usize,
     pub(crate) seed: u64,
@@ -135,7 +136,7 @@ impl PartingParams {
             return none(row_idxs);
         }
         let rows = matrix.take(&row_idxs);
-        let n_folds = if rows.n_rows() < N_ROWS_HALVED_MIN { N_FOLDS_SMALL } else { 2 };
+        let n_folds = if rows.n_rows() < N_ROWS_HALVED_MIN && self.n_references > 0 { N_FOLDS_SMALL } else { 2 };
         let (counts, directions) = cross_counts(&rows, n_folds, n_side_min, seed)?;
         let mut test = BorderTest { depth: counts.depth(), p_value: counts.p_value(), p_value_reference: None };
         if test.p_value > VALLEY_P_MAX {

@@ -215,10 +215,12 @@ pub struct Choice {
     pub separation: Separation,
     /// The space in which they are told apart; that of the columns as they are for a gradual cut.
     pub projection: Projection,
-    /// The model in that space, settled among all rows but those set aside; its clusters are in the
+    /// The centroids in that space, settled among all rows but those set aside; clusters are in the
     /// order of the candidate's `jaccard`.
     pub model: KMeans,
-    /// The cluster of every row; `None` for rows too far from all.
+    /// The cluster of every row; `None` for rows too far from all. Where clusters differ in shape, rows
+    /// near a border may be of another cluster than the nearest centroid's: every cluster has a
+    /// covariance of its own here.
     pub labels: Vec<Option<usize>>,
     /// The tests of the borders between them in the order they were drawn; none for a gradual cut.
     pub borders: Vec<BorderTest>,

@@ -5,8 +5,8 @@
 //! ([`crate::naming`]). Same population, parameters and seed: same bytes.
 
 use throng_learn::{
-    KMeans, KMeansParams, LearnError, Matrix, MembershipModel, MembershipParams, RobustScaler, Selection,
-    SelectionParams, select_k,
+    Continuum, KMeans, KMeansParams, LearnError, Matrix, MembershipModel, MembershipParams, Projection, RobustScaler,
+    Selection, SelectionParams, select_k,
 };
 
 use crate::columns::{Columns, scaled_matrix};
@@ -183,6 +183,8 @@ pub struct Model {
     pub columns: Vec<ModelColumn>,
     /// How each is scaled.
     pub scaler: RobustScaler,
+    /// The space in which personas are told apart: the scaled columns as they are, or a mix of them.
+    pub projection: Projection,
     /// Centroids and how far their clusters reach.
     pub membership: MembershipModel,
     /// For each persona, the position of its cluster.
@@ -200,7 +202,8 @@ impl Model {
     pub fn memberships(&self, population: &Population) -> Result<Memberships, PersonaError> {
         population.check()?;
         let matrix = attempted("scale the features", scaled_matrix(&self.columns, &self.scaler, population))?;
-        let distances = attempted("compute memberships", self.membership.k_means().distances(&matrix))?;
+        let projected = attempted("compute memberships", self.projection.transform(&matrix))?;
+        let distances = attempted("compute memberships", self.membership.k_means().distances(&projected))?;
         let mut rows = Vec::with_capacity(population.profiles.len());
         for (profile, row) in population.profiles.iter().zip(distances.rows()) {
             let of_clusters = shares(row, self.membership.components());
@@ -275,6 +278,7 @@ pub fn discover(population: &Population, params: &DiscoveryParams) -> Result<Dis
 
 /// The clusters that become personas.
 struct Choice {
+    projection: Projection,
     model: KMeans,
     /// Mean Jaccard similarity of each cluster under resampling.
     jaccard: Vec<f64>,
@@ -283,22 +287,27 @@ struct Choice {
 
 /// Returns the grouping that becomes personas, if there is one.
 ///
-/// `select_k` says whether the data hold groups at all. How many is decided here, among those
-/// groupings all of whose clusters are stable. Where the silhouette peaks above 2, the number is the
-/// data's own. Where it is best for 2, customers are a continuum, on which it always is: "good
-/// customers and bad", which nobody can act on. Then the most detailed grouping is taken; as long as
-/// every single cluster comes back, more of them say more.
+/// Where `select_k` finds borders between groups, those groups are the personas. Otherwise customers
+/// are a continuum, and a cut through it is taken, among those all of whose clusters are stable. How
+/// finely is decided here: where the silhouette peaks above 2, the number is the data's own. Where it
+/// is best for 2, as on any continuum ("good customers and bad", which nobody can act on), the most
+/// detailed cut is taken; as long as every single cluster comes back, more of them say more.
 ///
-/// Without gaps and without stability there is nothing: such a cut is one of many.
+/// Without borders and without stability there is nothing: such a cut is one of many.
 fn choose(
     selection: Selection,
     matrix: &Matrix,
     params: &SelectionParams,
 ) -> Result<Result<Choice, throng_learn::Refusal>, PersonaError> {
+    let jaccard_found = selection.chosen().map(|candidate| candidate.jaccard.clone()).unwrap_or_default();
     let choice = match selection.outcome {
         Ok(choice) => choice,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if choice.separation == throng_learn::Separation::Distinct {
+        let (projection, model) = (choice.projection, choice.model);
+        return Ok(Ok(Choice { projection, model, jaccard: jaccard_found, separation: Separation::Distinct }));
+    }
     let stable: Vec<&throng_learn::Candidate> =
         selection.candidates.iter().filter(|candidate| lasting(candidate)).collect();
     // Of equal silhouettes the fewer clusters, as `max_by` keeps the last of equals.
@@ -315,15 +324,15 @@ fn choose(
     let Some(chosen) = chosen.or_else(|| candidates.find(|candidate| candidate.n_clusters == choice.n_clusters)) else {
         return Ok(Err(throng_learn::Refusal::TooFewDistinctRows { n_clusters: choice.n_clusters }));
     };
-    let distinct = chosen.p_value <= throng_learn::SIGNIFICANCE;
-    if !distinct && !lasting(chosen) {
-        let jaccard_min = chosen.jaccard.iter().copied().fold(1.0, f64::min);
+    if !lasting(chosen) {
         let (n_clusters, adjusted_rand) = (chosen.n_clusters, chosen.adjusted_rand);
+        let jaccard_min = chosen.jaccard_min();
         return Ok(Err(throng_learn::Refusal::NoStableStructure { n_clusters, jaccard_min, adjusted_rand }));
     }
-    let separation = if distinct { Separation::Distinct } else { Separation::Gradual };
+    let separation = Separation::Gradual;
     if chosen.n_clusters == choice.n_clusters {
-        return Ok(Ok(Choice { model: choice.model, jaccard: chosen.jaccard.clone(), separation }));
+        let (projection, model) = (choice.projection, choice.model);
+        return Ok(Ok(Choice { projection, model, jaccard: chosen.jaccard.clone(), separation }));
     }
     // Fitted as it was judged; large populations are judged on a sample, so a plain fit would give
     // another model.
@@ -333,7 +342,12 @@ fn choose(
         select_k(matrix, &SelectionParams { n_clusters, ..params.clone() }),
     )?;
     let jaccard = selection.candidates.into_iter().next().map(|candidate| candidate.jaccard).unwrap_or_default();
-    Ok(selection.outcome.map(|choice| Choice { model: choice.model, jaccard, separation }))
+    Ok(selection.outcome.map(|choice| Choice {
+        projection: choice.projection,
+        model: choice.model,
+        jaccard,
+        separation,
+    }))
 }
 
 /// Whether every cluster of a grouping can be expected to come back.
@@ -352,10 +366,12 @@ struct Fit {
 
 fn found(population: &Population, fit: Fit) -> Result<Found, PersonaError> {
     let params = MembershipParams { reach_share: REACH_SHARE };
-    let membership = attempted("fit memberships", params.fit(&fit.choice.model, &fit.matrix))?;
+    let projection = fit.choice.projection;
+    let matrix = attempted("fit memberships", projection.transform(&fit.matrix))?;
+    let membership = attempted("fit memberships", params.fit(&fit.choice.model, &matrix))?;
     let n_clusters = fit.choice.model.n_clusters();
     let by_cluster =
-        Model { columns: fit.columns, scaler: fit.scaler, membership, clusters: (0..n_clusters).collect() };
+        Model { columns: fit.columns, scaler: fit.scaler, projection, membership, clusters: (0..n_clusters).collect() };
     let unordered = by_cluster.memberships(population)?;
     // The largest first; of equal ones the one whose cluster comes first. A cluster that is nobody's
     // largest share is no persona.
@@ -363,7 +379,7 @@ fn found(population: &Population, fit: Fit) -> Result<Found, PersonaError> {
     clusters.sort_by_key(|cluster| (std::cmp::Reverse(unordered.n_assigned(*cluster)), *cluster));
     let model = Model { clusters, ..by_cluster };
     let memberships = model.memberships(population)?;
-    let distances = attempted("find typical members", fit.choice.model.distances(&fit.matrix))?;
+    let distances = attempted("find typical members", fit.choice.model.distances(&matrix))?;
     let clusters = Clusters {
         stability: model.clusters.iter().map(|cluster| fit.choice.jaccard[*cluster]).collect(),
         distances: model.clusters.iter().map(|cluster| distances.column(*cluster)).collect(),
@@ -388,6 +404,7 @@ fn selection_params(n_clusters: std::ops::RangeInclusive<usize>, seed: u64) -> S
         fit: KMeansParams { n_clusters: 2, n_init: N_INIT, n_iter_max: N_ITER_MAX, tolerance: TOLERANCE, seed },
         n_rows_min: N_PROFILES_MIN,
         share_min: SHARE_MIN,
+        continuum: Continuum::Cut,
         // Detail is weighed in `choose`, by stability.
         silhouette_slack: 0.0,
         n_resamples: N_RESAMPLES,
@@ -402,7 +419,8 @@ fn candidates(selection: &Selection) -> Vec<Candidate> {
     let tried = selection.candidates.iter().map(|candidate| Candidate {
         n_personas: candidate.n_clusters,
         silhouette: candidate.silhouette,
-        silhouette_reference: candidate.silhouette_reference,
+        // Clusters with borders are not held against references by their silhouette.
+        silhouette_reference: candidate.comparison.map_or(0.0, |comparison| comparison.silhouette_reference),
         stability_min: candidate.jaccard.iter().copied().fold(1.0, f64::min),
         adjusted_rand: candidate.adjusted_rand,
         share_min: candidate.share_min,

@@ -136,7 +136,7 @@ fn directions(matrix: &Matrix, seed: u64) -> Result<Vec<Vec<f64>>, LearnError> {
         for n_clusters in N_CLUSTERS {
             let stream = u64::try_from(16 * space_idx + n_clusters).unwrap_or(u64::MAX);
             let seed = derived_seed(seed, stream);
-            let fit = KMeansParams { n_clusters, n_init: 2, n_iter_max: 20, tolerance: 1e-3, seed };
+            let fit = KMeansParams { n_clusters, n_init: 1, n_iter_max: 15, tolerance: 1e-3, seed };
             // Too few different rows for so many clusters: fewer have been tried.
             let Ok(model) = fit.fit(space) else { break };
             let groups: Vec<Option<usize>> = model.labels().iter().map(|&label| Some(label)).collect();

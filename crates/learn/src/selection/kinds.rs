@@ -100,18 +100,23 @@ fn settled(
     found: &Discriminant,
     params: &SelectionParams,
 ) -> Result<(KMeans, Vec<Option<usize>>, Vec<usize>), LearnError> {
-    let within = found.within_reach(matrix);
-    let kept: Vec<usize> = (0..matrix.n_rows()).filter(|&row_idx| within[row_idx]).collect();
-    let rows = matrix.take(&kept);
-    let projected = found.projection.transform(&rows)?;
-    let fit = KMeansParams { n_clusters: found.centroids.n_rows(), ..params.fit };
+    let groups = found.predict_within_reach(matrix);
+    let kept: Vec<usize> = (0..matrix.n_rows()).filter(|&row_idx| groups[row_idx].is_some()).collect();
+    let projected = found.projection.transform(&matrix.take(&kept))?;
+    let n_groups = found.centroids.n_rows();
+    let fit = KMeansParams { n_clusters: n_groups, ..params.fit };
     let model = fit.fit_from(&projected, &found.centroids)?;
-    let mut labels = vec![None; matrix.n_rows()];
-    for (&row_idx, &label) in kept.iter().zip(model.labels()) {
-        labels[row_idx] = Some(label);
+    // The model numbers its clusters by size.
+    let kept_groups: Vec<usize> = groups.iter().copied().flatten().collect();
+    let mut label_of: Vec<usize> = (0..n_groups).collect();
+    for (label, group) in align(model.labels(), &kept_groups)?.into_iter().enumerate() {
+        label_of[group.unwrap_or(label)] = label;
     }
-    let groups = align(model.labels(), &found.predict(&rows)?)?;
-    let order = groups.into_iter().enumerate().map(|(label, group)| group.unwrap_or(label)).collect();
+    let labels = groups.into_iter().map(|group| group.map(|group| label_of[group])).collect();
+    let mut order = vec![0; n_groups];
+    for (group, &label) in label_of.iter().enumerate() {
+        order[label] = group;
+    }
     Ok((model, labels, order))
 }
 
@@ -123,7 +128,7 @@ fn kinds_stability(
     n_resamples: usize,
 ) -> Result<Stability, LearnError> {
     let n_groups = found.centroids.n_rows();
-    let labels = found.predict(rows)?;
+    let labels = found.predict(rows);
     let n_taken = position(RESAMPLE_SHARE * real(rows.n_rows()), RESAMPLE_N_ROWS_MAX);
     let round = |stream: usize| -> Result<(Vec<f64>, f64), LearnError> {
         let seed = derived_seed(params.seed, 1000 + u64::try_from(stream).unwrap_or(u64::MAX));
@@ -134,7 +139,7 @@ fn kinds_stability(
         let parting = PartingParams { n_groups_max: n_groups, n_references: 0, seed, ..*params }.fit(&resample)?;
         let refit = match parting.n_groups {
             0 | 1 => vec![0; rows.n_rows()],
-            n_found => Discriminant::fit(&resample, &parting.labels, n_found)?.predict(rows)?,
+            n_found => Discriminant::fit(&resample, &parting.labels, n_found)?.predict(rows),
         };
         Ok((best_jaccards(&labels, &refit, n_groups)?, adjusted_rand_index(&labels, &refit)?))
     };
