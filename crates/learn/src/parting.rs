@@ -29,7 +29,7 @@ pub(crate) const VALLEY_P_MAX: f64 = 0.05;
 /// Fewest rows of a side, however small the share asked for: fewer could not pass the test.
 const N_SIDE_MIN: usize = 10;
 /// Rows below which a border is sought on most of them at a time, in turn; above, half are enough.
-const N_ROWS_HALVED_MIN: usize = 1500;
+const N_ROWS_HALVED_MIN: usize = 3000;
 const N_FOLDS_SMALL: usize = 4;
 
 /// What the caller chooses about parting.

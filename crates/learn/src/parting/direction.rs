@@ -1,6 +1,6 @@
 //! Where to look: directions along which rows may fall apart.
 //!
-//! A cluster can hide from every column and every principal component, so directions come from four
+//! A cluster can hide from every column and every principal component, so directions come from five
 //! places:
 //! - the columns themselves,
 //! - their principal components,
@@ -8,20 +8,25 @@
 //!   coordinates (Tyler et al. 2009) of the total and the neighbours' covariance (Art, Gnanadesikan and
 //!   Kettenring 1982), which find the space of the clusters whatever their common shape and however
 //!   many columns of noise there are,
+//! - the components whose fourth moments are least and most like a normal column's (Cardoso 1989): a
+//!   small cluster far from a large one has few pairs of rows, but great moments,
 //! - the discriminants (Fisher 1936) between the clusters of k-means fits, in the columns and in those
 //!   components.
 //!
-//! The best few are then polished: split at the valley, take the discriminant of the two sides, again.
+//! The best few are then polished: split at the valley, take a discriminant of the two sides, again. As
+//! the sides may differ in shape, either side's covariance may count more in it (Anderson and Bahadur
+//! 1962).
 
 use crate::distance::PackedPoints;
 use crate::eigen::eigen;
 use crate::error::LearnError;
 use crate::k_means::KMeansParams;
 use crate::linear::{
-    Factor, Square, add_product, covariance_within, finish, group_means, projected, shrunk, transformed, zeros,
+    Factor, Square, add_product, covariance_within, dot, finish, group_means, projected, shrunk, transformed, zeros,
 };
 use crate::matrix::Matrix;
 use crate::number::real;
+use crate::projection::Projection;
 use crate::random::{derived_seed, sampled_rows};
 use crate::valley::{Valley, valley};
 
@@ -38,6 +43,10 @@ const N_CLUSTERS: [usize; 4] = [2, 3, 4, 6];
 /// Directions polished, and rounds of it.
 const N_POLISHED: usize = 4;
 const N_POLISH_ROUNDS: usize = 4;
+/// What the first side's covariance counts in a discriminant.
+const SIDE_WEIGHTS: [f64; 3] = [0.5, 0.1, 0.9];
+/// Components kept of either end of the fourth moments.
+const N_MOMENT_COMPONENTS: usize = 2;
 /// Variance of a component below this share of the greatest is rounding.
 const VARIANCE_SHARE_MIN: f64 = 1e-7;
 
@@ -86,13 +95,36 @@ fn border(matrix: &Matrix, direction: Vec<f64>, n_side_min: usize) -> Option<Bor
 
 fn polished(matrix: &Matrix, mut best: Border, n_side_min: usize) -> Border {
     for _ in 0..N_POLISH_ROUNDS {
-        let Some(direction) = discriminants(matrix, &best.sides(matrix), 2).pop() else { break };
-        match border(matrix, direction, n_side_min) {
+        let tried = side_discriminants(matrix, &best.sides(matrix));
+        let borders = tried.into_iter().filter_map(|direction| border(matrix, direction, n_side_min));
+        // Of equally sure ones the last; they are rare, and as good.
+        let next = borders.max_by(|a, b| a.valley.deviance.total_cmp(&b.valley.deviance));
+        match next {
             Some(next) if next.valley.deviance > best.valley.deviance => best = next,
             Some(_) | None => break,
         }
     }
     best
+}
+
+/// Returns the discriminant directions of two sides, for several weights of their covariances.
+fn side_discriminants(matrix: &Matrix, sides: &[Option<usize>]) -> Vec<Vec<f64>> {
+    let (means, _) = group_means(matrix, sides, 2);
+    let between: Vec<f64> = means[1].iter().zip(&means[0]).map(|(a, b)| a - b).collect();
+    let covariances: Vec<Square> = (0..2)
+        .map(|side| {
+            let own: Vec<Option<usize>> = sides.iter().map(|&other| (other == Some(side)).then_some(0)).collect();
+            covariance_within(matrix, &own, &means[side..=side])
+        })
+        .collect();
+    let direction = |weight: f64| {
+        let mut mixed = covariances[0].clone();
+        for (a, b) in mixed.iter_mut().flatten().zip(covariances[1].iter().flatten()) {
+            *a = weight * *a + (1.0 - weight) * b;
+        }
+        Factor::new(&shrunk(mixed, matrix.n_rows())).solve(&between)
+    };
+    SIDE_WEIGHTS.into_iter().map(direction).collect()
 }
 
 /// Returns Fisher's discriminant direction for every pair of groups.
@@ -131,6 +163,7 @@ fn directions(matrix: &Matrix, seed: u64) -> Result<Vec<Vec<f64>>, LearnError> {
     }
     let near = near_components(matrix, &sphering, seed)?;
     directions.extend(near.iter().cloned());
+    directions.extend(moment_components(matrix, &sphering)?);
     let spaces = [matrix.clone(), transformed(matrix, &near)?];
     for (space_idx, space) in spaces.iter().enumerate() {
         for n_clusters in N_CLUSTERS {
@@ -162,17 +195,36 @@ fn near_components(matrix: &Matrix, sphering: &[Vec<f64>], seed: u64) -> Result<
         space = transformed(&sphered, &components)?;
     }
     components.truncate(N_NEAR_COMPONENTS_MAX);
-    // From sphered coordinates back to columns.
-    let back = |component: &Vec<f64>| {
-        let mut direction = vec![0.0; matrix.n_columns()];
-        for (weight, vector) in component.iter().zip(sphering) {
-            for (sum, entry) in direction.iter_mut().zip(vector) {
-                *sum += weight * entry;
-            }
+    Ok(components.iter().map(|component| unsphered(component, sphering)).collect())
+}
+
+/// Returns the directions at both ends of the sphered rows' fourth moments.
+fn moment_components(matrix: &Matrix, sphering: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, LearnError> {
+    let (means, _) = group_means(matrix, &vec![Some(0); matrix.n_rows()], 1);
+    let centred = Projection::new(means.into_iter().next().unwrap_or_default(), sphering.to_vec()).transform(matrix)?;
+    let mut moments = zeros(sphering.len());
+    for row in centred.rows() {
+        let row: Vec<f64> = row.iter().map(|&value| f64::from(value)).collect();
+        let length = dot(&row, &row).sqrt();
+        let scaled: Vec<f64> = row.iter().map(|value| value * length).collect();
+        add_product(&mut moments, &scaled);
+    }
+    finish(&mut moments, real(matrix.n_rows()));
+    let vectors = eigen(&moments).vectors;
+    let last = vectors.len().saturating_sub(N_MOMENT_COMPONENTS).max(N_MOMENT_COMPONENTS.min(vectors.len()));
+    let ends = vectors.iter().take(N_MOMENT_COMPONENTS).chain(&vectors[last..]);
+    Ok(ends.map(|component| unsphered(component, sphering)).collect())
+}
+
+/// Returns a direction in sphered coordinates as one in columns.
+fn unsphered(component: &[f64], sphering: &[Vec<f64>]) -> Vec<f64> {
+    let mut direction = vec![0.0; sphering.first().map_or(0, Vec::len)];
+    for (weight, vector) in component.iter().zip(sphering) {
+        for (sum, entry) in direction.iter_mut().zip(vector) {
+            *sum += weight * entry;
         }
-        direction
-    };
-    Ok(components.iter().map(back).collect())
+    }
+    direction
 }
 
 /// Returns the covariance of the differences between near neighbours, halved. Neighbours are sought
