@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p throng-learn --example selection_trial -- N_SEEDS N_ROWS[,N_ROWS…] [FAMILY…]`
 
+#![expect(clippy::disallowed_methods, reason = "it reads the clock to say how long a selection takes")]
 #![expect(clippy::print_stdout, reason = "it prints a table")]
 #![expect(clippy::cast_precision_loss, reason = "its numbers are small")]
 
@@ -49,12 +50,6 @@ fn line(family: RowFamily, n_rows: usize, n_seeds: u64) -> Result<String, Box<dy
         let bayes = agreement(&rows, &rows.bayes_labels)?;
         let able = bayes >= 0.95 && family.n_clusters() > 0;
         n_able += usize::from(able);
-        if std::env::var_os("VERBOSE").is_some() {
-            println!(
-                "{family:?} {seed} {:?}",
-                selection.outcome.as_ref().map(|choice| (choice.model.sizes(), &choice.borders))
-            );
-        }
         match selection.outcome {
             Err(_) => n_refused += 1,
             Ok(choice) => {

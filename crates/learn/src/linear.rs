@@ -84,13 +84,10 @@ pub(crate) fn add_product(scatter: &mut Square, away: &[f64]) {
 
 /// Divides the lower triangle, and mirrors it.
 pub(crate) fn finish(scatter: &mut Square, divisor: f64) {
-    for row_idx in 0..scatter.len() {
-        for column_idx in 0..=row_idx {
-            let value = scatter[row_idx][column_idx] / divisor;
-            scatter[row_idx][column_idx] = value;
-            scatter[column_idx][row_idx] = value;
-        }
-    }
+    let n = scatter.len();
+    let lower: Square = std::mem::take(scatter);
+    let entry = |row: usize, column: usize| lower[row.max(column)][row.min(column)] / divisor;
+    scatter.extend((0..n).map(|row| (0..n).map(|column| entry(row, column)).collect()));
 }
 
 /// Shrinks a covariance estimated from `n_rows` towards its diagonal, by the columns' number beside

@@ -17,6 +17,8 @@ const N_NEAR: usize = 5;
 const N_ROWS_COMPARED_MAX: usize = 2000;
 /// Interquartile ranges beyond the upper quartile where a row is set aside.
 const FENCE: f64 = 3.0;
+/// Where it is at least, as a multiple of the upper quartile of the squared distances: with many columns all distances are alike.
+const FENCE_FACTOR_MIN: f64 = 4.0;
 /// Most rows set aside, as a share: more are no exceptions, but a heavy tail.
 pub(crate) const SHARE_MAX: f64 = 0.1;
 
@@ -50,7 +52,7 @@ pub(crate) fn inlying_rows(matrix: &Matrix, seed: u64) -> Vec<usize> {
         // More than a quarter of the rows have doubles: there is no scale to call others far by.
         return (0..n_rows).collect();
     }
-    let fence = (high.ln() + FENCE * (high / low).ln()).exp();
+    let fence = (high.ln() + FENCE * (high / low).ln()).exp().max(FENCE_FACTOR_MIN * high);
     let bound = fence.max(at(1.0 - SHARE_MAX));
     (0..n_rows).filter(|&row_idx| distances[row_idx] <= bound).collect()
 }
@@ -63,7 +65,7 @@ mod tests {
     #[test]
     fn scattered_row_goes_and_small_group_stays() {
         let mut values: Vec<f32> = (0..200_u16).map(|idx| f32::from(idx) * 0.01).collect();
-        values.extend((0..10_u16).map(|idx| 30.0 + f32::from(idx) * 0.02));
+        values.extend((0..10_u16).map(|idx| 30.0 + f32::from(idx) * 0.01));
         values.push(90.0);
         let matrix = Matrix::new(1, values).unwrap();
         assert_eq!(inlying_rows(&matrix, 1), (0..210).collect::<Vec<_>>());

@@ -178,7 +178,7 @@ fn lows(density: &[f64]) -> Vec<(usize, usize, usize)> {
     let mut start = 0;
     while start < n_bins {
         let value = density[start];
-        let same = density[start..].iter().take_while(|&&other| other <= value && other >= value).count();
+        let same = density[start..].iter().take_while(|&&other| other.total_cmp(&value).is_eq()).count();
         let end = start + same;
         let falls = start > 0 && density[start - 1] > value;
         if falls && end < n_bins && density[end] > value {

@@ -123,7 +123,14 @@ impl RowFamily {
                     Self::Gradient => bend + 0.05 * own,
                     Self::HeavyTailed => (1.2 * mixed).exp(),
                     Self::Counts => chance.poisson((0.8 * mixed - 0.3).exp()),
-                    _ => mixed,
+                    Self::Gaussian
+                    | Self::Round
+                    | Self::StretchedAlike
+                    | Self::StretchedEach
+                    | Self::Unequal
+                    | Self::CorrelatedNoise
+                    | Self::Outliers
+                    | Self::NoiseColumns => mixed,
                 });
             }
         }

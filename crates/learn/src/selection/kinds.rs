@@ -74,7 +74,7 @@ pub(super) fn find_kinds(
             return Ok(Err(unstable.unwrap_or(NoKinds::NoBorder { n_groups, border })));
         }
         let found = Discriminant::fit(&rows, &parting.labels, n_groups)?;
-        let (model, labels, order) = settled(&standard.transform(matrix)?, &found, params)?;
+        let Settled { model, labels, order } = settled(&standard.transform(matrix)?, &found, params)?;
         let stability = kinds_stability(&rows, &found, &parting_params, params.n_resamples)?;
         // Clusters of the model are numbered by size.
         let jaccard = order.iter().map(|&group| stability.jaccard[group]).collect();
@@ -93,13 +93,18 @@ fn stable(stability: &Stability) -> bool {
     stability.jaccard_min() >= JACCARD_STABLE && stability.adjusted_rand >= ADJUSTED_RAND_MIN
 }
 
+/// Groups settled among all rows.
+struct Settled {
+    model: KMeans,
+    /// Each row's cluster.
+    labels: Vec<Option<usize>>,
+    /// For each cluster, the group it was.
+    order: Vec<usize>,
+}
+
 /// Returns the model settled among all rows within reach, every row's cluster, and for each of the
 /// model's clusters the group it was.
-fn settled(
-    matrix: &Matrix,
-    found: &Discriminant,
-    params: &SelectionParams,
-) -> Result<(KMeans, Vec<Option<usize>>, Vec<usize>), LearnError> {
+fn settled(matrix: &Matrix, found: &Discriminant, params: &SelectionParams) -> Result<Settled, LearnError> {
     let groups = found.predict_within_reach(matrix);
     let kept: Vec<usize> = (0..matrix.n_rows()).filter(|&row_idx| groups[row_idx].is_some()).collect();
     let projected = found.projection.transform(&matrix.take(&kept))?;
@@ -117,7 +122,7 @@ fn settled(
     for (group, &label) in label_of.iter().enumerate() {
         order[label] = group;
     }
-    Ok((model, labels, order))
+    Ok(Settled { model, labels, order })
 }
 
 /// Returns how well the groups come back when the whole search is run again on some of the rows.
