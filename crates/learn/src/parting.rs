@@ -53,7 +53,8 @@ pub struct BorderTest {
     pub depth: f64,
     /// How probable so few rows at the border are if it were half as dense.
     pub p_value: f64,
-    /// Share of the references, the rows counted among them, with as sure a border; `None` where it was
+    /// Share of the references, the rows counted among them, with a border at least half as sure (in
+    /// logarithms of the p-value); `None` where it was
     /// not asked, as the test on unseen rows has the answer: no border, or a part of the rows whose
     /// columns do not repeat values.
     pub p_value_reference: Option<f64>,
@@ -166,7 +167,8 @@ impl PartingParams {
             let stream = u64::try_from(idx).unwrap_or(u64::MAX);
             let drawn = reference.draw(&mut generator(derived_seed(seed, 8), stream))?;
             let found = cross_counts(&drawn, 2, n_side, derived_seed(seed, 100 + stream))?.0.p_value();
-            n_as_sure += usize::from(found <= own);
+            // Half as sure counts already: in lumpy columns all are sure, and the surest of twenty is chance.
+            n_as_sure += usize::from(found <= own.sqrt());
             // Certain already: more references can only add to the count.
             if real(n_as_sure) > VALLEY_P_MAX * real(self.n_references + 1) {
                 break;

@@ -16,10 +16,10 @@ use crate::number::{position, real};
 /// misplaces 7 % of the rows.
 pub(crate) const DEPTH_MAX: f64 = 0.5;
 /// Bins of the histogram; the narrowest smoothing is a few bins wide.
-const N_BINS: usize = 240;
+const N_BINS: usize = 400;
 /// Widths of the smoothing, as shares of the usual one for a single normal heap (Silverman 1986),
 /// which is too wide for several.
-const WIDTHS: [f64; 2] = [0.7, 0.3];
+const WIDTHS: [f64; 3] = [1.0, 0.5, 0.25];
 /// Half the width of the windows, as a share of the distance from the valley to the nearer peak.
 const WINDOW_SHARE: f64 = 1.0 / 3.0;
 

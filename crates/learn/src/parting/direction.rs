@@ -31,15 +31,15 @@ use crate::random::{derived_seed, sampled_rows};
 use crate::valley::{Valley, valley};
 
 /// Rows whose neighbours are sought, and neighbours of each: enough pairs for a covariance.
-const N_ANCHORS_MAX: usize = 200;
+const N_ANCHORS_MAX: usize = 400;
 const N_NEAR: usize = 6;
 /// Rounds of finding neighbours in the metric of the neighbours found before.
-const N_NEAR_ROUNDS: usize = 3;
+const N_NEAR_ROUNDS: usize = 4;
 /// Components kept of each kind.
 const N_PRINCIPAL_MAX: usize = 10;
 const N_NEAR_COMPONENTS_MAX: usize = 6;
 /// Numbers of clusters of the k-means fits.
-const N_CLUSTERS: [usize; 4] = [2, 3, 4, 6];
+const N_CLUSTERS: [usize; 5] = [2, 3, 4, 6, 8];
 /// Directions polished, and rounds of it.
 const N_POLISHED: usize = 4;
 const N_POLISH_ROUNDS: usize = 4;
@@ -169,7 +169,7 @@ fn directions(matrix: &Matrix, seed: u64) -> Result<Vec<Vec<f64>>, LearnError> {
         for n_clusters in N_CLUSTERS {
             let stream = u64::try_from(16 * space_idx + n_clusters).unwrap_or(u64::MAX);
             let seed = derived_seed(seed, stream);
-            let fit = KMeansParams { n_clusters, n_init: 1, n_iter_max: 15, tolerance: 1e-3, seed };
+            let fit = KMeansParams { n_clusters, n_init: 2, n_iter_max: 20, tolerance: 1e-3, seed };
             // Too few different rows for so many clusters: fewer have been tried.
             let Ok(model) = fit.fit(space) else { break };
             let groups: Vec<Option<usize>> = model.labels().iter().map(|&label| Some(label)).collect();
