@@ -20,8 +20,8 @@ use crate::stability::{Stability, best_jaccards};
 /// Share of the rows in a resample. They are drawn without replacement: a row drawn twice is its own
 /// nearest neighbour, and a group of its own. Half the rows would starve small groups.
 const RESAMPLE_SHARE: f64 = 0.8;
-/// Most rows in a resample.
-const RESAMPLE_N_ROWS_MAX: usize = 2000;
+/// Most rows in a resample: of 2000, a group of one row in sixty is too few to be found again.
+const RESAMPLE_N_ROWS_MAX: usize = 4000;
 /// Resamples between two looks at whether the answer is certain already.
 const RESAMPLES_PER_LOOK: usize = 5;
 /// Similarity from which it is: the resamples still to come could hardly bring it down.

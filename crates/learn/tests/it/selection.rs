@@ -42,7 +42,6 @@ fn planted_clusters_are_found_whatever_their_shape() {
         let matrix = Matrix::new(rows.n_columns, rows.values).unwrap();
         let selection = select_k(&matrix, &params).unwrap();
         let choice = selection.outcome.as_ref().unwrap();
-        println!("{family:?} {:?} {:?}", choice.model.sizes(), choice.borders);
         assert_eq!(choice.n_clusters, family.n_clusters(), "{family:?}");
         assert_eq!(choice.separation, Separation::Distinct);
         assert_eq!(choice.borders.len(), choice.n_clusters - 1);
