@@ -16,11 +16,22 @@ mod hdbscan;
 mod k_means;
 mod k_prototypes;
 mod logistic;
+mod dimensions;
+mod discriminant;
+mod distance;
+mod eigen;
+mod error;
+mod indices;
+mod k_means;
+mod linear;
 mod matrix;
 mod membership;
 mod mixture;
 mod number;
 mod preparation;
+mod outlying;
+mod parting;
+mod projection;
 mod random;
 mod reference;
 mod scale;
@@ -30,6 +41,7 @@ mod stability;
 mod statistics;
 mod tree;
 mod validity;
+mod valley;
 
 pub use agglomerative::{Agglomerative, AgglomerativeParams, Merge};
 pub use alignment::{adjusted_rand_index, align, assign};
@@ -40,6 +52,9 @@ pub use drift::{QuantileBins, population_stability_index, stability_index_by_cha
 pub use error::LearnError;
 pub use factorisation::{Factorisation, FactorisationParams};
 pub use hdbscan::{Hdbscan, HdbscanParams, Prediction};
+pub use dimensions::{Dimension, dimensions};
+pub use error::LearnError;
+pub use indices::{calinski_harabasz, davies_bouldin, partition_bic, prediction_strength};
 pub use k_means::{KMeans, KMeansParams};
 pub use k_prototypes::{CategoryWeight, KPrototypes, KPrototypesParams, MixedMatrix};
 pub use logistic::{Converged, LogisticModel, LogisticParams};
@@ -50,9 +65,13 @@ pub use membership::{
 pub use mixture::{Convergence, Covariance, GaussianMixture, GaussianMixtureParams};
 pub use preparation::{ColumnKind, DropReason, DroppedColumn, Missing, Part, PartKind, Preparation, PreparationParams};
 pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread, yeo_johnson_lambda};
+pub use membership::{Component, MembershipModel, MembershipParams, Memberships};
+pub use parting::BorderTest;
+pub use projection::Projection;
+pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread};
 pub use selection::{
-    ADJUSTED_RAND_MIN, ADJUSTED_RAND_SUFFICIENT, Candidate, Choice, JACCARD_DISSOLVED, JACCARD_MIN, Refusal,
-    SIGNIFICANCE, Selection, SelectionParams, Separation, select_k,
+    ADJUSTED_RAND_MIN, Candidate, Choice, Comparison, Continuum, JACCARD_MIN, JACCARD_STABLE, Refusal, SIGNIFICANCE,
+    Selection, SelectionParams, Separation, select_k,
 };
 pub use silhouette::{Silhouette, SilhouetteParams, silhouette, simplified_silhouette};
 pub use stability::{Stability, StabilityParams, stability};

@@ -40,6 +40,16 @@ impl Stability {
     pub fn jaccard_min(&self) -> f64 {
         self.jaccard.iter().copied().fold(1.0, f64::min)
     }
+
+    /// Averages the similarities and the adjusted Rand index of every round.
+    pub(crate) fn mean_of(rounds: &[(Vec<f64>, f64)], n_clusters: usize) -> Stability {
+        let n_rounds = real(rounds.len());
+        let jaccard_of = |label: usize| rounds.iter().map(|round| round.0[label]).sum::<f64>();
+        Stability {
+            jaccard: (0..n_clusters).map(|label| jaccard_of(label) / n_rounds).collect(),
+            adjusted_rand: rounds.iter().map(|round| round.1).sum::<f64>() / n_rounds,
+        }
+    }
 }
 
 /// Returns how well the clusters of `model` come back when the rows of `matrix` are resampled with
@@ -65,17 +75,12 @@ pub fn stability(matrix: &Matrix, model: &KMeans, params: &StabilityParams) -> R
             Ok((jaccard, adjusted_rand_index(&labels, &refit_labels)?))
         })
         .collect::<Result<_, LearnError>>()?;
-    let n_rounds = real(rounds.len());
-    let jaccard_of = |label: usize| rounds.iter().map(|round| round.0[label]).sum::<f64>();
-    Ok(Stability {
-        jaccard: (0..model.n_clusters()).map(|label| jaccard_of(label) / n_rounds).collect(),
-        adjusted_rand: rounds.iter().map(|round| round.1).sum::<f64>() / n_rounds,
-    })
+    Ok(Stability::mean_of(&rounds, model.n_clusters()))
 }
 
 /// Returns for each cluster of `labels` the greatest Jaccard similarity with a cluster of `other`;
 /// 0 for a cluster without rows.
-fn best_jaccards(labels: &[usize], other: &[usize], n_clusters: usize) -> Result<Vec<f64>, LearnError> {
+pub(crate) fn best_jaccards(labels: &[usize], other: &[usize], n_clusters: usize) -> Result<Vec<f64>, LearnError> {
     let table = overlaps(labels, other)?;
     let sizes = row_sums(&table);
     let other_sizes = column_sums(&table);

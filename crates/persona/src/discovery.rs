@@ -5,13 +5,13 @@
 //! ([`crate::naming`]). Same population, parameters and seed: same bytes.
 
 use throng_learn::{
-    KMeans, KMeansParams, LearnError, Matrix, MembershipModel, MembershipParams, Preparation, Selection,
-    SelectionParams, select_k,
+    Continuum, KMeans, KMeansParams, LearnError, Matrix, MembershipModel, MembershipParams, Preparation, Projection,
+    Selection, SelectionParams, select_k,
 };
 
 use crate::columns::{Columns, scaled_matrix};
 use crate::description::{Clusters, describe};
-use crate::membership::gridded;
+use crate::membership::{gridded, largest_position};
 use crate::refusal::{from_learn, nothing_to_compare, too_few_customers};
 use crate::{CategoryWeights, Memberships, ModelColumn, Persona, PersonaError, PersonaId, Population, Refusal};
 
@@ -58,13 +58,15 @@ pub struct DiscoveryParams {
     pub seed: u64,
     /// How much features count by signal category.
     pub weights: CategoryWeights,
+    /// What is done where customers do not fall into separate kinds.
+    pub continuum: Continuum,
 }
 
 impl DiscoveryParams {
-    /// Returns the parameters with all signal categories alike.
+    /// Returns the parameters with all signal categories alike, and a continuum left whole.
     #[must_use]
     pub fn new(personas: PersonaCount, seed: u64) -> Self {
-        Self { personas, seed, weights: CategoryWeights::EQUAL }
+        Self { personas, seed, weights: CategoryWeights::EQUAL, continuum: Continuum::Refused }
     }
 }
 
@@ -193,12 +195,16 @@ pub struct Model {
     pub columns: Vec<ModelColumn>,
     /// How each is taken apart, scaled and weighed.
     pub scaler: Preparation,
+    /// The space in which personas are told apart: the scaled columns as they are, or a mix of them.
+    pub projection: Projection,
     /// Centroids and how far their clusters reach.
     pub membership: MembershipModel,
     /// For each persona, the position of its cluster.
     pub clusters: Vec<usize>,
     /// The personas' keys, in the same order.
     pub personas: Vec<PersonaId>,
+    /// Whether there are borders between the clusters.
+    pub separation: Separation,
 }
 
 impl Model {
@@ -212,15 +218,21 @@ impl Model {
     pub fn memberships(&self, population: &Population) -> Result<Memberships, PersonaError> {
         population.check()?;
         let matrix = attempted("scale the features", scaled_matrix(&self.columns, &self.scaler, population))?;
+        let matrix = attempted("compute memberships", self.projection.transform(&matrix))?;
         let found = attempted("compute memberships", self.membership.predict_proba(&matrix))?;
         let mut rows = Vec::with_capacity(population.profiles.len());
+        // A cut through a continuum is at equal distances; groups with borders between them have
+        // widths of their own, and a profile counts for the one it most likely comes from.
         let nearest = attempted("compute memberships", self.membership.k_means().predict(&matrix))?;
         for ((profile, of_clusters), nearest) in population.profiles.iter().zip(found.rows()).zip(nearest) {
             let mut of_personas: Vec<f64> = self.clusters.iter().map(|cluster| of_clusters[*cluster]).collect();
             // A cluster that became no persona counts as unassigned.
             of_personas.push((1.0 - of_personas.iter().sum::<f64>()).max(0.0));
-            let nearest = self.clusters.iter().position(|cluster| *cluster == nearest);
-            rows.push(gridded(profile.clone(), &of_personas, nearest));
+            let counts_for = match self.separation {
+                Separation::Distinct => largest_position(&of_personas),
+                Separation::Gradual => self.clusters.iter().position(|cluster| *cluster == nearest).unwrap_or(usize::MAX),
+            };
+            rows.push(gridded(profile.clone(), &of_personas, Some(counts_for).filter(|idx| *idx < self.clusters.len())));
         }
         Memberships::new(self.personas.clone(), rows)
     }
@@ -266,7 +278,7 @@ pub fn discover(population: &Population, params: &DiscoveryParams) -> Result<Dis
     }
     let scaler = attempted("scale the features", columns.fit(population))?;
     let matrix = attempted("scale the features", scaled_matrix(&columns.columns, &scaler, population))?;
-    let selection_params = selection_params(n_clusters, params.seed);
+    let selection_params = selection_params(n_clusters, params);
     let selection = attempted("look for clusters", select_k(&matrix, &selection_params))?;
     let tried = candidates(&selection);
     let choice = match choose(selection, &matrix, &selection_params)? {
@@ -288,30 +300,44 @@ pub fn discover(population: &Population, params: &DiscoveryParams) -> Result<Dis
 
 /// The clusters that become personas.
 struct Choice {
+    projection: Projection,
     model: KMeans,
+    /// Whether each row is in a cluster; outliers are not.
+    inside: Vec<bool>,
     /// Mean Jaccard similarity of each cluster under resampling.
     jaccard: Vec<f64>,
     separation: Separation,
 }
 
+impl Choice {
+    fn of(choice: throng_learn::Choice, jaccard: Vec<f64>, separation: Separation) -> Self {
+        let inside = choice.labels.iter().map(Option::is_some).collect();
+        Self { projection: choice.projection, model: choice.model, inside, jaccard, separation }
+    }
+}
+
 /// Returns the grouping that becomes personas, if there is one.
 ///
-/// `select_k` says whether the data hold groups at all. How many is decided here, among those
-/// groupings all of whose clusters are stable. Where the silhouette peaks above 2, the number is the
-/// data's own. Where it is best for 2, customers are a continuum, on which it always is: "good
-/// customers and bad", which nobody can act on. Then the most detailed grouping is taken; as long as
-/// every single cluster comes back, more of them say more.
+/// Where `select_k` finds borders between groups, those groups are the personas. Otherwise customers
+/// are a continuum, and a cut through it is taken, among those all of whose clusters are stable. How
+/// finely is decided here: where the silhouette peaks above 2, the number is the data's own. Where it
+/// is best for 2, as on any continuum ("good customers and bad", which nobody can act on), the most
+/// detailed cut is taken; as long as every single cluster comes back, more of them say more.
 ///
-/// Without gaps and without stability there is nothing: such a cut is one of many.
+/// Without borders and without stability there is nothing: such a cut is one of many.
 fn choose(
     selection: Selection,
     matrix: &Matrix,
     params: &SelectionParams,
 ) -> Result<Result<Choice, throng_learn::Refusal>, PersonaError> {
+    let jaccard_found = selection.chosen().map(|candidate| candidate.jaccard.clone()).unwrap_or_default();
     let choice = match selection.outcome {
         Ok(choice) => choice,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    if choice.separation == throng_learn::Separation::Distinct {
+        return Ok(Ok(Choice::of(choice, jaccard_found, Separation::Distinct)));
+    }
     let stable: Vec<&throng_learn::Candidate> =
         selection.candidates.iter().filter(|candidate| lasting(candidate)).collect();
     // Of equal silhouettes the fewer clusters, as `max_by` keeps the last of equals.
@@ -328,15 +354,13 @@ fn choose(
     let Some(chosen) = chosen.or_else(|| candidates.find(|candidate| candidate.n_clusters == choice.n_clusters)) else {
         return Ok(Err(throng_learn::Refusal::TooFewDistinctRows { n_clusters: choice.n_clusters }));
     };
-    let distinct = chosen.p_value <= throng_learn::SIGNIFICANCE;
-    if !distinct && !lasting(chosen) {
-        let jaccard_min = chosen.jaccard.iter().copied().fold(1.0, f64::min);
+    if !lasting(chosen) {
         let (n_clusters, adjusted_rand) = (chosen.n_clusters, chosen.adjusted_rand);
+        let jaccard_min = chosen.jaccard_min();
         return Ok(Err(throng_learn::Refusal::NoStableStructure { n_clusters, jaccard_min, adjusted_rand }));
     }
-    let separation = if distinct { Separation::Distinct } else { Separation::Gradual };
     if chosen.n_clusters == choice.n_clusters {
-        return Ok(Ok(Choice { model: choice.model, jaccard: chosen.jaccard.clone(), separation }));
+        return Ok(Ok(Choice::of(choice, chosen.jaccard.clone(), Separation::Gradual)));
     }
     // Fitted as it was judged; large populations are judged on a sample, so a plain fit would give
     // another model.
@@ -346,7 +370,7 @@ fn choose(
         select_k(matrix, &SelectionParams { n_clusters, ..params.clone() }),
     )?;
     let jaccard = selection.candidates.into_iter().next().map(|candidate| candidate.jaccard).unwrap_or_default();
-    Ok(selection.outcome.map(|choice| Choice { model: choice.model, jaccard, separation }))
+    Ok(selection.outcome.map(|choice| Choice::of(choice, jaccard, Separation::Gradual)))
 }
 
 /// Whether every cluster of a grouping can be expected to come back.
@@ -365,14 +389,19 @@ struct Fit {
 
 fn found(population: &Population, fit: Fit) -> Result<Found, PersonaError> {
     let params = MembershipParams { reach_share: REACH_SHARE };
-    let membership = attempted("fit memberships", params.fit(&fit.choice.model, &fit.matrix))?;
+    let projection = fit.choice.projection;
+    let matrix = attempted("fit memberships", projection.transform(&fit.matrix))?;
+    let inside: Vec<usize> = (0..matrix.n_rows()).filter(|row| fit.choice.inside[*row]).collect();
+    let membership = attempted("fit memberships", params.fit(&fit.choice.model, &matrix.take(&inside)))?;
     let n_clusters = fit.choice.model.n_clusters();
     let by_cluster = Model {
         columns: fit.columns,
         scaler: fit.scaler,
+        projection,
         membership,
         clusters: (0..n_clusters).collect(),
         personas: (0..n_clusters).map(PersonaId::at).collect(),
+        separation: fit.choice.separation,
     };
     let unordered = by_cluster.memberships(population)?;
     // The largest first; of equal ones the one whose first member comes first: the numbers of clusters
@@ -383,7 +412,7 @@ fn found(population: &Population, fit: Fit) -> Result<Found, PersonaError> {
     let personas = (0..clusters.len()).map(PersonaId::at).collect();
     let model = Model { clusters, personas, ..by_cluster };
     let memberships = model.memberships(population)?;
-    let distances = attempted("find typical members", fit.choice.model.distances(&fit.matrix))?;
+    let distances = attempted("find typical members", fit.choice.model.distances(&matrix))?;
     let clusters = Clusters {
         stability: model.clusters.iter().map(|cluster| fit.choice.jaccard[*cluster]).collect(),
         distances: model.clusters.iter().map(|cluster| distances.column(*cluster)).collect(),
@@ -400,8 +429,8 @@ pub(crate) struct Grouping {
     pub(crate) separation: Option<Separation>,
 }
 
-/// Returns the personas of another grouping in the columns of a model, `matrix` being its rows: of
-/// one that is carried over from a former discovery, say.
+/// Returns the personas of another grouping in the space of a model, `matrix` being the scaled rows:
+/// of one that is carried over from a former discovery, say.
 pub(crate) fn regrouped(
     population: &Population,
     model: Model,
@@ -409,7 +438,13 @@ pub(crate) fn regrouped(
     grouping: Grouping,
 ) -> Result<Found, PersonaError> {
     let Grouping { model: grouped, jaccard, separation } = grouping;
-    let choice = Choice { model: grouped, jaccard, separation: separation.unwrap_or(Separation::Gradual) };
+    let choice = Choice {
+        projection: model.projection,
+        model: grouped,
+        inside: vec![true; matrix.n_rows()],
+        jaccard,
+        separation: separation.unwrap_or(Separation::Gradual),
+    };
     found(population, Fit { columns: model.columns, scaler: model.scaler, matrix, choice })
 }
 
@@ -422,13 +457,15 @@ fn refused(refusal: Refusal, columns: Columns) -> Discovery {
     }
 }
 
-fn selection_params(n_clusters: std::ops::RangeInclusive<usize>, seed: u64) -> SelectionParams {
+fn selection_params(n_clusters: std::ops::RangeInclusive<usize>, params: &DiscoveryParams) -> SelectionParams {
+    let seed = params.seed;
     SelectionParams {
         n_clusters,
         // `n_clusters` of the fit is replaced by each that is tried.
         fit: KMeansParams { n_clusters: 2, n_init: N_INIT, n_iter_max: N_ITER_MAX, tolerance: TOLERANCE, seed },
         n_rows_min: N_PROFILES_MIN,
         share_min: SHARE_MIN,
+        continuum: params.continuum,
         // Detail is weighed in `choose`, by stability.
         silhouette_slack: 0.0,
         n_resamples: N_RESAMPLES,
@@ -443,7 +480,8 @@ fn candidates(selection: &Selection) -> Vec<Candidate> {
     let tried = selection.candidates.iter().map(|candidate| Candidate {
         n_personas: candidate.n_clusters,
         silhouette: candidate.silhouette,
-        silhouette_reference: candidate.silhouette_reference,
+        // Clusters with borders are not held against references by their silhouette.
+        silhouette_reference: candidate.comparison.map_or(0.0, |comparison| comparison.silhouette_reference),
         stability_min: candidate.jaccard.iter().copied().fold(1.0, f64::min),
         adjusted_rand: candidate.adjusted_rand,
         share_min: candidate.share_min,

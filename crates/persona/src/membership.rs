@@ -151,9 +151,8 @@ fn problem(row: &Membership, n_personas: usize) -> Option<&'static str> {
 /// `shares` are non-negative, sum to about 1, and the last one is the unassigned share. What
 /// rounding down leaves over goes to the largest share, where it changes the least.
 ///
-/// `nearest` is the persona the profile counts for, if for any: the grouping into nearest centres is
-/// the one that was tested for stability, and a persona is described by those who were tested.
-pub(crate) fn gridded(profile: ProfileId, shares: &[f64], nearest: Option<usize>) -> Membership {
+/// `counts_for` is the persona the profile counts for, unless its largest share is the unassigned one.
+pub(crate) fn gridded(profile: ProfileId, shares: &[f64], counts_for: Option<usize>) -> Membership {
     let n_personas = shares.len().saturating_sub(1);
     let mut steps: Vec<f64> = shares.iter().map(|share| (share.clamp(0.0, 1.0) * GRID).floor()).collect();
     let largest = largest_position(&steps);
@@ -162,12 +161,12 @@ pub(crate) fn gridded(profile: ProfileId, shares: &[f64], nearest: Option<usize>
     steps[largest] += over;
     let mut shares: Vec<f64> = steps.iter().map(|step| step / GRID).collect();
     let unassigned = shares.pop().unwrap_or(1.0);
-    let assigned = nearest.filter(|_| largest < n_personas);
+    let assigned = counts_for.filter(|_| largest < n_personas);
     Membership { profile, shares, unassigned, assigned }
 }
 
 /// Returns the position of the largest value; of equal ones the first.
-fn largest_position(values: &[f64]) -> usize {
+pub(crate) fn largest_position(values: &[f64]) -> usize {
     let mut largest_idx = 0;
     for (idx, value) in values.iter().enumerate() {
         if *value > values[largest_idx] {

@@ -98,10 +98,18 @@ pub(crate) fn from_learn(refusal: throng_learn::Refusal, n_profiles: usize) -> R
             ),
             numbers: vec![("n_profiles".to_owned(), real_count(n_profiles))],
         },
-        throng_learn::Refusal::NoStableStructure { n_clusters, jaccard_min, adjusted_rand }
-        | throng_learn::Refusal::NotDistinctFromReference { n_clusters, jaccard_min, adjusted_rand, .. } => {
+        throng_learn::Refusal::NoStableStructure { n_clusters, jaccard_min, adjusted_rand } => {
             no_structure(n_profiles, n_clusters, jaccard_min, adjusted_rand)
         }
+        throng_learn::Refusal::NoSeparateKinds { border, .. } => Refusal {
+            reason: RefusalReason::NoStructure,
+            text: format!(
+                "The {} customers do not fall into separate kinds: there are no borders between groups where customers \
+                 are few. They vary along dimensions instead.",
+                n(count(n_profiles))
+            ),
+            numbers: vec![("border_depth".to_owned(), border.depth), ("border_p_value".to_owned(), border.p_value)],
+        },
         throng_learn::Refusal::ClustersTooSmall { n_clusters, share_min, share_needed } => Refusal {
             reason: RefusalReason::GroupsTooSmall,
             text: format!(

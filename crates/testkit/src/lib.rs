@@ -18,6 +18,7 @@ mod message;
 mod phrases;
 mod plan;
 mod planted;
+mod planted_rows;
 mod purchase;
 mod random_events;
 mod robot;
@@ -26,5 +27,6 @@ mod simulation;
 
 pub use delivery::Tally;
 pub use planted::PERSONAS_MAX;
+pub use planted_rows::{PlantedRows, RowFamily};
 pub use random_events::random_events;
 pub use simulation::{CustomerTruth, MessageOrder, Simulation, SimulationParams, simulate};

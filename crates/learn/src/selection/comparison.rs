@@ -8,7 +8,7 @@ use crate::matrix::Matrix;
 use crate::number::real;
 use crate::random::{derived_seed, generator, sampled_rows};
 use crate::reference::{Reference, permuted_columns};
-use crate::selection::{Candidate, STREAM_REFERENCE, SelectionParams, out_of_rows, refit};
+use crate::selection::{Candidate, Comparison, STREAM_REFERENCE, SelectionParams, out_of_rows, refit};
 use crate::silhouette::{SilhouetteParams, silhouette};
 
 /// Standard deviation of the silhouettes that is assumed at least: with few references the estimate
@@ -46,10 +46,12 @@ pub(super) fn compare_with_references(
     let correlated = standings(own, correlated);
     let independent = standings(own, independent);
     for ((candidate, correlated), independent) in candidates.iter_mut().zip(correlated).zip(independent) {
-        candidate.silhouette_reference = correlated.mean;
-        candidate.excess = correlated.excess;
-        candidate.p_value = correlated.p_value;
-        candidate.p_value_independent = independent.p_value;
+        candidate.comparison = Some(Comparison {
+            silhouette_reference: correlated.mean,
+            excess: correlated.excess,
+            p_value: correlated.p_value,
+            p_value_independent: independent.p_value,
+        });
     }
     Ok(())
 }

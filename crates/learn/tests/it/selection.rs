@@ -1,8 +1,9 @@
 //! The number of clusters is found where there are clusters, and refused where there are none.
 
-use rand::Rng;
-use rand_chacha::ChaCha8Rng;
-use throng_learn::{Matrix, Refusal, RobustScalerParams, SelectionParams, Separation, adjusted_rand_index, select_k};
+use throng_learn::{
+    Continuum, Matrix, Refusal, RobustScalerParams, SelectionParams, Separation, adjusted_rand_index, select_k,
+};
+use throng_testkit::RowFamily;
 
 use crate::data::{blobs, generator, k_means, noise, normal};
 
@@ -16,6 +17,7 @@ pub(crate) fn params(seed: u64) -> SelectionParams {
         fit,
         n_rows_min: 100,
         share_min: 0.02,
+        continuum: Continuum::Refused,
         silhouette_slack: 0.0,
         n_resamples: 8,
         n_references: 19,
@@ -29,59 +31,61 @@ fn scaled(matrix: &Matrix) -> Matrix {
     scaler.transform(matrix).unwrap()
 }
 
+/// A fixed part of `examples/selection_trial.rs`, which runs many seeds and sizes.
 #[test]
-fn noise_is_refused() {
-    let draws: [fn(&mut ChaCha8Rng) -> f64; 3] =
-        [normal, |generator| generator.random::<f64>(), |generator| (normal(generator)).exp()];
-    let shapes = [(500, 5), (500, 20), (1000, 10), (5000, 5), (2000, 20)];
-    let mut n_refused = 0;
-    for seed in 0..20_u64 {
-        let draw = draws[seed as usize % 3];
-        let shape = shapes[seed as usize % 5];
-        let mut params = params(seed);
-        // More clusters are never nearer to being stable, and take most of the time.
-        params.n_clusters = 2..=4;
-        let selection = select_k(&scaled(&noise(shape, seed, draw)), &params).unwrap();
-        match selection.outcome {
-            Err(Refusal::NotDistinctFromReference { .. } | Refusal::NoStableStructure { .. }) => {
-                n_refused += 1;
-            }
-            Err(other) => panic!("seed {seed}: {other:?}"),
-            Ok(choice) => println!("seed {seed}: {} clusters", choice.n_clusters),
-        }
+fn planted_clusters_are_found_whatever_their_shape() {
+    for family in RowFamily::CLUSTERED {
+        let rows = family.draw(4000, 1);
+        let mut params = params(1);
+        params.share_min = 0.01;
+        params.n_rows_judged_max = 4000;
+        let matrix = Matrix::new(rows.n_columns, rows.values).unwrap();
+        let selection = select_k(&matrix, &params).unwrap();
+        let choice = selection.outcome.as_ref().unwrap();
+        assert_eq!(choice.n_clusters, family.n_clusters(), "{family:?}");
+        assert_eq!(choice.separation, Separation::Distinct);
+        assert_eq!(choice.borders.len(), choice.n_clusters - 1);
+        let chosen = selection.chosen().unwrap();
+        assert_eq!(chosen.jaccard.len(), choice.n_clusters);
+        let members = rows.labels.iter().zip(&choice.labels).filter_map(|(label, own)| label.map(|label| (label, own)));
+        let (truth, found): (Vec<usize>, Vec<usize>) =
+            members.map(|(label, own)| (label, own.map_or(0, |own| own + 1))).unzip();
+        let index = adjusted_rand_index(&truth, &found).unwrap();
+        assert!(index >= 0.95, "{family:?}: {index}");
     }
-    println!("refused {n_refused} of 20");
-    assert!(n_refused >= 19, "{n_refused} of 20");
 }
 
 #[test]
-fn planted_blobs_are_found_and_distinct() {
-    let check = |n_blobs: usize, separation: f64, ari_mean_min: f64| {
-        let mut sum = 0.0;
-        for seed in 0..5 {
-            let (matrix, truth) = blobs((1000, 8), n_blobs, separation, seed);
-            let selection = select_k(&scaled(&matrix), &params(seed)).unwrap();
-            let choice = selection.outcome.as_ref().unwrap();
-            assert_eq!(choice.separation, Separation::Distinct, "seed {seed}");
-            let chosen = selection.chosen().unwrap();
-            assert_eq!(chosen.n_clusters, choice.n_clusters);
-            assert_eq!(chosen.jaccard.len(), choice.n_clusters);
-            assert_eq!(choice.model.labels().len(), 1000);
-            sum += adjusted_rand_index(&truth, choice.model.labels()).unwrap();
+fn rows_without_groups_are_refused_with_their_dimensions() {
+    for family in RowFamily::STRUCTURELESS {
+        for seed in 0..3 {
+            let rows = family.draw(1000, seed);
+            let matrix = Matrix::new(rows.n_columns, rows.values).unwrap();
+            let selection = select_k(&matrix, &params(seed)).unwrap();
+            assert_eq!(selection.candidates.len(), 5);
+            let Err(Refusal::NoSeparateKinds { n_kinds: 1, dimensions, .. }) = selection.outcome else {
+                panic!("{family:?} {seed}: {:?}", selection.outcome.map(|choice| choice.borders));
+            };
+            assert_eq!(dimensions[0].loadings.len(), rows.n_columns);
+            assert!(dimensions[0].share >= dimensions[1].share);
         }
-        let ari = sum / 5.0;
-        println!("{n_blobs} blobs at {separation}: adjusted Rand index {ari:.3}");
-        assert!(ari >= ari_mean_min, "{n_blobs} blobs at {separation}: {ari}");
-    };
-    check(2, 1.5, 0.85);
-    check(3, 3.0, 0.95);
-    check(4, 1.2, 0.6);
-    check(5, 2.0, 0.85);
+    }
+}
+
+#[test]
+fn far_rows_are_of_no_cluster() {
+    let rows = RowFamily::Outliers.draw(2000, 2);
+    let matrix = Matrix::new(rows.n_columns, rows.values).unwrap();
+    let choice = select_k(&matrix, &params(2)).unwrap().outcome.unwrap();
+    let outliers = rows.labels.iter().zip(&choice.labels).filter(|(label, _)| label.is_none());
+    let (n_outliers, n_unassigned) =
+        outliers.fold((0, 0), |(n, n_none), (_, own)| (n + 1, n_none + usize::from(own.is_none())));
+    assert!(n_unassigned * 10 >= n_outliers * 9, "{n_unassigned} of {n_outliers}");
 }
 
 /// Correlated heavy-tailed columns without gaps: they are cut the same way each time.
 #[test]
-fn continuum_is_cut_and_called_gradual() {
+fn continuum_is_refused_unless_a_cut_is_asked_for() {
     let mut n_gradual = 0;
     for seed in 0..6 {
         let mut generator = generator(seed);
@@ -94,10 +98,13 @@ fn continuum_is_cut_and_called_gradual() {
             }
         }
         let matrix = scaled(&Matrix::new(5, values).unwrap());
-        let selection = select_k(&matrix, &params(seed)).unwrap();
-        let choice = selection.outcome.unwrap();
+        let found = select_k(&matrix, &params(seed)).unwrap().outcome.map(|choice| choice.borders);
+        assert!(found.is_err(), "seed {seed}: {found:?}");
+        let mut cut = params(seed);
+        cut.continuum = Continuum::Cut;
+        let choice = select_k(&matrix, &cut).unwrap().outcome.unwrap();
         n_gradual += usize::from(choice.separation == Separation::Gradual);
-        let mut generous = params(seed);
+        let mut generous = cut.clone();
         generous.silhouette_slack = 0.15;
         let finer = select_k(&matrix, &generous).unwrap().outcome.unwrap();
         assert!(finer.n_clusters >= choice.n_clusters);
@@ -134,6 +141,7 @@ fn stable_but_tiny_cluster_is_refused_as_too_small() {
     let mut strict = params(1);
     strict.n_clusters = 2..=2;
     strict.share_min = 0.05;
+    strict.continuum = Continuum::Cut;
     let selection = select_k(&Matrix::new(4, values).unwrap(), &strict).unwrap();
     assert_eq!(
         selection.outcome,
@@ -145,7 +153,9 @@ fn stable_but_tiny_cluster_is_refused_as_too_small() {
 fn two_different_rows_allow_two_clusters_and_no_more() {
     let rows = (0..200).flat_map(|idx| if idx % 2 == 0 { [0.0, 5.0] } else { [1.0, 3.0] });
     let matrix = Matrix::new(2, rows.collect()).unwrap();
-    let selection = select_k(&matrix, &params(1)).unwrap();
+    let mut cut = params(1);
+    cut.continuum = Continuum::Cut;
+    let selection = select_k(&matrix, &cut).unwrap();
     assert_eq!(selection.candidates.len(), 1);
     assert_eq!(selection.outcome.unwrap().n_clusters, 2);
 }
@@ -161,7 +171,7 @@ fn independent_column_that_splits_in_two_is_no_grouping() {
     params.n_clusters = 2..=4;
     let selection = select_k(&Matrix::new(6, values).unwrap(), &params).unwrap();
     assert!(selection.candidates[0].adjusted_rand > 0.95);
-    assert!(matches!(selection.outcome, Err(Refusal::NotDistinctFromReference { n_clusters: 2, .. })));
+    assert!(matches!(selection.outcome, Err(Refusal::NoSeparateKinds { n_kinds: 1, .. })));
 }
 
 #[test]

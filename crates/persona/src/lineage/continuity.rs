@@ -200,9 +200,10 @@ fn with_former_grouping(
         return Ok(discovery);
     }
     let matrix = attempted(scaled_matrix(&found.model.columns, &found.model.scaler, population))?;
-    let Some(former) = refined(&matrix, previous, population)? else { return Ok(discovery) };
-    let labels = attempted(fresh.predict(&matrix))?;
-    let inertia = inertia(fresh, &matrix)?;
+    let projected = attempted(found.model.projection.transform(&matrix))?;
+    let Some(former) = refined(&projected, previous, population)? else { return Ok(discovery) };
+    let labels = attempted(fresh.predict(&projected))?;
+    let inertia = inertia(fresh, &projected)?;
     let adjusted_rand = attempted(adjusted_rand_index(&labels, former.labels()))?;
     continuity.inertias = Some((former.inertia(), inertia));
     continuity.adjusted_rand = Some(adjusted_rand);
@@ -218,7 +219,7 @@ fn with_former_grouping(
     let jaccard = if alike {
         carried_stability(found, &attempted(align(&labels, former.labels()))?)
     } else {
-        judged_stability(&matrix, &former)?
+        judged_stability(&projected, &former)?
     };
     let least = |stabilities: &[f64]| stabilities.iter().copied().fold(1.0, f64::min);
     let fresh_least = found.personas.iter().map(|persona| persona.stability).fold(1.0, f64::min);
