@@ -1,14 +1,29 @@
-//! Squared Euclidean distances from one row to many points: the inner loop of the crate.
+//! Squared Euclidean distances from rows to points: the inner loop of the crate.
 //!
-//! Points are packed eight abreast, so that the compiler turns the loop over lanes into vector
-//! instructions. Differences are squared directly instead of expanding `‖x‖² − 2x·c + ‖c‖²`: that
-//! costs one more instruction per value, but nothing cancels in `f32`, and because no fused or
-//! processor-specific instruction is chosen at run time, every machine gets the same bits.
+//! Two layouts serve two shapes of work. One row and many points: points are packed eight abreast
+//! and the compiler turns the loop over lanes into vector instructions. Many rows and few points
+//! (k-means): sixteen rows are turned into a [`Tile`] of columns, one lane per row, and each point's
+//! values are spread over the lanes; the nearest point is then found for sixteen rows at once.
+//!
+//! Differences are squared directly instead of expanding `‖x‖² − 2x·c + ‖c‖²`: that costs one more
+//! instruction per value, but nothing cancels in `f32`. In either layout a distance is summed over
+//! the columns in order, by one subtraction, one multiplication and one addition each, never fused.
+//! So every machine gets the same bits, however wide its vectors, and the wide ones are used.
+
+use fearless_simd::{Select, Simd, SimdBase, SimdFloat as _, f32x16, u32x16};
 
 use crate::matrix::Matrix;
+use crate::number::index;
 
 /// Points computed side by side; two vectors of four on the plainest 64-bit processors.
 const N_LANES: usize = 8;
+
+/// Rows computed side by side: one vector of the widest processors, two or four of the others.
+pub(crate) const TILE_N_ROWS: usize = 16;
+
+/// Points whose distances to a tile are summed together: as many sums as fit the registers of
+/// processors with vectors of eight.
+const QUAD_N_POINTS: usize = 4;
 
 /// Points packed for distance computations.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +67,44 @@ impl PackedPoints {
         (nearest_idx, nearest)
     }
 
+    /// Returns the number of points.
+    pub(crate) fn n_points(&self) -> usize {
+        self.n_points
+    }
+
+    /// Returns the nearest point to each row of a tile, and how far it and the second nearest are.
+    #[inline(always)]
+    pub(crate) fn nearest_two<S: Simd>(&self, simd: S, tile: &Tile) -> NearestTwo {
+        let infinity = f32x16::splat(simd, f32::INFINITY);
+        let mut nearest = NearestTwoLanes { label: u32x16::splat(simd, 0), squared: infinity, next: infinity };
+        let mut label = 0;
+        for group in self.values.chunks_exact(self.n_columns) {
+            nearest.consider(simd, label, quad_squared::<S, 0>(simd, tile, group));
+            label += QUAD_LABELS;
+            // Every other half of a group may be empty.
+            if index(label) < self.n_points {
+                nearest.consider(simd, label, quad_squared::<S, QUAD_N_POINTS>(simd, tile, group));
+            }
+            label += QUAD_LABELS;
+        }
+        let mut lanes = NearestTwo::default();
+        nearest.label.store_slice(&mut lanes.label);
+        nearest.squared.store_slice(&mut lanes.squared);
+        nearest.next.store_slice(&mut lanes.next);
+        lanes
+    }
+
+    /// Writes the squared distances from each row of a tile to the first four points.
+    #[inline(always)]
+    pub(crate) fn first_four<S: Simd>(&self, simd: S, tile: &Tile) -> [[f32; TILE_N_ROWS]; QUAD_N_POINTS] {
+        let quad = quad_squared::<S, 0>(simd, tile, &self.values[..self.n_columns]);
+        let mut squared = [[0.0; TILE_N_ROWS]; QUAD_N_POINTS];
+        for (lanes, target) in quad.iter().zip(&mut squared) {
+            lanes.store_slice(target);
+        }
+        squared
+    }
+
     /// Writes the squared distance from `row` to every point into `squared`.
     pub(crate) fn squared_distances(&self, row: &[f32], squared: &mut [f32]) {
         debug_assert_eq!(squared.len(), self.n_points);
@@ -68,6 +121,76 @@ fn squared_distances(row: &[f32], group: &[[f32; N_LANES]]) -> [f32; N_LANES] {
     for (&value, lanes) in row.iter().zip(group) {
         for (sum, &lane) in squared.iter_mut().zip(lanes) {
             let difference = value - lane;
+            *sum += difference * difference;
+        }
+    }
+    squared
+}
+
+/// [`QUAD_N_POINTS`] as a label.
+const QUAD_LABELS: u32 = 4;
+
+/// Sixteen rows, turned: one array of lanes per column.
+#[derive(Debug, Clone)]
+pub(crate) struct Tile {
+    columns: Vec<[f32; TILE_N_ROWS]>,
+}
+
+/// The nearest point to each row of a tile; of equally near ones the first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct NearestTwo {
+    pub(crate) label: [u32; TILE_N_ROWS],
+    pub(crate) squared: [f32; TILE_N_ROWS],
+    /// Squared distance of the second nearest.
+    pub(crate) next: [f32; TILE_N_ROWS],
+}
+
+impl Tile {
+    pub(crate) fn new(n_columns: usize) -> Tile {
+        Tile { columns: vec![[0.0; TILE_N_ROWS]; n_columns] }
+    }
+
+    /// Puts a row into a lane. Lanes that are not set keep what they had, which does no harm.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, lane: usize, row: &[f32]) {
+        for (column, &value) in self.columns.iter_mut().zip(row) {
+            column[lane % TILE_N_ROWS] = value;
+        }
+    }
+}
+
+struct NearestTwoLanes<S: Simd> {
+    label: u32x16<S>,
+    squared: f32x16<S>,
+    next: f32x16<S>,
+}
+
+impl<S: Simd> NearestTwoLanes<S> {
+    /// Takes four more points into account, the first of which is called `label`.
+    #[inline(always)]
+    fn consider(&mut self, simd: S, label: u32, quad: [f32x16<S>; QUAD_N_POINTS]) {
+        for (label, squared) in (label..).zip(quad) {
+            let nearer = squared.simd_lt(self.squared);
+            let loser = nearer.select(self.squared, squared);
+            self.next = loser.simd_lt(self.next).select(loser, self.next);
+            self.squared = nearer.select(squared, self.squared);
+            self.label = nearer.select(u32x16::splat(simd, label), self.label);
+        }
+    }
+}
+
+/// Returns the squared distances of a tile's rows to four points of a group, from lane `FIRST` on.
+#[inline(always)]
+fn quad_squared<S: Simd, const FIRST: usize>(
+    simd: S,
+    tile: &Tile,
+    group: &[[f32; N_LANES]],
+) -> [f32x16<S>; QUAD_N_POINTS] {
+    let mut squared = [f32x16::splat(simd, 0.0); QUAD_N_POINTS];
+    for (column, points) in tile.columns.iter().zip(group) {
+        let values = f32x16::from_slice(simd, column);
+        for (point_idx, sum) in squared.iter_mut().enumerate() {
+            let difference = values - f32x16::splat(simd, points[FIRST + point_idx]);
             *sum += difference * difference;
         }
     }

@@ -5,16 +5,21 @@
 //! is kept. Sums are taken over fixed chunks of rows and combined in chunk order, so the bytes of
 //! the answer do not depend on the number of threads.
 
+mod exact;
 mod init;
 mod lloyd;
+mod pass;
+mod sums;
 
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 
 use crate::distance::PackedPoints;
 use crate::error::LearnError;
 use crate::matrix::Matrix;
-use crate::number::real;
+use crate::number::{index, real};
 use crate::random::derived_seed;
+
+pub use pass::{KMeansPass, KMeansStep};
 
 /// What the caller chooses about a k-means fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,7 +94,7 @@ impl KMeansParams {
                 found: centroids.n_rows(),
             });
         }
-        let restart = lloyd::refine(matrix, self, centroids.clone())?;
+        let restart = lloyd::refine(matrix, self, centroids.clone());
         if restart.sizes.contains(&0) {
             return Err(LearnError::EmptyCluster { n_clusters: self.n_clusters });
         }
@@ -143,7 +148,7 @@ impl KMeans {
         KMeans {
             packed: PackedPoints::new(&centroids),
             centroids,
-            labels: restart.labels.iter().map(|&old| new_label[old]).collect(),
+            labels: restart.labels.iter().map(|&old| new_label[index(old)]).collect(),
             sizes: order.iter().map(|&old| restart.sizes[old]).collect(),
             inertia: restart.inertia,
             n_iter: restart.n_iter,
@@ -197,7 +202,7 @@ impl KMeans {
     pub fn predict(&self, matrix: &Matrix) -> Result<Vec<usize>, LearnError> {
         matrix.require_columns(self.centroids.n_columns())?;
         matrix.require_finite()?;
-        Ok(lloyd::nearest_rows(matrix, &self.packed).0)
+        Ok(lloyd::nearest_rows(matrix, &self.packed))
     }
 
     /// Returns the Euclidean distances of each row to each centroid: `n_rows` by `n_clusters`.

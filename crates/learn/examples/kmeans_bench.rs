@@ -1,0 +1,90 @@
+//! Measures k-means on a matrix in a file of NumPy's (`.npy`, `f32`, rows after one another).
+//!
+//! `fit DATA INIT N_ITER` refines the centroids of a second such file exactly so often and prints
+//! one line of JSON in the form of the peer kit, memory and processor seconds included.
+//! `seeds DATA N_CLUSTERS N_SEEDS` fits once for each seed, with our own seeding and no restart,
+//! and prints the inertias. `RAYON_NUM_THREADS` says how many threads there are. Needs Linux.
+//! `cargo xtask bench discovery` runs it beside its peers.
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![expect(clippy::unwrap_used, reason = "a benchmark fails where it stands")]
+#![expect(clippy::panic, reason = "a benchmark fails where it stands")]
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+use std::fs;
+use std::time::Instant;
+
+use throng_learn::{KMeansParams, Matrix};
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["fit", data, init, n_iter] => fit(data, init, n_iter.parse().unwrap()),
+        ["seeds", data, n_clusters, n_seeds] => seeds(data, n_clusters.parse().unwrap(), n_seeds.parse().unwrap()),
+        _ => panic!("fit DATA INIT N_ITER, or seeds DATA N_CLUSTERS N_SEEDS"),
+    }
+}
+
+fn fit(data: &str, init: &str, n_iter_max: usize) {
+    let (matrix, init) = (read(data), read(init));
+    let params = KMeansParams { n_clusters: init.n_rows(), n_init: 1, n_iter_max, tolerance: 0.0, seed: 0 };
+    // Threads are started before the clock is, as the peers' are when they are imported.
+    rayon::join(|| (), || ());
+    let base_mb = status_mb("VmRSS:");
+    let processor = processor_seconds();
+    let start = Instant::now();
+    let model = params.fit_from(&matrix, &init).unwrap();
+    let seconds = start.elapsed().as_secs_f64();
+    let processor = processor_seconds() - processor;
+    let peak_mb = status_mb("VmHWM:");
+    println!(
+        "{{\"task\":\"A.kmeans\",\"engine\":\"throng\",\"n\":\"{}x{}\",\"seconds\":{seconds:.6},\"cpu_s\":{processor:.3},\
+         \"base_mb\":{base_mb:.1},\"peak_rss_mb\":{peak_mb:.1},\"quality\":{{\"iters\":{},\"inertia\":{:.3}}}}}",
+        matrix.n_rows(),
+        matrix.n_columns(),
+        model.n_iter(),
+        model.inertia()
+    );
+}
+
+fn seeds(data: &str, n_clusters: usize, n_seeds: u64) {
+    let matrix = read(data);
+    let mut inertias = Vec::new();
+    let start = Instant::now();
+    for seed in 0..n_seeds {
+        let params = KMeansParams { n_clusters, n_init: 1, n_iter_max: 300, tolerance: 1e-4, seed };
+        inertias.push(format!("{:.3}", params.fit(&matrix).unwrap().inertia()));
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    println!("{{\"engine\":\"throng\",\"seconds\":{seconds:.3},\"inertias\":[{}]}}", inertias.join(","));
+}
+
+/// Reads a matrix as NumPy writes it: a magic word, a header in Python's syntax, the values.
+fn read(path: &str) -> Matrix {
+    let bytes = fs::read(path).unwrap();
+    assert!(bytes.starts_with(b"\x93NUMPY\x01"), "{path} is no file of NumPy's, version 1");
+    let n_header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let header = std::str::from_utf8(&bytes[10..10 + n_header]).unwrap();
+    assert!(header.contains("'<f4'") && header.contains("'fortran_order': False"), "{path}: {header}");
+    let shape = header.split_once('(').unwrap().1.split_once(')').unwrap().0;
+    let n_columns = shape.split(',').nth(1).unwrap().trim().parse().unwrap();
+    let (values, _) = bytes[10 + n_header..].as_chunks::<4>();
+    Matrix::new(n_columns, values.iter().map(|&value| f32::from_le_bytes(value)).collect()).unwrap()
+}
+
+/// Returns a size in MB that the system knows of this process.
+fn status_mb(name: &str) -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1024.0
+}
+
+/// Returns the seconds that all threads of this process have been on a processor.
+fn processor_seconds() -> f64 {
+    let threads = fs::read_dir("/proc/self/task").unwrap();
+    let nanoseconds = threads.map(|thread| {
+        let times = fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
+        times.split_whitespace().next().unwrap().parse::<f64>().unwrap()
+    });
+    nanoseconds.sum::<f64>() / 1e9
+}
