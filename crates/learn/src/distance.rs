@@ -10,7 +10,7 @@
 //! the columns in order, by one subtraction, one multiplication and one addition each, never fused.
 //! So every machine gets the same bits, however wide its vectors, and the wide ones are used.
 
-use fearless_simd::{Select, Simd, SimdBase, SimdFloat as _, f32x16, u32x16};
+use fearless_simd::{Select, Simd, SimdBase, f32x4, f32x16, u32x16};
 
 use crate::matrix::Matrix;
 use crate::number::index;
@@ -150,13 +150,42 @@ impl Tile {
         Tile { columns: vec![[0.0; TILE_N_ROWS]; n_columns] }
     }
 
-    /// Puts a row into a lane. Lanes that are not set keep what they had, which does no harm.
+    /// Loads up to sixteen rows that lie one after another.
     #[inline(always)]
-    pub(crate) fn set(&mut self, lane: usize, row: &[f32]) {
-        for (column, &value) in self.columns.iter_mut().zip(row) {
-            column[lane % TILE_N_ROWS] = value;
+    pub(crate) fn load_block<S: Simd>(&mut self, simd: S, values: &[f32]) {
+        let n_columns = self.columns.len();
+        let last = values.len() / n_columns - 1;
+        self.load(simd, std::array::from_fn(|lane| &values[lane.min(last) * n_columns..][..n_columns]));
+    }
+
+    /// Turns sixteen rows into columns, four rows and four columns at a time. Where there are fewer
+    /// rows, one is named repeatedly.
+    #[inline(always)]
+    pub(crate) fn load<S: Simd>(&mut self, simd: S, rows: [&[f32]; TILE_N_ROWS]) {
+        let (quads, _) = rows.as_chunks::<4>();
+        for (quad_idx, rows) in quads.iter().enumerate() {
+            let first_lane = quad_idx * 4;
+            let [a, b, c, d] = rows.map(|row| row.as_chunks::<4>());
+            let (columns, columns_rest) = self.columns.as_chunks_mut::<4>();
+            for ((((columns, a), b), c), d) in columns.iter_mut().zip(a.0).zip(b.0).zip(c.0).zip(d.0) {
+                let turned = turn([a, b, c, d].map(|values| f32x4::from_slice(simd, values)));
+                for (column, lanes) in columns.iter_mut().zip(turned) {
+                    lanes.store_slice(&mut column[first_lane..first_lane + 4]);
+                }
+            }
+            for ((((column, &a), &b), &c), &d) in columns_rest.iter_mut().zip(a.1).zip(b.1).zip(c.1).zip(d.1) {
+                column[first_lane..first_lane + 4].copy_from_slice(&[a, b, c, d]);
+            }
         }
     }
+}
+
+/// Returns the columns of four rows of four.
+#[inline(always)]
+fn turn<S: Simd>([a, b, c, d]: [f32x4<S>; 4]) -> [f32x4<S>; 4] {
+    let (low, high) = (a.zip_low(c), a.zip_high(c));
+    let (other_low, other_high) = (b.zip_low(d), b.zip_high(d));
+    [low.zip_low(other_low), low.zip_high(other_low), high.zip_low(other_high), high.zip_high(other_high)]
 }
 
 struct NearestTwoLanes<S: Simd> {

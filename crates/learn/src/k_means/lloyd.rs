@@ -19,7 +19,7 @@ use crate::error::LearnError;
 use crate::k_means::KMeansParams;
 use crate::k_means::exact::ExactSums;
 use crate::k_means::init::seed_centroids;
-use crate::k_means::pass::{KMeansPass, add_squared, squared_distance};
+use crate::k_means::pass::{KMeansPass, squared_distance};
 use crate::k_means::sums::{ClusterSums, FarthestRow, centroids, movements};
 use crate::matrix::Matrix;
 use crate::number::{index, label, real, single};
@@ -49,13 +49,13 @@ pub(super) fn run_restart(matrix: &Matrix, params: &KMeansParams, seed: u64) -> 
 /// Refines the given centroids until they rest.
 pub(super) fn refine(matrix: &Matrix, params: &KMeansParams, mut current: Matrix) -> Restart {
     let mut assignment = Assignment::new(matrix.n_rows(), params.n_clusters);
-    let mut clusters = ClusterSums::zero(params.n_clusters, matrix.n_columns());
+    let mut clusters = ClusterSums::zero(&current);
     let mut movement_max = 0.0;
     let mut n_iter = 0;
     let mut resting = false;
     loop {
         let (changes, n_changed) = assignment.renew(matrix, &current);
-        clusters.merge(&changes);
+        clusters.merge(changes);
         if resting || n_changed == 0 || n_iter == params.n_iter_max {
             break;
         }
@@ -122,12 +122,11 @@ impl Assignment {
     /// the first. Returns how the clusters' sums change, and how many rows changed sides.
     fn renew(&mut self, matrix: &Matrix, centroids: &Matrix) -> (ClusterSums, usize) {
         let n_columns = matrix.n_columns();
-        let n_clusters = centroids.n_rows();
         let points = PackedPoints::new(centroids);
         let lost = self.lost.iter().map(|&lost| rounded_up(lost)).chain([f32::INFINITY]).collect();
         let view = View { points: &points, lost, margin: rounding_margin(n_columns) };
         let level = Level::new();
-        let nothing = || (ClusterSums::zero(n_clusters, n_columns), 0);
+        let nothing = || (ClusterSums::zero(centroids), 0);
         matrix
             .values()
             .par_chunks(CHUNK_N_ROWS * n_columns)
@@ -139,7 +138,7 @@ impl Assignment {
                 (changes, n_changed + n_more)
             })
             .reduce(nothing, |(mut changes, n_changed), (more, n_more)| {
-                changes.merge(&more);
+                changes.merge(more);
                 (changes, n_changed + n_more)
             })
     }
@@ -177,9 +176,9 @@ impl View<'_> {
         let mut n_changed = 0;
         let mut tile = Tile::new(n_columns);
         for row_idxs in unsafe_rows[..n_unsafe].chunks(TILE_N_ROWS) {
-            for (lane, &row_idx) in row_idxs.iter().enumerate() {
-                tile.set(lane, &values[index(row_idx) * n_columns..][..n_columns]);
-            }
+            let row = |row_idx: u32| &values[index(row_idx) * n_columns..][..n_columns];
+            let last = row_idxs.len() - 1;
+            tile.load(simd, std::array::from_fn(|lane| row(row_idxs[lane.min(last)])));
             let nearest = self.points.nearest_two(simd, &tile);
             let mut lane_slacks = [0.0_f32; TILE_N_ROWS];
             for (slack, (&squared, &next)) in lane_slacks.iter_mut().zip(nearest.squared.iter().zip(&nearest.next)) {
@@ -237,9 +236,7 @@ fn nearest_of_chunk<S: Simd>(simd: S, values: &[f32], points: &PackedPoints, lab
     let n_columns = values.len() / labels.len();
     let mut tile = Tile::new(n_columns);
     for (values, labels) in values.chunks(TILE_N_ROWS * n_columns).zip(labels.chunks_mut(TILE_N_ROWS)) {
-        for (lane, row) in values.chunks_exact(n_columns).enumerate() {
-            tile.set(lane, row);
-        }
+        tile.load_block(simd, values);
         let nearest = points.nearest_two(simd, &tile);
         for (label, &found) in labels.iter_mut().zip(&nearest.label) {
             *label = index(found);
@@ -271,7 +268,7 @@ fn farthest_rows(matrix: &Matrix, centroids: &Matrix) -> Vec<Option<FarthestRow>
 fn inertia(matrix: &Matrix, centroids: &Matrix, labels: &[u32]) -> f64 {
     let n_columns = matrix.n_columns();
     let level = Level::new();
-    let nothing = || ExactSums::zero(1, 1);
+    let nothing = || ExactSums::zero(1, 1, 1.0);
     let sum = matrix
         .values()
         .par_chunks(CHUNK_N_ROWS * n_columns)
@@ -279,13 +276,13 @@ fn inertia(matrix: &Matrix, centroids: &Matrix, labels: &[u32]) -> f64 {
         .fold(nothing, |mut sum, (values, labels)| {
             dispatch!(level, _simd => {
                 for (row, &label) in values.chunks_exact(n_columns).zip(labels) {
-                    add_squared(&mut sum, squared_distance(row, centroids.row(index(label))));
+                    sum.add_real(0, squared_distance(row, centroids.row(index(label))));
                 }
             });
             sum
         })
         .reduce(nothing, |mut sum, other| {
-            sum.merge(&other);
+            sum.merge(other);
             sum
         });
     sum.group(0)[0]

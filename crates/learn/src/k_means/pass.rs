@@ -12,7 +12,7 @@ use crate::error::LearnError;
 use crate::k_means::exact::ExactSums;
 use crate::k_means::sums::{ClusterSums, FarthestRow, centroids, movements};
 use crate::matrix::Matrix;
-use crate::number::{index, single};
+use crate::number::index;
 
 /// What one pass over the rows found out about the clusters around given centroids.
 ///
@@ -35,7 +35,7 @@ pub struct KMeansPass {
     centroids: Matrix,
     points: PackedPoints,
     clusters: ClusterSums,
-    /// Squared distances, each in two parts that together are as good as `f64`.
+    /// Squared distances, each in `f64`.
     inertia: ExactSums,
     farthest: Vec<Option<FarthestRow>>,
 }
@@ -66,8 +66,8 @@ impl KMeansPass {
         }
         Ok(KMeansPass {
             points: PackedPoints::new(centroids),
-            clusters: ClusterSums::zero(n_clusters, centroids.n_columns()),
-            inertia: ExactSums::zero(1, 1),
+            clusters: ClusterSums::zero(centroids),
+            inertia: ExactSums::zero(1, 1, 1.0),
             farthest: vec![None; n_clusters],
             centroids: centroids.clone(),
         })
@@ -91,15 +91,13 @@ impl KMeansPass {
         let n_columns = self.centroids.n_columns();
         let mut tile = Tile::new(n_columns);
         for values in values.chunks(TILE_N_ROWS * n_columns) {
-            for (lane, row) in values.chunks_exact(n_columns).enumerate() {
-                tile.set(lane, row);
-            }
+            tile.load_block(simd, values);
             let nearest = self.points.nearest_two(simd, &tile);
             let found = nearest.label.into_iter().zip(nearest.squared);
             for (row, (label, squared)) in values.chunks_exact(n_columns).zip(found) {
                 let cluster = index(label);
                 self.clusters.add(cluster, row);
-                add_squared(&mut self.inertia, squared_distance(row, self.centroids.row(cluster)));
+                self.inertia.add_real(0, squared_distance(row, self.centroids.row(cluster)));
                 if self.farthest[cluster].as_ref().is_none_or(|kept| squared >= kept.squared) {
                     FarthestRow::keep(&mut self.farthest[cluster], FarthestRow { squared, row: row.to_vec() });
                 }
@@ -110,8 +108,8 @@ impl KMeansPass {
     /// Adds what another pass around the same centroids has seen.
     pub fn merge(&mut self, other: &KMeansPass) {
         assert_eq!(self.centroids, other.centroids, "passes around different centroids do not merge");
-        self.clusters.merge(&other.clusters);
-        self.inertia.merge(&other.inertia);
+        self.clusters.merge(other.clusters.clone());
+        self.inertia.merge(other.inertia.clone());
         for (kept, candidate) in self.farthest.iter_mut().zip(&other.farthest) {
             if let Some(candidate) = candidate {
                 FarthestRow::keep(kept, candidate.clone());
@@ -170,8 +168,8 @@ impl KMeansPass {
         let n_columns = centroids.n_columns();
         let mut reader = Reader { bytes };
         let sums = reader.take(ExactSums::state_n_bytes(centroids.n_rows(), n_columns))?;
-        pass.clusters.sums = ExactSums::from_state(n_columns, sums)?;
-        pass.inertia = ExactSums::from_state(1, reader.take(ExactSums::state_n_bytes(1, 1))?)?;
+        pass.clusters.sums.read_state(sums)?;
+        pass.inertia.read_state(reader.take(ExactSums::state_n_bytes(1, 1))?)?;
         for (size, farthest) in pass.clusters.sizes.iter_mut().zip(&mut pass.farthest) {
             *size = i64::from_le_bytes(reader.array()?);
             if !(0..=N_ROWS_MAX).contains(size) {
@@ -237,14 +235,4 @@ pub(super) fn squared_distance(row: &[f32], centroid: &[f32]) -> f64 {
         *sum += difference * difference;
     }
     (sums[0] + sums[1]) + (sums[2] + sums[3])
-}
-
-/// Adds a squared distance to the inertia, all but its last five bits.
-#[inline(always)]
-pub(super) fn add_squared(inertia: &mut ExactSums, squared: f64) {
-    // Distances beyond `f32` are as good as infinite; the exact sum has no infinity.
-    let high = single(squared).min(f32::MAX);
-    let low = single(squared - f64::from(high)).min(f32::MAX);
-    inertia.add(0, &[high]);
-    inertia.add(0, &[low]);
 }

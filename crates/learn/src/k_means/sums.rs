@@ -13,8 +13,14 @@ pub(super) struct ClusterSums {
 }
 
 impl ClusterSums {
-    pub(super) fn zero(n_clusters: usize, n_columns: usize) -> ClusterSums {
-        ClusterSums { sums: ExactSums::zero(n_clusters, n_columns), sizes: vec![0; n_clusters] }
+    /// Returns the sums of no rows around `centroids`.
+    pub(super) fn zero(centroids: &Matrix) -> ClusterSums {
+        let n_clusters = centroids.n_rows();
+        let magnitude = centroids.values().iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+        ClusterSums {
+            sums: ExactSums::zero(n_clusters, centroids.n_columns(), magnitude),
+            sizes: vec![0; n_clusters],
+        }
     }
 
     #[inline(always)]
@@ -29,8 +35,8 @@ impl ClusterSums {
         self.sizes[cluster] -= 1;
     }
 
-    pub(super) fn merge(&mut self, other: &ClusterSums) {
-        self.sums.merge(&other.sums);
+    pub(super) fn merge(&mut self, other: ClusterSums) {
+        self.sums.merge(other.sums);
         for (size, part) in self.sizes.iter_mut().zip(&other.sizes) {
             *size += part;
         }
