@@ -94,15 +94,21 @@ impl PackedPoints {
         lanes
     }
 
-    /// Writes the squared distances from each row of a tile to the first four points.
+    /// Writes the squared distances from each row of a tile to point after point.
     #[inline(always)]
-    pub(crate) fn first_four<S: Simd>(&self, simd: S, tile: &Tile) -> [[f32; TILE_N_ROWS]; QUAD_N_POINTS] {
-        let quad = quad_squared::<S, 0>(simd, tile, &self.values[..self.n_columns]);
-        let mut squared = [[0.0; TILE_N_ROWS]; QUAD_N_POINTS];
-        for (lanes, target) in quad.iter().zip(&mut squared) {
-            lanes.store_slice(target);
+    pub(crate) fn squared_of_tile<S: Simd>(&self, simd: S, tile: &Tile, squared: &mut [[f32; TILE_N_ROWS]]) {
+        debug_assert_eq!(squared.len(), self.n_points);
+        for (group, targets) in self.values.chunks_exact(self.n_columns).zip(squared.chunks_mut(N_LANES)) {
+            let (first, second) = targets.split_at_mut(targets.len().min(QUAD_N_POINTS));
+            for (lanes, target) in quad_squared::<S, 0>(simd, tile, group).iter().zip(first) {
+                lanes.store_slice(target);
+            }
+            if !second.is_empty() {
+                for (lanes, target) in quad_squared::<S, QUAD_N_POINTS>(simd, tile, group).iter().zip(second) {
+                    lanes.store_slice(target);
+                }
+            }
         }
-        squared
     }
 
     /// Writes the squared distance from `row` to every point into `squared`.

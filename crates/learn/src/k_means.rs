@@ -11,7 +11,7 @@ mod lloyd;
 mod pass;
 mod sums;
 
-use rayon::prelude::{IntoParallelIterator, ParallelIterator};
+use rayon::prelude::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator, ParallelSlice};
 
 use crate::distance::PackedPoints;
 use crate::error::LearnError;
@@ -36,6 +36,10 @@ pub struct KMeansParams {
     /// Seed of all chance in the fit.
     pub seed: u64,
 }
+
+/// Rows from which on restarts run one after the other, all threads on one: more restarts at a time
+/// would need as many times the memory.
+const N_ROWS_ONE_BY_ONE: usize = 1 << 16;
 
 /// A fitted k-means model. Clusters are numbered from the largest to the smallest.
 ///
@@ -63,20 +67,18 @@ impl KMeansParams {
     /// Fits the model to the rows of `matrix`, all of which must be finite.
     pub fn fit(&self, matrix: &Matrix) -> Result<KMeans, LearnError> {
         self.check(matrix)?;
-        let restarts: Vec<lloyd::Restart> = (0..self.n_init)
-            .into_par_iter()
-            .map(|restart_idx| {
-                let stream = u64::try_from(restart_idx).unwrap_or(u64::MAX);
-                lloyd::run_restart(matrix, self, derived_seed(self.seed, stream))
-            })
-            .collect::<Result<_, _>>()?;
-        // Equal inertia: the earlier restart, as `min_by` keeps the first of equals.
-        let best = restarts
-            .into_iter()
-            .filter(|restart| !restart.sizes.contains(&0))
-            .min_by(|a, b| a.inertia.total_cmp(&b.inertia));
+        let restart = |restart_idx: usize| {
+            let stream = u64::try_from(restart_idx).unwrap_or(u64::MAX);
+            let restart = lloyd::run_restart(matrix, self, derived_seed(self.seed, stream))?;
+            Ok((!restart.sizes.contains(&0)).then_some((restart_idx, restart)))
+        };
+        let best = if matrix.n_rows() < N_ROWS_ONE_BY_ONE {
+            (0..self.n_init).into_par_iter().map(restart).try_reduce(|| None, |a, b| Ok(better(a, b)))?
+        } else {
+            (0..self.n_init).map(restart).try_fold(None, |a, b| Ok(better(a, b?)))?
+        };
         match best {
-            Some(restart) => Ok(KMeans::from_restart(restart)),
+            Some((_, restart)) => Ok(KMeans::from_restart(restart)),
             None => Err(LearnError::EmptyCluster { n_clusters: self.n_clusters }),
         }
     }
@@ -123,8 +125,32 @@ impl KMeansParams {
                 n_rows_needed: self.n_clusters,
             });
         }
-        matrix.require_finite()
+        require_finite(matrix)
     }
+}
+
+/// A restart and which it is, if it kept every cluster populated.
+type Attempt = Option<(usize, lloyd::Restart)>;
+
+/// Returns the attempt of less inertia; of equals the earlier.
+fn better(a: Attempt, b: Attempt) -> Attempt {
+    match (a, b) {
+        (Some(a), Some(b)) => {
+            let order = a.1.inertia.total_cmp(&b.1.inertia).then(a.0.cmp(&b.0));
+            Some(if order.is_le() { a } else { b })
+        }
+        (a, b) => a.or(b),
+    }
+}
+
+/// As [`Matrix::require_finite`], on all threads.
+fn require_finite(matrix: &Matrix) -> Result<(), LearnError> {
+    let finite = matrix.values().par_chunks(lloyd::CHUNK_N_ROWS * matrix.n_columns()).all(|values| {
+        // Bits of magnitudes are ordered as magnitudes are, and what is not finite comes last.
+        let greatest = values.iter().fold(0, |greatest: u32, value| greatest.max(value.to_bits() & 0x7fff_ffff));
+        greatest < f32::INFINITY.to_bits()
+    });
+    if finite { Ok(()) } else { matrix.require_finite() }
 }
 
 impl KMeans {
@@ -148,7 +174,7 @@ impl KMeans {
         KMeans {
             packed: PackedPoints::new(&centroids),
             centroids,
-            labels: restart.labels.iter().map(|&old| new_label[index(old)]).collect(),
+            labels: restart.labels.par_iter().map(|&old| new_label[index(old)]).collect(),
             sizes: order.iter().map(|&old| restart.sizes[old]).collect(),
             inertia: restart.inertia,
             n_iter: restart.n_iter,
@@ -201,7 +227,7 @@ impl KMeans {
     /// Returns the cluster nearest to each row; of equally near ones the first.
     pub fn predict(&self, matrix: &Matrix) -> Result<Vec<usize>, LearnError> {
         matrix.require_columns(self.centroids.n_columns())?;
-        matrix.require_finite()?;
+        require_finite(matrix)?;
         Ok(lloyd::nearest_rows(matrix, &self.packed))
     }
 
