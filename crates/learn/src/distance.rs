@@ -51,22 +51,6 @@ impl PackedPoints {
         PackedPoints { n_points, n_columns, values }
     }
 
-    /// Returns the nearest point and its squared distance; of equally near ones the first.
-    pub(crate) fn nearest(&self, row: &[f32]) -> (usize, f32) {
-        let mut nearest_idx = 0;
-        let mut nearest = f32::INFINITY;
-        for (group_idx, group) in self.values.chunks_exact(self.n_columns).enumerate() {
-            let squared = squared_distances(row, group);
-            for (lane, &distance) in squared.iter().enumerate() {
-                if distance < nearest {
-                    nearest = distance;
-                    nearest_idx = group_idx * N_LANES + lane;
-                }
-            }
-        }
-        (nearest_idx, nearest)
-    }
-
     /// Returns the number of points.
     pub(crate) fn n_points(&self) -> usize {
         self.n_points
@@ -234,8 +218,11 @@ fn quad_squared<S: Simd, const FIRST: usize>(
 
 #[cfg(test)]
 mod tests {
-    use super::PackedPoints;
+    use fearless_simd::{Level, dispatch};
+
+    use super::{PackedPoints, TILE_N_ROWS, Tile};
     use crate::matrix::Matrix;
+    use crate::number::index;
 
     #[test]
     fn every_point_is_measured_and_the_first_of_equals_is_nearest() {
@@ -250,9 +237,22 @@ mod tests {
             let mut squared = vec![0.0; n_points];
             packed.squared_distances(&row, &mut squared);
             assert_eq!(squared, expected);
-            let least = expected.iter().copied().fold(f32::INFINITY, f32::min);
-            let first = expected.iter().position(|&distance| distance <= least);
-            assert_eq!(Some(packed.nearest(&row).0), first);
+            let mut sorted = expected.clone();
+            sorted.sort_by(f32::total_cmp);
+            let next = sorted.get(1).copied().unwrap_or(f32::INFINITY);
+            let first = expected.iter().position(|&distance| distance <= sorted[0]).unwrap();
+            let mut tile = Tile::new(3);
+            let mut of_tile = vec![[0.0; TILE_N_ROWS]; n_points];
+            let nearest = dispatch!(Level::new(), simd => {
+                tile.load_block(simd, &row);
+                packed.squared_of_tile(simd, &tile, &mut of_tile);
+                packed.nearest_two(simd, &tile)
+            });
+            for lane in [0, TILE_N_ROWS - 1] {
+                assert_eq!(of_tile.iter().map(|lanes| lanes[lane]).collect::<Vec<_>>(), expected);
+                assert_eq!(index(nearest.label[lane]), first);
+                assert_eq!((nearest.squared[lane], nearest.next[lane]), (sorted[0], next));
+            }
         }
     }
 }

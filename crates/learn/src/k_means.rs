@@ -1,13 +1,16 @@
 //! K-means: `k` centroids such that the rows lie near one of them.
 //!
 //! Seeding is greedy k-means++ (Arthur and Vassilvitskii 2007, with the several candidates per
-//! step that scikit-learn draws), refinement is Lloyd's (1982), and the best of several restarts
-//! is kept. Sums are taken over fixed chunks of rows and combined in chunk order, so the bytes of
-//! the answer do not depend on the number of threads.
+//! step that scikit-learn draws), refinement is Lloyd's (1982) with a bound that spares most
+//! distances (Hamerly 2010), and the best of several restarts is kept. The sums of the clusters are
+//! exact and every distance is computed by the same operations on every processor, so the bytes of
+//! the answer depend neither on the threads nor on the machine. For rows beyond memory there are
+//! passes ([`KMeansPass`]) and mini-batches ([`MiniBatchKMeans`]).
 
 mod exact;
 mod init;
 mod lloyd;
+mod mini_batch;
 mod pass;
 mod sums;
 
@@ -19,6 +22,7 @@ use crate::matrix::Matrix;
 use crate::number::{index, real};
 use crate::random::derived_seed;
 
+pub use mini_batch::{MiniBatchKMeans, MiniBatchKMeansParams};
 pub use pass::{KMeansPass, KMeansStep};
 
 /// What the caller chooses about a k-means fit.
@@ -87,8 +91,51 @@ impl KMeansParams {
     /// over to more or newer rows.
     pub fn fit_from(&self, matrix: &Matrix, centroids: &Matrix) -> Result<KMeans, LearnError> {
         self.check(matrix)?;
-        centroids.require_finite()?;
         centroids.require_columns(matrix.n_columns())?;
+        self.check_centroids(centroids)?;
+        KMeans::of_populated(lloyd::refine(matrix, self, centroids.clone()))
+    }
+
+    /// Fits the model to rows that need not be in memory nor on one machine, by refining the given
+    /// centroids: `go_through` is handed a fresh [`KMeansPass`] for each iteration and returns it
+    /// after all rows, in blocks and in any order, by itself or merged from several.
+    ///
+    /// The centroids, sizes and inertia are those of [`KMeansParams::fit_from`] on the same rows,
+    /// bit for bit. The model has no labels: `predict` gives those of any block.
+    pub fn fit_passes<E: From<LearnError>>(
+        &self,
+        centroids: &Matrix,
+        mut go_through: impl FnMut(KMeansPass) -> Result<KMeansPass, E>,
+    ) -> Result<KMeans, E> {
+        self.check_parameters()?;
+        self.check_centroids(centroids)?;
+        let mut current = centroids.clone();
+        let (mut n_iter, mut movement_max, mut resting) = (0, 0.0, false);
+        let last = loop {
+            let step = go_through(KMeansPass::new(&current)?)?.evaluate();
+            let n_rows = step.sizes.iter().sum::<usize>();
+            if n_rows < self.n_clusters {
+                let n_rows_needed = self.n_clusters;
+                return Err(LearnError::TooFewRows { attempt: "fit k-means", n_rows, n_rows_needed }.into());
+            }
+            if n_iter == 0 {
+                movement_max = self.tolerance * step.mean_variance;
+            }
+            let settled = n_iter > 0 && step.movement <= 0.0;
+            if resting || settled || n_iter == self.n_iter_max {
+                break step;
+            }
+            resting = step.movement <= movement_max;
+            current = step.centroids;
+            n_iter += 1;
+        };
+        let (sizes, inertia) = (last.sizes, last.inertia);
+        let restart = lloyd::Restart { centroids: current, labels: Vec::new(), sizes, inertia, n_iter };
+        Ok(KMeans::of_populated(restart)?)
+    }
+
+    fn check_centroids(&self, centroids: &Matrix) -> Result<(), LearnError> {
+        centroids.require_finite()?;
         if centroids.n_rows() != self.n_clusters {
             return Err(LearnError::ShapeMismatch {
                 what: "the list of centroids",
@@ -96,28 +143,11 @@ impl KMeansParams {
                 found: centroids.n_rows(),
             });
         }
-        let restart = lloyd::refine(matrix, self, centroids.clone());
-        if restart.sizes.contains(&0) {
-            return Err(LearnError::EmptyCluster { n_clusters: self.n_clusters });
-        }
-        Ok(KMeans::from_restart(restart))
+        Ok(())
     }
 
     fn check(&self, matrix: &Matrix) -> Result<(), LearnError> {
-        for (parameter, value) in
-            [("n_clusters", self.n_clusters), ("n_init", self.n_init), ("n_iter_max", self.n_iter_max)]
-        {
-            if value == 0 {
-                return Err(LearnError::InvalidParameter { parameter, found: 0.0, allowed: "at least 1" });
-            }
-        }
-        if !(self.tolerance >= 0.0 && self.tolerance.is_finite()) {
-            return Err(LearnError::InvalidParameter {
-                parameter: "tolerance",
-                found: self.tolerance,
-                allowed: "finite and not negative",
-            });
-        }
+        self.check_parameters()?;
         if matrix.n_rows() < self.n_clusters {
             return Err(LearnError::TooFewRows {
                 attempt: "fit k-means",
@@ -126,6 +156,26 @@ impl KMeansParams {
             });
         }
         require_finite(matrix)
+    }
+
+    fn check_parameters(&self) -> Result<(), LearnError> {
+        check_parameters(&[("n_clusters", self.n_clusters), ("n_init", self.n_init), ("n_iter_max", self.n_iter_max)])?;
+        if !(self.tolerance >= 0.0 && self.tolerance.is_finite()) {
+            return Err(LearnError::InvalidParameter {
+                parameter: "tolerance",
+                found: self.tolerance,
+                allowed: "finite and not negative",
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Checks that every count is at least 1.
+fn check_parameters(counts: &[(&'static str, usize)]) -> Result<(), LearnError> {
+    match counts.iter().find(|(_, count)| *count == 0) {
+        None => Ok(()),
+        Some(&(parameter, _)) => Err(LearnError::InvalidParameter { parameter, found: 0.0, allowed: "at least 1" }),
     }
 }
 
@@ -154,6 +204,13 @@ fn require_finite(matrix: &Matrix) -> Result<(), LearnError> {
 }
 
 impl KMeans {
+    fn of_populated(restart: lloyd::Restart) -> Result<KMeans, LearnError> {
+        if restart.sizes.contains(&0) {
+            return Err(LearnError::EmptyCluster { n_clusters: restart.sizes.len() });
+        }
+        Ok(KMeans::from_restart(restart))
+    }
+
     /// Renumbers the clusters by size, then by centroid, so that the numbers mean something and
     /// do not depend on which seed point came first.
     fn from_restart(restart: lloyd::Restart) -> KMeans {
@@ -193,7 +250,7 @@ impl KMeans {
         self.sizes.len()
     }
 
-    /// Returns the cluster of each fitted row.
+    /// Returns the cluster of each fitted row; none if the rows went by in passes.
     #[must_use]
     pub fn labels(&self) -> &[usize] {
         &self.labels
@@ -221,7 +278,7 @@ impl KMeans {
     #[must_use]
     pub fn share_min(&self) -> f64 {
         let size_min = self.sizes.iter().copied().min().unwrap_or(0);
-        real(size_min) / real(self.labels.len())
+        real(size_min) / real(self.sizes.iter().sum())
     }
 
     /// Returns the cluster nearest to each row; of equally near ones the first.

@@ -20,7 +20,7 @@ mod statistics;
 
 pub use alignment::{adjusted_rand_index, align, assign};
 pub use error::LearnError;
-pub use k_means::{KMeans, KMeansParams, KMeansPass, KMeansStep};
+pub use k_means::{KMeans, KMeansParams, KMeansPass, KMeansStep, MiniBatchKMeans, MiniBatchKMeansParams};
 pub use matrix::Matrix;
 pub use membership::{Component, MembershipModel, MembershipParams, Memberships};
 pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread};

@@ -28,9 +28,8 @@ pub(crate) fn position(value: f64, last: usize) -> usize {
 
 /// Returns a 32-bit number as a position.
 pub(crate) fn index(number: u32) -> usize {
-    #[expect(clippy::cast_possible_truncation, reason = "memory has at least 32-bit positions")]
-    let index = number as usize;
-    index
+    // Positions have at least 32 bits on every machine this runs on.
+    number as usize
 }
 
 /// Returns a position as a 32-bit label; positions beyond become the greatest label.
@@ -49,4 +48,9 @@ pub(crate) fn digit_real(whole: i128, exponent: i32, shift: usize) -> f64 {
     let shift = i32::try_from(shift).unwrap_or(i32::MAX / 4);
     let power = exponent + shift + dropped.cast_signed();
     mantissa * 2.0_f64.powi(power)
+}
+
+/// Returns a number of rows, which is not negative, as a count.
+pub(crate) fn count(n_rows: i64) -> usize {
+    usize::try_from(n_rows).unwrap_or(0)
 }

@@ -12,8 +12,8 @@
 use crate::error::LearnError;
 use crate::number::{digit_real, index};
 
-/// Digits of a sum: 16 for the 254 exponents of finite values, 2 more for the carries of up to 2^40 rows.
-const N_DIGITS: usize = 18;
+/// Digits of a sum: 16 for the 254 exponents of finite values, 3 more for the carries of up to 2^40 rows.
+const N_DIGITS: usize = 19;
 /// Bits of a digit once carries are taken; `f32` exponents fall into digits of so many.
 const DIGIT_BITS: u32 = 16;
 /// Rows after which carries are taken: a row adds less than 2^39 to a counter of 63 bits.
@@ -23,12 +23,12 @@ const EXPONENT_MIN: i32 = -150;
 
 /// Digits over which a number of up to 68 bits is spread.
 const N_PARTS: usize = 5;
-/// Whole numbers below this take the short way.
-const SHORT_WHOLE_MAX: f64 = (1_u64 << 50) as f64;
+/// Whole numbers below this, 2^50, take the short way.
+const SHORT_WHOLE_MAX: f64 = 1_125_899_906_842_624.0;
 /// Rows on the short way after which its counters are emptied: together they stay below 2^62.
 const N_SHORT_MAX: u32 = 1 << 12;
-/// Added to a whole number below 2^51, it brings that number into the lowest bits of the `f64`.
-const WHOLE_TO_BITS: f64 = 1.5 * (1_u64 << 52) as f64;
+/// 1.5 times 2^52: added to a whole number below 2^51, it brings that number into the lowest bits of the `f64`.
+const WHOLE_TO_BITS: f64 = 6_755_399_441_055_744.0;
 /// Exponents that the window extends beyond the magnitude that was announced.
 const WINDOW_MARGIN: i32 = 4;
 

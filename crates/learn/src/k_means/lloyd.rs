@@ -22,7 +22,7 @@ use crate::k_means::init::seed_centroids;
 use crate::k_means::pass::{KMeansPass, squared_distance};
 use crate::k_means::sums::{ClusterSums, FarthestRow, centroids, movements};
 use crate::matrix::Matrix;
-use crate::number::{index, label, real, single};
+use crate::number::{count, index, label, real, single};
 use crate::random::generator;
 
 /// Rows that a thread takes at a time. Large enough that handing out a chunk costs nothing, small
@@ -56,7 +56,8 @@ pub(super) fn refine(matrix: &Matrix, params: &KMeansParams, mut current: Matrix
     loop {
         let (changes, n_changed) = assignment.renew(matrix, &current);
         clusters.merge(changes);
-        if resting || n_changed == 0 || n_iter == params.n_iter_max {
+        let settled = n_changed == 0 && !clusters.any_empty();
+        if resting || settled || n_iter == params.n_iter_max {
             break;
         }
         if n_iter == 0 && params.tolerance > 0.0 {
@@ -78,9 +79,18 @@ pub(super) fn refine(matrix: &Matrix, params: &KMeansParams, mut current: Matrix
     }
     let Assignment { labels, slacks, .. } = assignment;
     drop(slacks);
-    let sizes = clusters.sizes.iter().map(|&size| usize::try_from(size).unwrap_or(0)).collect();
+    let sizes = clusters.sizes.iter().map(|&size| count(size)).collect();
     let inertia = inertia(matrix, &current, &labels);
     Restart { centroids: current, labels, sizes, inertia, n_iter }
+}
+
+/// Assigns all rows to the given centroids.
+pub(super) fn assigned(matrix: &Matrix, centroids: Matrix) -> Restart {
+    let mut assignment = Assignment::new(matrix.n_rows(), centroids.n_rows());
+    let (clusters, _) = assignment.renew(matrix, &centroids);
+    let sizes = clusters.sizes.iter().map(|&size| count(size)).collect();
+    let inertia = inertia(matrix, &centroids, &assignment.labels);
+    Restart { centroids, labels: assignment.labels, sizes, inertia, n_iter: 0 }
 }
 
 /// Every row's nearest centroid, and what is known about how safe that is.
@@ -102,11 +112,7 @@ const SLACK_MIN: f32 = 1e-17;
 
 impl Assignment {
     fn new(n_rows: usize, n_clusters: usize) -> Assignment {
-        Assignment {
-            labels: vec![label(n_clusters); n_rows],
-            slacks: vec![0.0; n_rows],
-            lost: vec![0.0; n_clusters],
-        }
+        Assignment { labels: vec![label(n_clusters); n_rows], slacks: vec![0.0; n_rows], lost: vec![0.0; n_clusters] }
     }
 
     /// Notes how far the centroids moved.
@@ -193,17 +199,21 @@ impl View<'_> {
                 // Less what rounding may have added to either.
                 slacks[row_idx] = total - (total.abs() + 4.0 * lost) * f32::EPSILON;
                 if label != former {
-                    let row = &values[row_idx * n_columns..][..n_columns];
-                    if index(former) < self.points.n_points() {
-                        changes.subtract(index(former), row);
-                    }
-                    changes.add(index(label), row);
+                    self.change_sides(&values[row_idx * n_columns..][..n_columns], former, label, changes);
                     labels[row_idx] = label;
                     n_changed += 1;
                 }
             }
         }
         n_changed
+    }
+
+    #[inline(always)]
+    fn change_sides(&self, row: &[f32], former: u32, label: u32, changes: &mut ClusterSums) {
+        if index(former) < self.points.n_points() {
+            changes.subtract(index(former), row);
+        }
+        changes.add(index(label), row);
     }
 }
 

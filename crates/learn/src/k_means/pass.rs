@@ -12,7 +12,7 @@ use crate::error::LearnError;
 use crate::k_means::exact::ExactSums;
 use crate::k_means::sums::{ClusterSums, FarthestRow, centroids, movements};
 use crate::matrix::Matrix;
-use crate::number::index;
+use crate::number::{count, index};
 
 /// What one pass over the rows found out about the clusters around given centroids.
 ///
@@ -49,7 +49,7 @@ pub struct KMeansStep {
     /// Sum over the clusters of the squared distance from the former centroid to the new one.
     pub movement: f64,
     /// Number of rows nearest to each former centroid.
-    pub sizes: Vec<u64>,
+    pub sizes: Vec<usize>,
     /// Sum of the squared distances of the rows to the former centroids.
     pub inertia: f64,
     /// Variance of a column over all rows, averaged over the columns; 0 without rows.
@@ -134,7 +134,7 @@ impl KMeansPass {
         KMeansStep {
             movement: movements(&self.centroids, &moved).iter().map(|moved| moved * moved).sum(),
             centroids: moved,
-            sizes: self.clusters.sizes.iter().map(|&size| size.unsigned_abs()).collect(),
+            sizes: self.clusters.sizes.iter().map(|&size| count(size)).collect(),
             inertia,
             mean_variance,
         }

@@ -3,7 +3,7 @@
 
 use crate::k_means::exact::ExactSums;
 use crate::matrix::Matrix;
-use crate::number::{real, single};
+use crate::number::{count, real, single};
 
 /// Sums and counts of the rows of each cluster, or how they changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +17,7 @@ impl ClusterSums {
     pub(super) fn zero(centroids: &Matrix) -> ClusterSums {
         let n_clusters = centroids.n_rows();
         let magnitude = centroids.values().iter().fold(0.0_f32, |most, value| most.max(value.abs()));
-        ClusterSums {
-            sums: ExactSums::zero(n_clusters, centroids.n_columns(), magnitude),
-            sizes: vec![0; n_clusters],
-        }
+        ClusterSums { sums: ExactSums::zero(n_clusters, centroids.n_columns(), magnitude), sizes: vec![0; n_clusters] }
     }
 
     #[inline(always)]
@@ -69,7 +66,7 @@ impl ClusterSums {
                 return former.iter().map(|&value| f64::from(value)).collect();
             }
             let sums = self.sums.group(cluster);
-            sums.into_iter().map(|sum| sum / signed_real(size)).collect()
+            sums.into_iter().map(|sum| sum / real(count(size))).collect()
         };
         former.rows().enumerate().map(mean).collect()
     }
@@ -79,18 +76,18 @@ impl ClusterSums {
     /// within clusters and between them (Huygens), so that no pass over the rows is needed.
     pub(super) fn mean_variance(&self, former: &Matrix, means: &[Vec<f64>], inertia: f64) -> f64 {
         let n_columns = former.n_columns();
-        let n_rows: f64 = self.sizes.iter().map(|&size| signed_real(size)).sum();
+        let n_rows: f64 = self.sizes.iter().map(|&size| real(count(size))).sum();
         let mut middle = vec![0.0; n_columns];
         for (mean, &size) in means.iter().zip(&self.sizes) {
             for (middle, mean) in middle.iter_mut().zip(mean) {
-                *middle += mean * signed_real(size) / n_rows;
+                *middle += mean * real(count(size)) / n_rows;
             }
         }
         let mut scatter = inertia;
         for ((mean, &size), former) in means.iter().zip(&self.sizes).zip(former.rows()) {
             for ((mean, middle), &former) in mean.iter().zip(&middle).zip(former) {
                 let (between, moved) = (mean - middle, mean - f64::from(former));
-                scatter += signed_real(size) * (between * between - moved * moved);
+                scatter += real(count(size)) * (between * between - moved * moved);
             }
         }
         scatter.max(0.0) / n_rows / real(n_columns)
@@ -136,9 +133,4 @@ impl FarthestRow {
             *farthest = Some(candidate);
         }
     }
-}
-
-/// Returns a count of rows as `f64`.
-fn signed_real(count: i64) -> f64 {
-    real(usize::try_from(count).unwrap_or(0))
 }
