@@ -10,10 +10,13 @@
 #![expect(clippy::panic, reason = "a benchmark fails where it stands")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
+#[path = "bench/matrix_file.rs"]
+mod matrix_file;
+
 use std::fs;
 use std::time::Instant;
 
-use throng_learn::{KMeansParams, Matrix};
+use throng_learn::KMeansParams;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -26,7 +29,7 @@ fn main() {
 }
 
 fn fit(data: &str, init: &str, n_iter_max: usize) {
-    let (matrix, init) = (read(data), read(init));
+    let (matrix, init) = (matrix_file::read(data), matrix_file::read(init));
     let params = KMeansParams { n_clusters: init.n_rows(), n_init: 1, n_iter_max, tolerance: 0.0, seed: 0 };
     // Threads are started before the clock is, as the peers' are when they are imported.
     rayon::join(|| (), || ());
@@ -48,7 +51,7 @@ fn fit(data: &str, init: &str, n_iter_max: usize) {
 }
 
 fn seeds(data: &str, n_clusters: usize, n_seeds: u64) {
-    let matrix = read(data);
+    let matrix = matrix_file::read(data);
     let mut inertias = Vec::new();
     let start = Instant::now();
     for seed in 0..n_seeds {
@@ -57,19 +60,6 @@ fn seeds(data: &str, n_clusters: usize, n_seeds: u64) {
     }
     let seconds = start.elapsed().as_secs_f64();
     println!("{{\"engine\":\"throng\",\"seconds\":{seconds:.3},\"inertias\":[{}]}}", inertias.join(","));
-}
-
-/// Reads a matrix as NumPy writes it: a magic word, a header in Python's syntax, the values.
-fn read(path: &str) -> Matrix {
-    let bytes = fs::read(path).unwrap();
-    assert!(bytes.starts_with(b"\x93NUMPY\x01"), "{path} is no file of NumPy's, version 1");
-    let n_header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    let header = std::str::from_utf8(&bytes[10..10 + n_header]).unwrap();
-    assert!(header.contains("'<f4'") && header.contains("'fortran_order': False"), "{path}: {header}");
-    let shape = header.split_once('(').unwrap().1.split_once(')').unwrap().0;
-    let n_columns = shape.split(',').nth(1).unwrap().trim().parse().unwrap();
-    let (values, _) = bytes[10 + n_header..].as_chunks::<4>();
-    Matrix::new(n_columns, values.iter().map(|&value| f32::from_le_bytes(value)).collect()).unwrap()
 }
 
 /// Returns a size in MB that the system knows of this process.
