@@ -90,10 +90,10 @@ impl KMeansParams {
     /// Fits the model by refining the given centroids, without seeding or restarts: to carry a fit
     /// over to more or newer rows.
     pub fn fit_from(&self, matrix: &Matrix, centroids: &Matrix) -> Result<KMeans, LearnError> {
-        self.check(matrix)?;
+        self.check_size(matrix)?;
         centroids.require_columns(matrix.n_columns())?;
         self.check_centroids(centroids)?;
-        KMeans::of_populated(lloyd::refine(matrix, self, centroids.clone()))
+        KMeans::of_populated(lloyd::refine(matrix, self, centroids.clone())?)
     }
 
     /// Fits the model to rows that need not be in memory nor on one machine, by refining the given
@@ -147,6 +147,11 @@ impl KMeansParams {
     }
 
     fn check(&self, matrix: &Matrix) -> Result<(), LearnError> {
+        self.check_size(matrix)?;
+        require_finite(matrix)
+    }
+
+    fn check_size(&self, matrix: &Matrix) -> Result<(), LearnError> {
         self.check_parameters()?;
         if matrix.n_rows() < self.n_clusters {
             return Err(LearnError::TooFewRows {
@@ -155,7 +160,7 @@ impl KMeansParams {
                 n_rows_needed: self.n_clusters,
             });
         }
-        require_finite(matrix)
+        Ok(())
     }
 
     fn check_parameters(&self) -> Result<(), LearnError> {
@@ -195,11 +200,7 @@ fn better(a: Attempt, b: Attempt) -> Attempt {
 
 /// As [`Matrix::require_finite`], on all threads.
 fn require_finite(matrix: &Matrix) -> Result<(), LearnError> {
-    let finite = matrix.values().par_chunks(lloyd::CHUNK_N_ROWS * matrix.n_columns()).all(|values| {
-        // Bits of magnitudes are ordered as magnitudes are, and what is not finite comes last.
-        let greatest = values.iter().fold(0, |greatest: u32, value| greatest.max(value.to_bits() & 0x7fff_ffff));
-        greatest < f32::INFINITY.to_bits()
-    });
+    let finite = matrix.values().par_chunks(lloyd::CHUNK_N_ROWS * matrix.n_columns()).all(lloyd::all_finite);
     if finite { Ok(()) } else { matrix.require_finite() }
 }
 

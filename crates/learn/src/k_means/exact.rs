@@ -43,6 +43,36 @@ pub(super) struct ExactSums {
     short: ShortWay,
 }
 
+/// Exact sums of up to 4096 `f64`, none of them negative, by exponent: to the 48th bit of each.
+/// What is below 2^-103 counts as nothing, and what exceeds the greatest `f32` as that.
+#[derive(Debug)]
+pub(super) struct RealSums {
+    wholes: Vec<u64>,
+}
+
+/// Exponents of `f64` up to that of the greatest `f32`.
+const N_EXPONENTS: usize = 1023 + 128;
+/// Bits cut off a number of 53, so that 4096 of them fit a counter.
+const CUT_BITS: u32 = 5;
+/// The exponent, as `f64` keeps it, of the numbers whose last bit kept is the lowest bit of a sum:
+/// `EXPONENT_MIN` above the 1023 and 52 that it is counted from, less the bits cut off.
+const EXPONENT_REAL_MIN: usize = 1023 + 52 - 5 - 150;
+
+impl RealSums {
+    pub(super) fn zero() -> RealSums {
+        RealSums { wholes: vec![0; N_EXPONENTS] }
+    }
+
+    #[inline(always)]
+    pub(super) fn add(&mut self, value: f64) {
+        let bits = value.min(f64::from(f32::MAX)).to_bits();
+        let whole = (bits & ((1 << 52) - 1)) | (1 << 52);
+        let exponent = usize::try_from(bits >> 52).unwrap_or(0) % N_EXPONENTS;
+        // 0 has no leading bit, but is too low to count whatever it adds.
+        self.wholes[exponent] += whole >> CUT_BITS;
+    }
+}
+
 /// Whole numbers of a quantum that are not among the digits yet.
 #[derive(Debug, Clone)]
 struct ShortWay {
@@ -132,26 +162,18 @@ impl ExactSums {
         }
     }
 
-    /// Adds a number that is not negative to the first sum of a group: to the last bit, except for
-    /// bits below 2^-150 and for what exceeds the greatest `f32`.
-    #[inline(always)]
-    pub(super) fn add_real(&mut self, group: usize, value: f64) {
-        if self.n_pending >= N_PENDING_MAX {
-            self.take_carries();
+    /// Adds numbers that are not negative to the first sum of the first group.
+    pub(super) fn add_reals(&mut self, reals: &RealSums) {
+        for (position, &whole) in (0..).zip(&reals.wholes[EXPONENT_REAL_MIN..]) {
+            if whole == 0 {
+                continue;
+            }
+            if self.n_pending >= N_PENDING_MAX {
+                self.take_carries();
+            }
+            self.n_pending += 1;
+            add_spread(&mut self.digits, self.n_columns, i128::from(whole), position);
         }
-        self.n_pending += 1;
-        let bits = value.min(f64::from(f32::MAX)).to_bits();
-        let whole = (bits & ((1 << 52) - 1)) | (1 << 52);
-        // The exponent of the lowest bit is that of the number, less 1023 and 52.
-        let exponent = i32::try_from(bits >> 52).unwrap_or(0) - 1075;
-        let below = EXPONENT_MIN - exponent;
-        let (whole, position) = if below > 0 {
-            (whole.checked_shr(below.unsigned_abs()).unwrap_or(0), 0)
-        } else {
-            (whole, below.unsigned_abs())
-        };
-        let start = group * N_DIGITS * self.n_columns;
-        add_spread(&mut self.digits[start..], self.n_columns, i128::from(whole), position);
     }
 
     #[cold]

@@ -17,7 +17,7 @@ use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSlice, P
 use crate::distance::{PackedPoints, TILE_N_ROWS, Tile};
 use crate::error::LearnError;
 use crate::k_means::KMeansParams;
-use crate::k_means::exact::ExactSums;
+use crate::k_means::exact::{ExactSums, RealSums};
 use crate::k_means::init::seed_centroids;
 use crate::k_means::pass::{KMeansPass, squared_distance};
 use crate::k_means::sums::{ClusterSums, FarthestRow, centroids, movements};
@@ -43,18 +43,18 @@ pub(super) struct Restart {
 pub(super) fn run_restart(matrix: &Matrix, params: &KMeansParams, seed: u64) -> Result<Restart, LearnError> {
     let mut generator = generator(seed, 0);
     let centroids = seed_centroids(matrix, params.n_clusters, &mut generator)?;
-    Ok(refine(matrix, params, centroids))
+    refine(matrix, params, centroids)
 }
 
-/// Refines the given centroids until they rest.
-pub(super) fn refine(matrix: &Matrix, params: &KMeansParams, mut current: Matrix) -> Restart {
+/// Refines the given centroids until they rest. Whether all values are finite is seen on the way.
+pub(super) fn refine(matrix: &Matrix, params: &KMeansParams, mut current: Matrix) -> Result<Restart, LearnError> {
     let mut assignment = Assignment::new(matrix.n_rows(), params.n_clusters);
     let mut clusters = ClusterSums::zero(&current);
     let mut movement_max = 0.0;
     let mut n_iter = 0;
     let mut resting = false;
     loop {
-        let (changes, n_changed) = assignment.renew(matrix, &current);
+        let (changes, n_changed) = assignment.renew(matrix, &current)?;
         clusters.merge(changes);
         let settled = n_changed == 0 && !clusters.any_empty();
         if resting || settled || n_iter == params.n_iter_max {
@@ -81,16 +81,16 @@ pub(super) fn refine(matrix: &Matrix, params: &KMeansParams, mut current: Matrix
     drop(slacks);
     let sizes = clusters.sizes.iter().map(|&size| count(size)).collect();
     let inertia = inertia(matrix, &current, &labels);
-    Restart { centroids: current, labels, sizes, inertia, n_iter }
+    Ok(Restart { centroids: current, labels, sizes, inertia, n_iter })
 }
 
 /// Assigns all rows to the given centroids.
-pub(super) fn assigned(matrix: &Matrix, centroids: Matrix) -> Restart {
+pub(super) fn assigned(matrix: &Matrix, centroids: Matrix) -> Result<Restart, LearnError> {
     let mut assignment = Assignment::new(matrix.n_rows(), centroids.n_rows());
-    let (clusters, _) = assignment.renew(matrix, &centroids);
+    let (clusters, _) = assignment.renew(matrix, &centroids)?;
     let sizes = clusters.sizes.iter().map(|&size| count(size)).collect();
     let inertia = inertia(matrix, &centroids, &assignment.labels);
-    Restart { centroids, labels: assignment.labels, sizes, inertia, n_iter: 0 }
+    Ok(Restart { centroids, labels: assignment.labels, sizes, inertia, n_iter: 0 })
 }
 
 /// Every row's nearest centroid, and what is known about how safe that is.
@@ -102,6 +102,8 @@ struct Assignment {
     slacks: Vec<f32>,
     /// Slack that the rows of each cluster have lost so far.
     lost: Vec<f64>,
+    /// Whether all values are known to be finite.
+    finite: bool,
 }
 
 /// Share by which slack is counted as lost too much, against rounding of the losses and the slacks.
@@ -112,7 +114,12 @@ const SLACK_MIN: f32 = 1e-17;
 
 impl Assignment {
     fn new(n_rows: usize, n_clusters: usize) -> Assignment {
-        Assignment { labels: vec![label(n_clusters); n_rows], slacks: vec![0.0; n_rows], lost: vec![0.0; n_clusters] }
+        Assignment {
+            labels: vec![label(n_clusters); n_rows],
+            slacks: vec![0.0; n_rows],
+            lost: vec![0.0; n_clusters],
+            finite: false,
+        }
     }
 
     /// Notes how far the centroids moved.
@@ -126,28 +133,42 @@ impl Assignment {
 
     /// Assigns every row that may have changed sides to its nearest centroid; of equally near ones
     /// the first. Returns how the clusters' sums change, and how many rows changed sides.
-    fn renew(&mut self, matrix: &Matrix, centroids: &Matrix) -> (ClusterSums, usize) {
+    fn renew(&mut self, matrix: &Matrix, centroids: &Matrix) -> Result<(ClusterSums, usize), LearnError> {
         let n_columns = matrix.n_columns();
         let points = PackedPoints::new(centroids);
         let lost = self.lost.iter().map(|&lost| rounded_up(lost)).chain([f32::INFINITY]).collect();
         let view = View { points: &points, lost, margin: rounding_margin(n_columns) };
         let level = Level::new();
-        let nothing = || (ClusterSums::zero(centroids), 0);
-        matrix
+        let nothing = || (ClusterSums::zero(centroids), 0, true);
+        let (changes, n_changed, finite) = matrix
             .values()
             .par_chunks(CHUNK_N_ROWS * n_columns)
             .zip(self.labels.par_chunks_mut(CHUNK_N_ROWS))
             .zip(self.slacks.par_chunks_mut(CHUNK_N_ROWS))
-            .fold(nothing, |(mut changes, n_changed), ((values, labels), slacks)| {
-                let chunk = Chunk { values, labels, slacks };
+            .map(|((values, labels), slacks)| Chunk { values, labels, slacks })
+            .fold(nothing, |(mut changes, n_changed, finite), chunk| {
+                let finite = finite && (self.finite || all_finite(chunk.values));
                 let n_more = dispatch!(level, simd => view.renew_chunk(simd, chunk, &mut changes));
-                (changes, n_changed + n_more)
+                (changes, n_changed + n_more, finite)
             })
-            .reduce(nothing, |(mut changes, n_changed), (more, n_more)| {
+            .reduce(nothing, |(mut changes, n_changed, finite), (more, n_more, more_finite)| {
                 changes.merge(more);
-                (changes, n_changed + n_more)
-            })
+                (changes, n_changed + n_more, finite && more_finite)
+            });
+        if !finite {
+            matrix.require_finite()?;
+        }
+        self.finite = true;
+        Ok((changes, n_changed))
     }
+}
+
+/// Returns whether all values are finite.
+#[inline(always)]
+pub(super) fn all_finite(values: &[f32]) -> bool {
+    // Bits of magnitudes are ordered as magnitudes are, and what is not finite comes last.
+    let greatest = values.iter().fold(0, |greatest: u32, value| greatest.max(value.to_bits() & 0x7fff_ffff));
+    greatest < f32::INFINITY.to_bits()
 }
 
 /// The centroids as the rows of one assignment see them.
@@ -172,13 +193,7 @@ impl View<'_> {
         let Chunk { values, labels, slacks } = chunk;
         let n_columns = values.len() / labels.len();
         let mut unsafe_rows = [0_u32; CHUNK_N_ROWS];
-        let mut n_unsafe = 0;
-        for (row_idx, (&label, &slack)) in (0..).zip(labels.iter().zip(slacks.iter())) {
-            unsafe_rows[n_unsafe] = row_idx;
-            // Not a number where a distance was infinite: never safe.
-            let safe = slack > self.lost[index(label)];
-            n_unsafe += usize::from(!safe);
-        }
+        let n_unsafe = self.find_unsafe(labels, slacks, &mut unsafe_rows);
         let mut n_changed = 0;
         let mut tile = Tile::new(n_columns);
         for row_idxs in unsafe_rows[..n_unsafe].chunks(TILE_N_ROWS) {
@@ -206,6 +221,21 @@ impl View<'_> {
             }
         }
         n_changed
+    }
+
+    /// Writes the positions of the rows that may have changed sides and returns how many they are.
+    #[inline(always)]
+    fn find_unsafe(&self, labels: &[u32], slacks: &[f32], unsafe_rows: &mut [u32; CHUNK_N_ROWS]) -> usize {
+        let mut n_unsafe = 0;
+        let last = self.lost.len() - 1;
+        for (row_idx, (&label, &slack)) in (0..).zip(labels.iter().zip(slacks.iter())) {
+            // Written always and counted when it holds: cheaper than a branch nobody can predict.
+            unsafe_rows[n_unsafe] = row_idx;
+            // Not a number where a distance was infinite: never safe.
+            let safe = slack > self.lost[index(label).min(last)];
+            n_unsafe += usize::from(!safe);
+        }
+        n_unsafe
     }
 
     #[inline(always)]
@@ -284,11 +314,13 @@ fn inertia(matrix: &Matrix, centroids: &Matrix, labels: &[u32]) -> f64 {
         .par_chunks(CHUNK_N_ROWS * n_columns)
         .zip(labels.par_chunks(CHUNK_N_ROWS))
         .fold(nothing, |mut sum, (values, labels)| {
+            let mut reals = RealSums::zero();
             dispatch!(level, _simd => {
                 for (row, &label) in values.chunks_exact(n_columns).zip(labels) {
-                    sum.add_real(0, squared_distance(row, centroids.row(index(label))));
+                    reals.add(squared_distance(row, centroids.row(index(label))));
                 }
             });
+            sum.add_reals(&reals);
             sum
         })
         .reduce(nothing, |mut sum, other| {

@@ -84,7 +84,7 @@ impl MiniBatchKMeansParams {
                 break;
             }
         }
-        let restart = assigned(matrix, model.centroids);
+        let restart = assigned(matrix, model.centroids)?;
         if restart.sizes.contains(&0) {
             return Err(LearnError::EmptyCluster { n_clusters: self.n_clusters });
         }

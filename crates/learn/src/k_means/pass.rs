@@ -7,9 +7,10 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use crate::distance::{PackedPoints, TILE_N_ROWS, Tile};
+use crate::distance::{NearestTwo, PackedPoints, TILE_N_ROWS, Tile};
 use crate::error::LearnError;
-use crate::k_means::exact::ExactSums;
+use crate::k_means::exact::{ExactSums, RealSums};
+use crate::k_means::lloyd::CHUNK_N_ROWS;
 use crate::k_means::sums::{ClusterSums, FarthestRow, centroids, movements};
 use crate::matrix::Matrix;
 use crate::number::{count, index};
@@ -35,7 +36,7 @@ pub struct KMeansPass {
     centroids: Matrix,
     points: PackedPoints,
     clusters: ClusterSums,
-    /// Squared distances, each in `f64`.
+    /// Squared distances.
     inertia: ExactSums,
     farthest: Vec<Option<FarthestRow>>,
 }
@@ -90,17 +91,26 @@ impl KMeansPass {
     fn update_tiles<S: Simd>(&mut self, simd: S, values: &[f32]) {
         let n_columns = self.centroids.n_columns();
         let mut tile = Tile::new(n_columns);
-        for values in values.chunks(TILE_N_ROWS * n_columns) {
-            tile.load_block(simd, values);
-            let nearest = self.points.nearest_two(simd, &tile);
-            let found = nearest.label.into_iter().zip(nearest.squared);
-            for (row, (label, squared)) in values.chunks_exact(n_columns).zip(found) {
-                let cluster = index(label);
-                self.clusters.add(cluster, row);
-                self.inertia.add_real(0, squared_distance(row, self.centroids.row(cluster)));
-                if self.farthest[cluster].as_ref().is_none_or(|kept| squared >= kept.squared) {
-                    FarthestRow::keep(&mut self.farthest[cluster], FarthestRow { squared, row: row.to_vec() });
-                }
+        for chunk in values.chunks(CHUNK_N_ROWS * n_columns) {
+            let mut reals = RealSums::zero();
+            for values in chunk.chunks(TILE_N_ROWS * n_columns) {
+                tile.load_block(simd, values);
+                let nearest = self.points.nearest_two(simd, &tile);
+                self.update_rows(values, &nearest, &mut reals);
+            }
+            self.inertia.add_reals(&reals);
+        }
+    }
+
+    #[inline(always)]
+    fn update_rows(&mut self, values: &[f32], nearest: &NearestTwo, reals: &mut RealSums) {
+        let found = nearest.label.into_iter().zip(nearest.squared);
+        for (row, (label, squared)) in values.chunks_exact(self.centroids.n_columns()).zip(found) {
+            let cluster = index(label);
+            self.clusters.add(cluster, row);
+            reals.add(squared_distance(row, self.centroids.row(cluster)));
+            if self.farthest[cluster].as_ref().is_none_or(|kept| squared >= kept.squared) {
+                FarthestRow::keep(&mut self.farthest[cluster], FarthestRow { squared, row: row.to_vec() });
             }
         }
     }

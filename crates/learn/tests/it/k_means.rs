@@ -318,6 +318,8 @@ fn impossible_fits_are_errors() {
     assert!(model.predict(&narrow).is_err());
     assert!(model.distances(&narrow).is_err());
     assert!(params.fit_from(&matrix, &narrow).is_err());
+    let broken = Matrix::new(2, vec![0.0, 0.0, 1.0, f32::INFINITY]).unwrap();
+    assert_eq!(params.fit_from(&broken, &matrix), Err(LearnError::NotFinite { row: 1, column: 1 }));
     assert_eq!(Matrix::new(0, Vec::new()), Err(LearnError::NoColumns));
     assert!(Matrix::new(2, vec![1.0]).is_err());
     assert!(Matrix::from_columns(&[vec![1.0], vec![1.0, 2.0]]).is_err());
