@@ -1,6 +1,6 @@
 //! K-means: `k` centroids such that the rows lie near one of them.
 //!
-//! Seeding is greedy k-means++ (Arthur and Vassilvitskii 2007, with the several candidates per
+//! Seeding is greedy k-means++ (Arthur and Vassilvitskii 2007, with twice the candidates per
 //! step that scikit-learn draws), refinement is Lloyd's (1982) with a bound that spares most
 //! distances (Hamerly 2010), and the best of several restarts is kept. The sums of the clusters are
 //! exact and every distance is computed by the same operations on every processor, so the bytes of
