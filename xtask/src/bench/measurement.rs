@@ -38,6 +38,13 @@ impl Line {
         let number = self.value.get(name).and_then(Value::as_f64);
         number.with_context(|| format!("no number {name:?} in the benchmark's line {:?}", self.text))
     }
+
+    /// Returns the list of numbers called `name`.
+    pub(super) fn numbers(&self, name: &str) -> anyhow::Result<Vec<f64>> {
+        let numbers = self.value.get(name).and_then(Value::as_array);
+        let numbers = numbers.and_then(|values| values.iter().map(Value::as_f64).collect());
+        numbers.with_context(|| format!("no list of numbers {name:?} in the benchmark's line {:?}", self.text))
+    }
 }
 
 /// What one engine took and computed.

@@ -1,26 +1,39 @@
 //! Lloyd's refinement (1982): assign every row to its nearest centroid, move every centroid to the
-//! mean of its rows, repeat. A cluster that loses its last row takes the row farthest from its
-//! centroid, as scikit-learn does.
+//! mean of its rows, repeat.
+//!
+//! After the first assignment most rows cannot have changed sides, and it can be told without their
+//! values. Each row keeps one number, its *slack*: how much farther the second nearest centroid was
+//! than the nearest when the row was last looked at (Hamerly 2010, his two bounds made one). Every
+//! time the centroids move, the slack shrinks by no more than what the row's own centroid moved and
+//! the most any other moved. As long as some slack is left, the row stays; rounding is provided for,
+//! so the labels are exactly those that computing every distance would give.
+//!
+//! The sums of the clusters are exact (see [`ExactSums`](crate::k_means::exact::ExactSums)), so only
+//! rows that change sides are taken from one sum and added to the other, without any drift.
 
+use fearless_simd::{Level, Simd, dispatch};
 use rayon::prelude::{IndexedParallelIterator, ParallelIterator, ParallelSlice, ParallelSliceMut};
 
-use crate::distance::PackedPoints;
+use crate::distance::{PackedPoints, TILE_N_ROWS, Tile};
 use crate::error::LearnError;
 use crate::k_means::KMeansParams;
+use crate::k_means::exact::{ExactSums, RealSums};
 use crate::k_means::init::seed_centroids;
+use crate::k_means::pass::{KMeansPass, squared_distance};
+use crate::k_means::sums::{ClusterSums, FarthestRow, centroids, movements};
 use crate::matrix::Matrix;
-use crate::number::{real, single};
+use crate::number::{count, index, label, real, single};
 use crate::random::generator;
 
-/// Rows whose sums are taken together. Fixed, so that sums do not depend on the threads; large
-/// enough that handing out a chunk costs nothing, small enough that 100,000 rows keep 16 busy.
+/// Rows that a thread takes at a time. Large enough that handing out a chunk costs nothing, small
+/// enough that 100,000 rows keep 16 busy and that a chunk stays in a core's cache.
 pub(super) const CHUNK_N_ROWS: usize = 4096;
 
 /// The outcome of one restart, clusters in the order of their seeding.
 #[derive(Debug)]
 pub(super) struct Restart {
     pub(super) centroids: Matrix,
-    pub(super) labels: Vec<usize>,
+    pub(super) labels: Vec<u32>,
     pub(super) sizes: Vec<usize>,
     pub(super) inertia: f64,
     pub(super) n_iter: usize,
@@ -33,179 +46,286 @@ pub(super) fn run_restart(matrix: &Matrix, params: &KMeansParams, seed: u64) -> 
     refine(matrix, params, centroids)
 }
 
-/// Refines the given centroids until they rest.
-pub(super) fn refine(matrix: &Matrix, params: &KMeansParams, mut centroids: Matrix) -> Result<Restart, LearnError> {
-    let movement_max = params.tolerance * mean_variance(matrix);
-    let mut labels: Vec<usize> = Vec::new();
+/// Refines the given centroids until they rest. Whether all values are finite is seen on the way.
+pub(super) fn refine(matrix: &Matrix, params: &KMeansParams, mut current: Matrix) -> Result<Restart, LearnError> {
+    let mut assignment = Assignment::new(matrix.n_rows(), params.n_clusters);
+    let mut clusters = ClusterSums::zero(&current);
+    let mut movement_max = 0.0;
     let mut n_iter = 0;
+    let mut resting = false;
     loop {
-        let (new_labels, mut squared) = nearest_rows(matrix, &PackedPoints::new(&centroids));
-        let settled = new_labels == labels;
-        labels = new_labels;
-        if settled || n_iter == params.n_iter_max {
+        let (changes, n_changed) = assignment.renew(matrix, &current)?;
+        clusters.merge(changes);
+        let settled = n_changed == 0 && !clusters.any_empty();
+        if resting || settled || n_iter == params.n_iter_max {
             break;
         }
-        let mut sums = ClusterSums::of(matrix, &labels, params.n_clusters);
-        sums.repair_empty(matrix, &mut labels, &mut squared);
-        let moved = sums.centroids(&centroids)?;
-        let movement = squared_movement(&centroids, &moved);
-        centroids = moved;
+        if n_iter == 0 && params.tolerance > 0.0 {
+            let inertia = inertia(matrix, &current, &assignment.labels);
+            movement_max = params.tolerance * clusters.mean_variance(&current, &clusters.means(&current), inertia);
+        }
+        let moved = if clusters.any_empty() {
+            let mut repaired = clusters.clone();
+            repaired.repair_empty(&farthest_rows(matrix, &current));
+            centroids(&repaired.means(&current), matrix.n_columns())
+        } else {
+            centroids(&clusters.means(&current), matrix.n_columns())
+        };
+        let movements = movements(&current, &moved);
+        assignment.loosen(&movements);
+        current = moved;
         n_iter += 1;
-        if movement <= movement_max {
-            labels = nearest_rows(matrix, &PackedPoints::new(&centroids)).0;
-            break;
+        resting = movements.iter().map(|moved| moved * moved).sum::<f64>() <= movement_max;
+    }
+    let Assignment { labels, slacks, .. } = assignment;
+    drop(slacks);
+    let sizes = clusters.sizes.iter().map(|&size| count(size)).collect();
+    let inertia = inertia(matrix, &current, &labels);
+    Ok(Restart { centroids: current, labels, sizes, inertia, n_iter })
+}
+
+/// Assigns all rows to the given centroids.
+pub(super) fn assigned(matrix: &Matrix, centroids: Matrix) -> Result<Restart, LearnError> {
+    let mut assignment = Assignment::new(matrix.n_rows(), centroids.n_rows());
+    let (clusters, _) = assignment.renew(matrix, &centroids)?;
+    let sizes = clusters.sizes.iter().map(|&size| count(size)).collect();
+    let inertia = inertia(matrix, &centroids, &assignment.labels);
+    Ok(Restart { centroids, labels: assignment.labels, sizes, inertia, n_iter: 0 })
+}
+
+/// Every row's nearest centroid, and what is known about how safe that is.
+struct Assignment {
+    /// `n_clusters` before the first assignment.
+    labels: Vec<u32>,
+    /// A row's slack when it was last looked at, plus what its cluster's slack had lost by then: a
+    /// row is safe while this is greater than what the cluster's slack has lost by now.
+    slacks: Vec<f32>,
+    /// Slack that the rows of each cluster have lost so far.
+    lost: Vec<f64>,
+    /// Whether all values are known to be finite.
+    finite: bool,
+}
+
+/// Share by which slack is counted as lost too much, against rounding of the losses and the slacks.
+const LOSS_EXCESS: f64 = 1.0 / 65_536.0;
+
+/// Slack that is no slack: squares of differences below 2^-63 vanish in `f32`.
+const SLACK_MIN: f32 = 1e-17;
+
+impl Assignment {
+    fn new(n_rows: usize, n_clusters: usize) -> Assignment {
+        Assignment {
+            labels: vec![label(n_clusters); n_rows],
+            slacks: vec![0.0; n_rows],
+            lost: vec![0.0; n_clusters],
+            finite: false,
         }
     }
-    let mut sizes = vec![0; params.n_clusters];
-    for &label in &labels {
-        sizes[label] += 1;
-    }
-    let inertia = inertia(matrix, &centroids, &labels);
-    Ok(Restart { centroids, labels, sizes, inertia, n_iter })
-}
 
-/// Returns every row's nearest point and its squared distance.
-pub(super) fn nearest_rows(matrix: &Matrix, points: &PackedPoints) -> (Vec<usize>, Vec<f32>) {
-    let mut labels = vec![0_usize; matrix.n_rows()];
-    let mut squared = vec![0.0_f32; matrix.n_rows()];
-    matrix
-        .values()
-        .par_chunks(CHUNK_N_ROWS * matrix.n_columns())
-        .zip(labels.par_chunks_mut(CHUNK_N_ROWS))
-        .zip(squared.par_chunks_mut(CHUNK_N_ROWS))
-        .for_each(|((values, labels), squared)| {
-            let rows = values.chunks_exact(matrix.n_columns());
-            for ((row, label), squared) in rows.zip(labels).zip(squared) {
-                (*label, *squared) = points.nearest(row);
-            }
-        });
-    (labels, squared)
-}
-
-/// Sums and counts of the rows of each cluster.
-struct ClusterSums {
-    n_columns: usize,
-    sums: Vec<f64>,
-    sizes: Vec<usize>,
-}
-
-impl ClusterSums {
-    fn zero(n_clusters: usize, n_columns: usize) -> ClusterSums {
-        ClusterSums { n_columns, sums: vec![0.0; n_clusters * n_columns], sizes: vec![0; n_clusters] }
+    /// Notes how far the centroids moved.
+    fn loosen(&mut self, movements: &[f64]) {
+        for (own, lost) in self.lost.iter_mut().enumerate() {
+            let others = movements.iter().enumerate().filter(|&(other, _)| other != own);
+            let most = others.map(|(_, &moved)| moved).fold(0.0, f64::max);
+            *lost += (movements[own] + most) * (1.0 + LOSS_EXCESS);
+        }
     }
 
-    fn of(matrix: &Matrix, labels: &[usize], n_clusters: usize) -> ClusterSums {
+    /// Assigns every row that may have changed sides to its nearest centroid; of equally near ones
+    /// the first. Returns how the clusters' sums change, and how many rows changed sides.
+    fn renew(&mut self, matrix: &Matrix, centroids: &Matrix) -> Result<(ClusterSums, usize), LearnError> {
         let n_columns = matrix.n_columns();
-        let chunks: Vec<ClusterSums> = matrix
+        let points = PackedPoints::new(centroids);
+        let lost = self.lost.iter().map(|&lost| rounded_up(lost)).chain([f32::INFINITY]).collect();
+        let view = View { points: &points, lost, margin: rounding_margin(n_columns) };
+        let level = Level::new();
+        let nothing = || (ClusterSums::zero(centroids), 0, true);
+        let (changes, n_changed, finite) = matrix
             .values()
             .par_chunks(CHUNK_N_ROWS * n_columns)
-            .zip(labels.par_chunks(CHUNK_N_ROWS))
-            .map(|(values, labels)| {
-                let mut sums = ClusterSums::zero(n_clusters, n_columns);
-                for (row, &label) in values.chunks_exact(n_columns).zip(labels) {
-                    sums.add(row, label, 1.0);
-                    sums.sizes[label] += 1;
-                }
-                sums
+            .zip(self.labels.par_chunks_mut(CHUNK_N_ROWS))
+            .zip(self.slacks.par_chunks_mut(CHUNK_N_ROWS))
+            .map(|((values, labels), slacks)| Chunk { values, labels, slacks })
+            .fold(nothing, |(mut changes, n_changed, finite), chunk| {
+                let finite = finite && (self.finite || all_finite(chunk.values));
+                let n_more = dispatch!(level, simd => view.renew_chunk(simd, chunk, &mut changes));
+                (changes, n_changed + n_more, finite)
             })
-            .collect();
-        let mut total = ClusterSums::zero(n_clusters, n_columns);
-        for chunk in chunks {
-            for (sum, part) in total.sums.iter_mut().zip(chunk.sums) {
-                *sum += part;
-            }
-            for (size, part) in total.sizes.iter_mut().zip(chunk.sizes) {
-                *size += part;
-            }
+            .reduce(nothing, |(mut changes, n_changed, finite), (more, n_more, more_finite)| {
+                changes.merge(more);
+                (changes, n_changed + n_more, finite && more_finite)
+            });
+        if !finite {
+            matrix.require_finite()?;
         }
-        total
+        self.finite = true;
+        Ok((changes, n_changed))
     }
+}
 
-    fn add(&mut self, row: &[f32], label: usize, sign: f64) {
-        let start = label * self.n_columns;
-        let sums = &mut self.sums[start..start + self.n_columns];
-        for (sum, &value) in sums.iter_mut().zip(row) {
-            *sum += sign * f64::from(value);
-        }
-    }
+/// Returns whether all values are finite.
+#[inline(always)]
+pub(super) fn all_finite(values: &[f32]) -> bool {
+    // Bits of magnitudes are ordered as magnitudes are, and what is not finite comes last.
+    let greatest = values.iter().fold(0, |greatest: u32, value| greatest.max(value.to_bits() & 0x7fff_ffff));
+    greatest < f32::INFINITY.to_bits()
+}
 
-    /// Gives each empty cluster the row farthest from its centroid (of equals the first) whose
-    /// cluster can spare it.
-    fn repair_empty(&mut self, matrix: &Matrix, labels: &mut [usize], squared: &mut [f32]) {
-        for empty in 0..self.sizes.len() {
-            if self.sizes[empty] > 0 {
-                continue;
+/// The centroids as the rows of one assignment see them.
+struct View<'points> {
+    points: &'points PackedPoints,
+    /// Slack lost by each cluster; infinite for the rows that have none yet.
+    lost: Vec<f32>,
+    /// Share of the distances by which a slack must be reduced for rounding.
+    margin: f32,
+}
+
+/// Some rows and what is known about them.
+struct Chunk<'rows> {
+    values: &'rows [f32],
+    labels: &'rows mut [u32],
+    slacks: &'rows mut [f32],
+}
+
+impl View<'_> {
+    #[inline(always)]
+    fn renew_chunk<S: Simd>(&self, simd: S, chunk: Chunk<'_>, changes: &mut ClusterSums) -> usize {
+        let Chunk { values, labels, slacks } = chunk;
+        let n_columns = values.len() / labels.len();
+        let mut unsafe_rows = [0_u32; CHUNK_N_ROWS];
+        let n_unsafe = self.find_unsafe(labels, slacks, &mut unsafe_rows);
+        let mut n_changed = 0;
+        let mut tile = Tile::new(n_columns);
+        for row_idxs in unsafe_rows[..n_unsafe].chunks(TILE_N_ROWS) {
+            let row = |row_idx: u32| &values[index(row_idx) * n_columns..][..n_columns];
+            let last = row_idxs.len() - 1;
+            tile.load(simd, std::array::from_fn(|lane| row(row_idxs[lane.min(last)])));
+            let nearest = self.points.nearest_two(simd, &tile);
+            let mut lane_slacks = [0.0_f32; TILE_N_ROWS];
+            for (slack, (&squared, &next)) in lane_slacks.iter_mut().zip(nearest.squared.iter().zip(&nearest.next)) {
+                let (near, far) = (squared.sqrt(), next.sqrt());
+                *slack = (far - near) - (far + near) * self.margin - SLACK_MIN;
             }
-            let mut farthest: Option<usize> = None;
-            for row_idx in 0..labels.len() {
-                let spare = self.sizes[labels[row_idx]] > 1;
-                let farther = farthest.is_none_or(|idx| squared[row_idx] > squared[idx]);
-                if spare && farther {
-                    farthest = Some(row_idx);
+            for (lane, &row_idx) in row_idxs.iter().enumerate() {
+                let row_idx = index(row_idx);
+                let (former, label) = (labels[row_idx], nearest.label[lane]);
+                let lost = self.lost[index(label)];
+                let total = lane_slacks[lane] + lost;
+                // Less what rounding may have added to either.
+                slacks[row_idx] = total - (total.abs() + 4.0 * lost) * f32::EPSILON;
+                if label != former {
+                    self.change_sides(&values[row_idx * n_columns..][..n_columns], former, label, changes);
+                    labels[row_idx] = label;
+                    n_changed += 1;
                 }
             }
-            let Some(row_idx) = farthest else { return };
-            let former = labels[row_idx];
-            self.add(matrix.row(row_idx), former, -1.0);
-            self.sizes[former] -= 1;
-            self.add(matrix.row(row_idx), empty, 1.0);
-            self.sizes[empty] += 1;
-            labels[row_idx] = empty;
-            squared[row_idx] = 0.0;
         }
+        n_changed
     }
 
-    /// Returns the means; a cluster that stayed empty keeps its former centroid.
-    fn centroids(&self, former: &Matrix) -> Result<Matrix, LearnError> {
-        let mut values = former.values().to_vec();
-        for (label, centroid) in values.chunks_exact_mut(self.n_columns).enumerate() {
-            if self.sizes[label] == 0 {
-                continue;
-            }
-            let start = label * self.n_columns;
-            for (value, sum) in centroid.iter_mut().zip(&self.sums[start..]) {
-                *value = single(sum / real(self.sizes[label]));
-            }
+    /// Writes the positions of the rows that may have changed sides and returns how many they are.
+    #[inline(always)]
+    fn find_unsafe(&self, labels: &[u32], slacks: &[f32], unsafe_rows: &mut [u32; CHUNK_N_ROWS]) -> usize {
+        let mut n_unsafe = 0;
+        let last = self.lost.len() - 1;
+        for (row_idx, (&label, &slack)) in (0..).zip(labels.iter().zip(slacks.iter())) {
+            // Written always and counted when it holds: cheaper than a branch nobody can predict.
+            unsafe_rows[n_unsafe] = row_idx;
+            // Not a number where a distance was infinite: never safe.
+            let safe = slack > self.lost[index(label).min(last)];
+            n_unsafe += usize::from(!safe);
         }
-        Matrix::new(self.n_columns, values)
+        n_unsafe
+    }
+
+    #[inline(always)]
+    fn change_sides(&self, row: &[f32], former: u32, label: u32, changes: &mut ClusterSums) {
+        if index(former) < self.points.n_points() {
+            changes.subtract(index(former), row);
+        }
+        changes.add(index(label), row);
     }
 }
 
-fn squared_movement(former: &Matrix, moved: &Matrix) -> f64 {
-    let pairs = former.values().iter().zip(moved.values());
-    pairs.map(|(&a, &b)| (f64::from(a) - f64::from(b)).powi(2)).sum()
+/// Returns the share of two distances that their difference must exceed for rounding not to have
+/// changed which is less. A squared distance has at most one rounding more than three per column's
+/// term and one per addition, so a distance is off by at most (d + 5) / 2 roundings of 2^-24; twice
+/// that for the two distances and as much again for what is computed here.
+fn rounding_margin(n_columns: usize) -> f32 {
+    single(real(n_columns + 8)) * f32::EPSILON
 }
 
-/// Returns the sum of squared distances to the assigned centroids, in `f64` throughout.
-fn inertia(matrix: &Matrix, centroids: &Matrix, labels: &[usize]) -> f64 {
-    let chunks: Vec<f64> = matrix
+/// Returns the least `f32` that is certainly not less.
+fn rounded_up(value: f64) -> f32 {
+    single(value * (1.0 + 2.0 * f64::from(f32::EPSILON)))
+}
+
+/// Returns every row's nearest point; of equally near ones the first.
+pub(super) fn nearest_rows(matrix: &Matrix, points: &PackedPoints) -> Vec<usize> {
+    let mut labels = vec![0_usize; matrix.n_rows()];
+    let level = Level::new();
+    let chunks = matrix.values().par_chunks(CHUNK_N_ROWS * matrix.n_columns());
+    chunks.zip(labels.par_chunks_mut(CHUNK_N_ROWS)).for_each(|(values, labels)| {
+        dispatch!(level, simd => nearest_of_chunk(simd, values, points, labels));
+    });
+    labels
+}
+
+#[inline(always)]
+fn nearest_of_chunk<S: Simd>(simd: S, values: &[f32], points: &PackedPoints, labels: &mut [usize]) {
+    let n_columns = values.len() / labels.len();
+    let mut tile = Tile::new(n_columns);
+    for (values, labels) in values.chunks(TILE_N_ROWS * n_columns).zip(labels.chunks_mut(TILE_N_ROWS)) {
+        tile.load_block(simd, values);
+        let nearest = points.nearest_two(simd, &tile);
+        for (label, &found) in labels.iter_mut().zip(&nearest.label) {
+            *label = index(found);
+        }
+    }
+}
+
+/// Returns each cluster's farthest row.
+fn farthest_rows(matrix: &Matrix, centroids: &Matrix) -> Vec<Option<FarthestRow>> {
+    let chunks = matrix.values().par_chunks(CHUNK_N_ROWS * matrix.n_columns());
+    let farthest = || vec![None; centroids.n_rows()];
+    chunks
+        .map(|values| {
+            let Ok(mut pass) = KMeansPass::new(centroids) else { return farthest() };
+            pass.update_values(values);
+            pass.into_farthest()
+        })
+        .reduce(farthest, |mut kept, candidates| {
+            for (kept, candidate) in kept.iter_mut().zip(candidates) {
+                if let Some(candidate) = candidate {
+                    FarthestRow::keep(kept, candidate);
+                }
+            }
+            kept
+        })
+}
+
+/// Returns the sum of squared distances to the assigned centroids: each in `f64`, their sum exact.
+fn inertia(matrix: &Matrix, centroids: &Matrix, labels: &[u32]) -> f64 {
+    let n_columns = matrix.n_columns();
+    let level = Level::new();
+    let nothing = || ExactSums::zero(1, 1, 1.0);
+    let sum = matrix
         .values()
-        .par_chunks(CHUNK_N_ROWS * matrix.n_columns())
+        .par_chunks(CHUNK_N_ROWS * n_columns)
         .zip(labels.par_chunks(CHUNK_N_ROWS))
-        .map(|(values, labels)| {
-            let mut sum = 0.0_f64;
-            for (row, &label) in values.chunks_exact(matrix.n_columns()).zip(labels) {
-                for (&value, &centre) in row.iter().zip(centroids.row(label)) {
-                    sum += (f64::from(value) - f64::from(centre)).powi(2);
+        .fold(nothing, |mut sum, (values, labels)| {
+            let mut reals = RealSums::zero();
+            dispatch!(level, _simd => {
+                for (row, &label) in values.chunks_exact(n_columns).zip(labels) {
+                    reals.add(squared_distance(row, centroids.row(index(label))));
                 }
-            }
+            });
+            sum.add_reals(&reals);
             sum
         })
-        .collect();
-    chunks.iter().sum()
-}
-
-/// Returns the variance of a column, averaged over the columns.
-fn mean_variance(matrix: &Matrix) -> f64 {
-    let n_rows = real(matrix.n_rows());
-    let mut sums = vec![0.0_f64; matrix.n_columns()];
-    let mut squares = vec![0.0_f64; matrix.n_columns()];
-    for row in matrix.rows() {
-        for (column_idx, &value) in row.iter().enumerate() {
-            sums[column_idx] += f64::from(value);
-            squares[column_idx] += f64::from(value).powi(2);
-        }
-    }
-    let variances = sums.iter().zip(&squares).map(|(sum, square)| (square / n_rows - (sum / n_rows).powi(2)).max(0.0));
-    variances.sum::<f64>() / real(matrix.n_columns())
+        .reduce(nothing, |mut sum, other| {
+            sum.merge(other);
+            sum
+        });
+    sum.group(0)[0]
 }
