@@ -135,7 +135,7 @@ fn every_feature_says_how_it_was_used() {
 /// Returns the votes and the reasons for being left out of `recency`, `night_share` and `device`.
 fn used_with(weights: CategoryWeights) -> Vec<(f64, Option<String>)> {
     let (population, _) = planted(300, 7);
-    let params = DiscoveryParams { personas: PersonaCount::Exactly(3), seed: 9, weights };
+    let params = DiscoveryParams { weights, ..DiscoveryParams::new(PersonaCount::Exactly(3), 9) };
     let uses = discover(&population, &params).unwrap().features_used;
     let used = |name: &str| uses.iter().find(|used| used.name == name).unwrap();
     ["recency", "night_share", "device"].map(|name| (used(name).vote, used(name).left_out.clone())).to_vec()
