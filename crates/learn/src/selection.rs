@@ -29,6 +29,7 @@
 mod comparison;
 mod evidence;
 mod kinds;
+mod lumps;
 mod rule;
 
 use std::ops::RangeInclusive;

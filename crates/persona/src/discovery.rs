@@ -230,9 +230,15 @@ impl Model {
             of_personas.push((1.0 - of_personas.iter().sum::<f64>()).max(0.0));
             let counts_for = match self.separation {
                 Separation::Distinct => largest_position(&of_personas),
-                Separation::Gradual => self.clusters.iter().position(|cluster| *cluster == nearest).unwrap_or(usize::MAX),
+                Separation::Gradual => {
+                    self.clusters.iter().position(|cluster| *cluster == nearest).unwrap_or(usize::MAX)
+                }
             };
-            rows.push(gridded(profile.clone(), &of_personas, Some(counts_for).filter(|idx| *idx < self.clusters.len())));
+            rows.push(gridded(
+                profile.clone(),
+                &of_personas,
+                Some(counts_for).filter(|idx| *idx < self.clusters.len()),
+            ));
         }
         Memberships::new(self.personas.clone(), rows)
     }

@@ -59,5 +59,5 @@ pub use membership::{Membership, Memberships, PersonaId};
 pub use persona::{Confidence, Persona, PersonaRevenue, rename};
 pub use population::{FeatureColumn, Population, Revenue, TraitColumn, Values};
 pub use refusal::{Refusal, RefusalReason};
-pub use throng_learn::Continuum;
 pub use rule::{Bound, Condition, Rule};
+pub use throng_learn::Continuum;

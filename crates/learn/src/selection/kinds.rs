@@ -13,6 +13,7 @@ use crate::outlying::inlying_rows;
 use crate::parting::{BorderTest, PartingParams};
 use crate::projection::Projection;
 use crate::random::{derived_seed, generator, sampled_rows};
+use crate::selection::lumps::spread;
 use crate::selection::rule::{ADJUSTED_RAND_MIN, JACCARD_STABLE};
 use crate::selection::{STREAM_KINDS, SelectionParams};
 use crate::stability::{Stability, best_jaccards};
@@ -22,6 +23,8 @@ use crate::stability::{Stability, best_jaccards};
 const RESAMPLE_SHARE: f64 = 0.8;
 /// Most rows in a resample: of 2000, a group of one row in sixty is too few to be found again.
 const RESAMPLE_N_ROWS_MAX: usize = 4000;
+/// Stream of the chance that lumps are spread out by, beside those of the resamples.
+const STREAM_LUMPS: u64 = 1;
 /// Resamples between two looks at whether the answer is certain already.
 const RESAMPLES_PER_LOOK: usize = 5;
 /// Similarity from which it is: the resamples still to come could hardly bring it down.
@@ -58,6 +61,7 @@ pub(super) fn find_kinds(
     let standard = Standard::of(sample);
     let sample = standard.transform(sample)?;
     let rows = sample.take(&inlying_rows(&sample, seed));
+    let searched = spread(&rows, derived_seed(seed, STREAM_LUMPS))?;
     let mut parting_params = PartingParams {
         n_groups_max: *params.n_clusters.end(),
         share_min: params.share_min,
@@ -67,7 +71,7 @@ pub(super) fn find_kinds(
     };
     let mut unstable = None;
     loop {
-        let parting = parting_params.fit(&rows)?;
+        let parting = parting_params.fit(&searched)?;
         let n_groups = parting.n_groups;
         if n_groups < *params.n_clusters.start() {
             let border = parting.next;
@@ -75,7 +79,7 @@ pub(super) fn find_kinds(
         }
         let found = Discriminant::fit(&rows, &parting.labels, n_groups)?;
         let Settled { model, labels, order } = settled(&standard.transform(matrix)?, &found, params)?;
-        let stability = kinds_stability(&rows, &found, &parting_params, params.n_resamples)?;
+        let stability = kinds_stability((&rows, &searched), &found, &parting_params, params.n_resamples)?;
         // Clusters of the model are numbered by size.
         let jaccard = order.iter().map(|&group| stability.jaccard[group]).collect();
         let stability = Stability { jaccard, ..stability };
@@ -127,7 +131,7 @@ fn settled(matrix: &Matrix, found: &Discriminant, params: &SelectionParams) -> R
 
 /// Returns how well the groups come back when the whole search is run again on some of the rows.
 fn kinds_stability(
-    rows: &Matrix,
+    (rows, searched): (&Matrix, &Matrix),
     found: &Discriminant,
     params: &PartingParams,
     n_resamples: usize,
@@ -141,7 +145,8 @@ fn kinds_stability(
         order.shuffle(&mut generator(seed, 0));
         order.truncate(n_taken);
         let resample = rows.take(&order);
-        let parting = PartingParams { n_groups_max: n_groups, n_references: 0, seed, ..*params }.fit(&resample)?;
+        let parting =
+            PartingParams { n_groups_max: n_groups, n_references: 0, seed, ..*params }.fit(&searched.take(&order))?;
         let refit = match parting.n_groups {
             0 | 1 => vec![0; rows.n_rows()],
             n_found => Discriminant::fit(&resample, &parting.labels, n_found)?.predict(rows),

@@ -45,9 +45,9 @@ fn names_are_distinct_and_say_what_sets_apart() {
     let names: Vec<&str> = found(&discovery).personas.iter().map(|persona| persona.name.as_str()).collect();
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     expect_test::expect![[r#"
-        Recent frequent Grocery shoppers
+        Frequent big-basket Grocery shoppers
         Lapsed one-time buyers
-        Night-time Wine buyers on mobile"#]]
+        Night-time Wine shoppers on mobile"#]]
     .assert_eq(&names.join("\n"));
 }
 
