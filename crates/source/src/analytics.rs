@@ -243,7 +243,7 @@ impl<'a> Fields<'a> {
         for (name, value) in rest {
             let absent = matches!(&value, Value::Text(text) if is_absent(text));
             if !absent {
-                attributes.entry(format!("{prefix}{name}")).or_insert(value);
+                attributes.insert_if_absent(format!("{prefix}{name}"), value);
             }
         }
         Ok(())
@@ -346,7 +346,7 @@ pub(crate) fn further(
         }
     }
     if !kept.is_empty() {
-        properties.insert("items".to_owned(), Value::Json(format!("[{}]", kept.join(","))));
+        properties.insert("items", Value::Json(format!("[{}]", kept.join(","))));
     }
     Ok(())
 }

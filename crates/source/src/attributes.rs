@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use compact_str::CompactString;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -101,7 +102,7 @@ pub(crate) fn scalar_text(raw: &RawValue) -> Option<Cow<'_, str>> {
 pub(crate) fn flatten(raw: &RawValue, attributes: &mut Attributes) -> Result<(), Problem> {
     match members(raw) {
         Some(members) => flatten_members_of(members, attributes),
-        None => insert("value".to_owned(), raw, attributes),
+        None => insert("value", raw, attributes),
     }
 }
 
@@ -117,23 +118,39 @@ fn flatten_members(
     attributes: &mut Attributes,
 ) -> Result<(), Problem> {
     for (name, raw) in members.0 {
-        let name = if prefix.is_empty() { name.into_owned() } else { format!("{prefix}{name}") };
+        let mut name = match prefix {
+            "" => CompactString::from(name),
+            prefix => concat(&[prefix, &name]),
+        };
         let nested = if levels > 0 && raw.get().starts_with('{') { self::members(raw) } else { None };
         match nested {
-            Some(nested) => flatten_members(nested, &format!("{name}."), levels - 1, attributes)?,
+            Some(nested) => {
+                name.push('.');
+                flatten_members(nested, &name, levels - 1, attributes)?;
+            }
             None => insert(name, raw, attributes)?,
         }
     }
     Ok(())
 }
 
+fn concat(parts: &[&str]) -> CompactString {
+    let mut text = CompactString::with_capacity(parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| text.push_str(part));
+    text
+}
+
 /// Adds one value; the first of two members of one name wins.
-pub(crate) fn insert(name: String, raw: &RawValue, attributes: &mut Attributes) -> Result<(), Problem> {
+pub(crate) fn insert(
+    name: impl Into<CompactString>,
+    raw: &RawValue,
+    attributes: &mut Attributes,
+) -> Result<(), Problem> {
     if let Some(value) = value(raw)? {
         if attributes.len() >= MEMBERS_MAX {
             return Err(Problem::new(ProblemKind::TooLarge, &format!("more than {MEMBERS_MAX} attributes")));
         }
-        attributes.entry(name).or_insert(value);
+        attributes.insert_if_absent(name, value);
     }
     Ok(())
 }
@@ -145,10 +162,10 @@ pub(crate) fn value(raw: &RawValue) -> Result<Option<Value>, Problem> {
         Some(b't') => Some(Value::Bool(true)),
         Some(b'f') => Some(Value::Bool(false)),
         Some(b'{' | b'[') => Some(Value::Json(compact(text)?)),
-        Some(b'"') => scalar_text(raw).filter(|text| !text.is_empty()).map(|text| Value::Text(text.into_owned())),
+        Some(b'"') => scalar_text(raw).filter(|text| !text.is_empty()).map(|text| Value::text(text)),
         Some(b'-' | b'0'..=b'9') => {
             // What has no place among decimals keeps its digits as text.
-            Some(Decimal::parse(text).map_or_else(|| Value::Text(text.to_owned()), Value::Number))
+            Some(Decimal::parse(text).map_or_else(|| Value::text(text), Value::Number))
         }
         _ => None,
     })
@@ -160,8 +177,8 @@ pub(crate) fn date_texts(attributes: &mut Attributes) {
         let Value::Text(text) = value else { continue };
         let bytes = text.as_bytes();
         let dated = (20..=40).contains(&bytes.len()) && bytes[4] == b'-' && bytes[7] == b'-' && bytes[10] == b'T';
-        if dated && let Ok(instant) = text.parse::<jiff::Timestamp>() {
-            *value = Value::Instant(Instant(instant.as_microsecond()));
+        if dated && let Some(instant) = Instant::parse_rfc3339(text) {
+            *value = Value::Instant(instant);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
+use throng_event::Fingerprint;
 use throng_source::{Quarantined, StopReason, Taken};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -24,8 +25,7 @@ const CHUNK_WEIGHT_MAX: usize = 200_000;
 /// from end to end must not fill the memory.
 const QUARANTINE_BYTES_MAX: usize = 32 << 20;
 
-/// Ids seen before, by the first 128 bits of their BLAKE3 hash: 16 bytes each however
-/// long they are, and no two of 10^12 ids alike but with a chance of 10^-15.
+/// Ids seen before, by their fingerprints: 16 bytes each however long they are.
 #[expect(clippy::disallowed_types, reason = "only asked, never iterated")]
 type Seen = std::collections::HashSet<u128, foldhash::fast::FixedState>;
 
@@ -125,11 +125,12 @@ impl<'a> Intake<'a> {
     pub(super) fn take(&mut self, taken: Taken, source: &str) -> Result<(), StopReason> {
         match taken {
             Taken::Event { event, n_rows, .. } => {
-                if self.seen.insert(hash(&[event.id.0.as_bytes()])) {
+                let fingerprint = event.id.fingerprint();
+                if self.seen.insert(fingerprint.0) {
                     self.written.events_new += 1;
                     self.written.rows_new += n_rows;
                     if self.writes {
-                        self.chunk.push(&event);
+                        self.chunk.push(&event, fingerprint.key());
                     }
                 }
                 if self.chunk.weight() >= CHUNK_WEIGHT_MAX {
@@ -244,7 +245,7 @@ async fn known_events(store: &Store) -> Result<(Seen, Promoted), EngineError> {
     let promoted = Promoted::of(table.schema().as_arrow());
     let mut seen = Seen::default();
     let mut take = |rows: &RecordBatch| {
-        seen.extend(text_column(rows, "event_id")?.iter().flatten().map(|id| hash(&[id.as_bytes()])));
+        seen.extend(text_column(rows, "event_id")?.iter().flatten().map(|id| Fingerprint::of(id).0));
         Ok(())
     };
     for_each_batch(&context, "SELECT event_id FROM events", &mut take).await?;

@@ -77,7 +77,7 @@ pub(super) fn traits_of(record: &mut Record<'_>) -> Attributes {
     let parts = ["first_name", "last_name"].iter().filter_map(|name| traits.get(*name)).map(Value::to_string);
     let name = parts.collect::<Vec<_>>().join(" ");
     if !name.is_empty() {
-        traits.entry("name".to_owned()).or_insert(Value::Text(name));
+        traits.insert_if_absent("name", Value::text(name));
     }
     traits
 }

@@ -111,7 +111,7 @@ fn read_commerce(lines: Vec<Attributes>, fallback: Option<Currency>, draft: &mut
     }
     draft.text = TEXT_PROPERTIES.iter().find_map(|name| match draft.properties.get(*name) {
         Some(Value::Text(_)) => match draft.properties.remove(*name) {
-            Some(Value::Text(text)) => Some(text),
+            Some(Value::Text(text)) => Some(text.into_string()),
             _ => None,
         },
         _ => None,
@@ -140,7 +140,7 @@ fn product_list(raw: &RawValue) -> Result<Option<Vec<Attributes>>, Problem> {
         let Some(Members(members)) = members(item) else { return Ok(None) };
         for (name, value) in members {
             if let Some(text) = scalar_text(value).filter(|text| !text.is_empty()) {
-                line.entry(name.into_owned()).or_insert(Value::Text(text.into_owned()));
+                line.insert_if_absent(name, Value::text(text));
             }
         }
         lines.push(line);

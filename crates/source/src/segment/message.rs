@@ -140,7 +140,7 @@ impl Message<'_> {
         if draft.group_id.is_none()
             && let Some(Value::Text(group_id)) = draft.context.get("groupId")
         {
-            draft.group_id = Some(group_id.clone());
+            draft.group_id = Some(group_id.to_string());
         }
         Ok(())
     }
@@ -152,14 +152,14 @@ impl Message<'_> {
             let of_context = std::mem::take(&mut draft.traits);
             flatten(traits, &mut draft.traits)?;
             for (name, value) in of_context {
-                draft.traits.entry(name).or_insert(value);
+                draft.traits.insert_if_absent(name, value);
             }
         }
         match draft.kind {
             Some(EventKind::Track) => draft.name = self.event.or(self.name).and_then(scalar_text).map(Cow::into_owned),
             Some(EventKind::Page | EventKind::Screen) => {
                 if let Some(name) = self.name.and_then(scalar_text).filter(|name| !name.is_empty()) {
-                    draft.properties.insert("name".to_owned(), Value::Text(name.into_owned()));
+                    draft.properties.insert("name", Value::text(name));
                 }
             }
             Some(EventKind::Identify | EventKind::Group | EventKind::Alias) | None => {}
@@ -175,7 +175,7 @@ impl Message<'_> {
             return Some(channel.into_owned());
         }
         if let Some(Value::Text(channel)) = draft.context.get("channel") {
-            return Some(channel.clone());
+            return Some(channel.to_string());
         }
         match draft.context.get("library.name") {
             Some(Value::Text(library)) => channel_of_library(library).map(str::to_owned),
@@ -220,6 +220,10 @@ fn external_ids(list: &RawValue) -> Vec<Identity> {
 
 /// Returns the channel a library serves, as its name says it.
 fn channel_of_library(library: &str) -> Option<&'static str> {
+    // The two that most messages come from.
+    if matches!(library, "analytics.js" | "@segment/analytics-next") {
+        return Some("web");
+    }
     let library = library.to_ascii_lowercase();
     let names = |words: &[&str]| words.iter().any(|word| library.contains(word));
     if names(&["node", "python", "ruby", "php", "java-", "golang", "-go", "net"]) {

@@ -137,7 +137,7 @@ impl Orders {
             n_rows: 0,
             n_bytes: 0,
         };
-        open.draft.properties.entry("order_id".to_owned()).or_insert_with(|| Value::Text(key.0.clone()));
+        open.draft.properties.insert_if_absent("order_id", Value::text(&key.0));
         // What admission refuses is refused now, while the row is at hand.
         if let Admission::Rejected(problems) = admit(open.draft.clone(), intake.import.limits) {
             return Err(problems);
@@ -226,7 +226,7 @@ impl Open {
         self.draft.occurred_at = earliest(self.draft.occurred_at, draft.occurred_at);
         for (kept, added) in [(&mut self.draft.properties, draft.properties), (&mut self.draft.traits, draft.traits)] {
             for (name, value) in added {
-                kept.entry(name).or_insert(value);
+                kept.insert_if_absent(name, value);
             }
         }
         self.draft.channel = self.draft.channel.take().or(draft.channel);
