@@ -117,6 +117,20 @@ impl Attributes {
         place.is_err()
     }
 
+    /// Sets values of names that have none; of two of one name the earlier stays.
+    pub fn extend_absent(&mut self, mut values: Vec<(CompactString, Value)>) {
+        if self.is_empty() {
+            // The sort is stable, so the earlier of two stays first.
+            values.sort_by(|(a, _), (b, _)| a.as_str().cmp(b));
+            values.dedup_by(|(later, _), (earlier, _)| later == earlier);
+            self.0 = values;
+            return;
+        }
+        for (name, value) in values {
+            self.insert_if_absent(name, value);
+        }
+    }
+
     /// Takes the value of a name out.
     pub fn remove(&mut self, name: &str) -> Option<Value> {
         let place = self.place(name).ok()?;
@@ -199,6 +213,22 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn many_at_once_are_as_one_by_one(
+            known in proptest::collection::vec(("[a-c]{1,2}", 0_i64..99), 0..3),
+            values in proptest::collection::vec(("[a-c]{1,2}", 0_i64..99), 0..40),
+        ) {
+            let valued = |(name, number): (String, i64)| (CompactString::from(name), Value::Number(Decimal(number)));
+            let mut attributes: Attributes = known.into_iter().map(valued).collect();
+            let mut one_by_one = attributes.clone();
+            let values: Vec<(CompactString, Value)> = values.into_iter().map(valued).collect();
+            for (name, value) in values.clone() {
+                one_by_one.insert_if_absent(name, value);
+            }
+            attributes.extend_absent(values);
+            prop_assert_eq!(attributes, one_by_one);
+        }
+
         #[test]
         fn what_is_kept_is_what_a_tree_would_keep(
             steps in proptest::collection::vec(("[a-c]{1,2}", 0_u8..3, 0_i64..9), 0..40),

@@ -9,7 +9,8 @@ use std::fmt;
 
 use compact_str::CompactString;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use throng_event::{Attributes, Decimal, Instant, Problem, ProblemKind, Value};
@@ -53,6 +54,92 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
         }
         deserializer.deserialize_map(Reader)
+    }
+}
+
+/// The facts of a message: an object, or something else where an object belongs.
+pub(crate) enum Facts<'a> {
+    Members(Members<'a>),
+    Other(Value),
+    Nothing,
+}
+
+impl<'a> Facts<'a> {
+    /// Returns the members of an object, `None` for all else.
+    pub(crate) fn members(self) -> Option<Members<'a>> {
+        match self {
+            Self::Members(members) => Some(members),
+            Self::Other(_) | Self::Nothing => None,
+        }
+    }
+
+    /// Adds the members, nested ones under dotted names. What is no object is kept under
+    /// `value`, so that nothing is lost.
+    pub(crate) fn flatten(self, attributes: &mut Attributes) -> Result<(), Problem> {
+        match self {
+            Self::Members(members) => return flatten_members_of(members, attributes),
+            Self::Other(value) => drop(attributes.insert_if_absent("value", value)),
+            Self::Nothing => {}
+        }
+        Ok(())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Facts<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Facts<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                Members::deserialize(MapAccessDeserializer::new(map)).map(Facts::Members)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut items: Vec<&RawValue> = Vec::new();
+                while items.len() <= MEMBERS_MAX
+                    && let Some(item) = list.next_element()?
+                {
+                    items.push(item);
+                }
+                if items.len() > MEMBERS_MAX {
+                    return Err(too_many());
+                }
+                let items: Vec<&str> = items.into_iter().map(RawValue::get).collect();
+                let text = compact(&format!("[{}]", items.join(","))).map_err(serde::de::Error::custom)?;
+                Ok(Facts::Other(Value::Json(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(if text.is_empty() { Facts::Nothing } else { Facts::Other(Value::text(text)) })
+            }
+
+            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+                Ok(Facts::Other(Value::Bool(flag)))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Facts::Other(Decimal::from_integer(number).map_or_else(|| Value::text(number.to_string()), Value::Number)))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                let decimal = i64::try_from(number).ok().and_then(Decimal::from_integer);
+                Ok(Facts::Other(decimal.map_or_else(|| Value::text(number.to_string()), Value::Number)))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(Facts::Other(Decimal::from_f64(number).map_or_else(|| Value::text(number.to_string()), Value::Number)))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Facts::Nothing)
+            }
+        }
+        deserializer.deserialize_any(Reader)
     }
 }
 
@@ -106,16 +193,24 @@ pub(crate) fn flatten(raw: &RawValue, attributes: &mut Attributes) -> Result<(),
     }
 }
 
-/// Adds members, nested ones under dotted names.
+/// Adds members, nested ones under dotted names; the first of two of one name wins.
 pub(crate) fn flatten_members_of(members: Members<'_>, attributes: &mut Attributes) -> Result<(), Problem> {
-    flatten_members(members, "", FLATTENED_LEVELS, attributes)
+    let mut values = Vec::with_capacity(2 * members.0.len());
+    let gathered = gather(members, "", FLATTENED_LEVELS, &mut values);
+    let within = attributes.len() + values.len() <= MEMBERS_MAX;
+    attributes.extend_absent(values);
+    gathered.and_then(|()| if within { Ok(()) } else { Err(too_many_attributes()) })
 }
 
-fn flatten_members(
+fn too_many_attributes() -> Problem {
+    Problem::new(ProblemKind::TooLarge, &format!("more than {MEMBERS_MAX} attributes"))
+}
+
+fn gather(
     members: Members<'_>,
     prefix: &str,
     levels: usize,
-    attributes: &mut Attributes,
+    values: &mut Vec<(CompactString, Value)>,
 ) -> Result<(), Problem> {
     for (name, raw) in members.0 {
         let mut name = match prefix {
@@ -123,12 +218,14 @@ fn flatten_members(
             prefix => concat(&[prefix, &name]),
         };
         let nested = if levels > 0 && raw.get().starts_with('{') { self::members(raw) } else { None };
-        match nested {
-            Some(nested) => {
-                name.push('.');
-                flatten_members(nested, &name, levels - 1, attributes)?;
+        if let Some(nested) = nested {
+            name.push('.');
+            gather(nested, &name, levels - 1, values)?;
+        } else if let Some(value) = value(raw)? {
+            if values.len() >= MEMBERS_MAX {
+                return Err(too_many_attributes());
             }
-            None => insert(name, raw, attributes)?,
+            values.push((name, value));
         }
     }
     Ok(())
@@ -148,7 +245,7 @@ pub(crate) fn insert(
 ) -> Result<(), Problem> {
     if let Some(value) = value(raw)? {
         if attributes.len() >= MEMBERS_MAX {
-            return Err(Problem::new(ProblemKind::TooLarge, &format!("more than {MEMBERS_MAX} attributes")));
+            return Err(too_many_attributes());
         }
         attributes.insert_if_absent(name, value);
     }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBuilder, Decimal128Builder, Int64Builder, ListBuilder, RecordBatch, StringArray,
+    Array, ArrayBuilder, ArrayRef, AsArray, BooleanBuilder, Decimal128Builder, Int64Builder, ListBuilder, RecordBatch, StringArray,
     StringBuilder, StructBuilder, TimestampMicrosecondBuilder, UInt32Array,
 };
 use arrow::compute::take;
@@ -80,6 +80,20 @@ impl Default for Canonical {
 }
 
 impl EventRows {
+    /// Returns no rows, with room for as many and as long ones as these: columns that grow
+    /// are copied each time they double.
+    pub(crate) fn alike(&self) -> Self {
+        // What a hundredth of the rows has may be gone with them.
+        let usual = |attribute: &&Attribute| attribute.n_values() * 100 >= self.n_rows as usize;
+        let attributes: Vec<Attribute> = self.attributes.iter().filter(usual).map(Attribute::alike).collect();
+        let mut places = <[Places; 3]>::default();
+        for (place, attribute) in attributes.iter().enumerate() {
+            places[attribute.part as usize].insert(attribute.name.clone(), place);
+        }
+        let texts = self.canonical.texts.each_ref().map(texts_alike);
+        Self { canonical: Canonical { texts, ..Canonical::default() }, places, attributes, ..Self::default() }
+    }
+
     /// Takes in one event.
     pub(crate) fn push(&mut self, event: &Event, key: EventKey) {
         let row = self.n_rows;
@@ -133,6 +147,12 @@ impl EventRows {
     }
 }
 
+/// Returns an empty column with room for as many and as long texts, and some more.
+fn texts_alike(texts: &StringBuilder) -> StringBuilder {
+    let some_more = |n: usize| n + n / 16;
+    StringBuilder::with_capacity(some_more(texts.len()), some_more(texts.values_slice().len()))
+}
+
 /// Moves the attributes of an event to their lists.
 fn take_apart(row: u32, (part, attributes): (Part, &Attributes), places: &mut Places, lists: &mut Vec<Attribute>) {
     for (name, value) in attributes {
@@ -184,6 +204,17 @@ impl Attribute {
                 self.jsons.1.append_value(text);
             }
         }
+    }
+
+    /// Returns no values, with room for as many and as long texts.
+    fn alike(&self) -> Self {
+        let texts = (Vec::with_capacity(self.texts.0.len()), texts_alike(&self.texts.1));
+        Self { texts, ..Self::new(self.part, &self.name) }
+    }
+
+    fn n_values(&self) -> usize {
+        let n_bools = self.bools.0.len();
+        n_bools + self.numbers.0.len() + self.instants.0.len() + self.texts.0.len() + self.jsons.0.len()
     }
 
     /// Returns how many values there are that a column can hold, and their most

@@ -38,7 +38,7 @@ pub(super) fn read_ahead(
                 Ok(())
             })?;
             // Who no longer listens says itself why.
-            let _ = sender.send(waiting);
+            sender.send(waiting).ok();
             Ok(tally)
         });
         let mut refused = None;

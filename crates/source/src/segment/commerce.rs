@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use throng_event::{Attributes, Currency, Decimal, Draft, EventKind, Money, Problem, ProblemKind, ProductLine, Value};
 
 use crate::DecimalMark;
-use crate::attributes::{Members, flatten, flatten_members_of, members, scalar_text};
+use crate::attributes::{Members, flatten_members_of, members, scalar_text};
 use crate::import::check_products;
 use crate::number;
 
@@ -39,19 +39,6 @@ const UNPAID: [&str; 24] = [
     "product shared",
     "cart shared",
 ];
-
-/// Reads the properties of a message into its draft.
-pub(super) fn read_properties(
-    raw: &RawValue,
-    currency: Option<Currency>,
-    draft: &mut Draft,
-    mended: &mut Vec<Problem>,
-) -> Result<(), Problem> {
-    match members(raw) {
-        Some(members) => read_members(members, currency, draft, mended),
-        None => flatten(raw, &mut draft.properties),
-    }
-}
 
 /// Reads properties that have been taken apart into the draft of their message.
 pub(crate) fn read_members(
