@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use throng_event::{Currency, Instant, Limits, PersonalData};
 use throng_source::{
-    Form, Import, Mapping, SourceError, StopReason, TableForm, Taken, Tally, read_complete_journey, read_parquet_table, read_quarantined_rows,
-    read_table, read_workbook_table,
+    Form, Import, Mapping, SourceError, StopReason, TableForm, Taken, Tally, read_complete_journey, read_parquet_table,
+    read_quarantined_rows, read_table, read_workbook_table,
 };
 use tokio::runtime::Runtime;
 

@@ -188,7 +188,8 @@ impl<N: Into<CompactString>, const LENGTH: usize> From<[(N, Value); LENGTH]> for
 
 impl<'a> IntoIterator for &'a Attributes {
     type Item = (&'a str, &'a Value);
-    type IntoIter = std::iter::Map<std::slice::Iter<'a, (CompactString, Value)>, fn(&'a (CompactString, Value)) -> Self::Item>;
+    type IntoIter =
+        std::iter::Map<std::slice::Iter<'a, (CompactString, Value)>, fn(&'a (CompactString, Value)) -> Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.iter().map(|(name, value)| (name.as_str(), value))

@@ -93,7 +93,9 @@ fn parse_utc(text: &[u8]) -> Option<Instant> {
         return None;
     }
     let number = |digits: &[u8]| {
-        digits.iter().try_fold(0_i64, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
+        digits
+            .iter()
+            .try_fold(0_i64, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
     };
     let (year, month, day) = (number(&civil[..4])?, number(&civil[5..7])?, number(&civil[8..10])?);
     let (hour, minute, second) = (number(&civil[11..13])?, number(&civil[14..16])?, number(&civil[17..])?);

@@ -16,9 +16,9 @@ mod instant;
 mod money;
 
 pub use admission::{Admission, Limits, PRODUCTS_MAX, Problem, ProblemKind, admit};
+pub use attributes::{Attributes, Value};
 pub use calendar::{AsOf, Calendar, Day, UnknownTimeZone};
 pub use decimal::Decimal;
-pub use attributes::{Attributes, Value};
 pub use event::{Draft, Event, EventId, EventKey, EventKind, Fingerprint, ProductLine};
 pub use field::{Field, UnknownField};
 pub use identity::{Identity, IdentityKind, PersonalData};

@@ -123,7 +123,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Facts<'a> {
             }
 
             fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-                Ok(Facts::Other(Decimal::from_integer(number).map_or_else(|| Value::text(number.to_string()), Value::Number)))
+                Ok(Facts::Other(
+                    Decimal::from_integer(number).map_or_else(|| Value::text(number.to_string()), Value::Number),
+                ))
             }
 
             fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
@@ -132,7 +134,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Facts<'a> {
             }
 
             fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-                Ok(Facts::Other(Decimal::from_f64(number).map_or_else(|| Value::text(number.to_string()), Value::Number)))
+                Ok(Facts::Other(
+                    Decimal::from_f64(number).map_or_else(|| Value::text(number.to_string()), Value::Number),
+                ))
             }
 
             fn visit_unit<E>(self) -> Result<Self::Value, E> {

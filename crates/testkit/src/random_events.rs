@@ -1,6 +1,5 @@
 //! Random events: small histories full of what goes wrong, for property tests.
 
-
 use throng_event::{
     Attributes, Currency, Decimal, Event, EventId, EventKind, Identity, IdentityKind, Instant, Money, ProductLine,
     Value,

@@ -78,8 +78,7 @@ pub(super) fn event_bytes(event: &Event) -> usize {
         Value::Json(text) => text.len(),
         Value::Bool(_) | Value::Number(_) | Value::Instant(_) => size_of::<Value>(),
     };
-    let of_attributes: usize =
-        attributes.into_iter().flatten().map(|(name, value)| name.len() + of_value(value)).sum();
+    let of_attributes: usize = attributes.into_iter().flatten().map(|(name, value)| name.len() + of_value(value)).sum();
     let of_products = event.products.len() * size_of::<throng_event::ProductLine>();
     of_attributes + of_products + event.text.as_ref().map_or(0, String::len)
 }
