@@ -145,7 +145,7 @@ impl Field {
     /// product line that has it, in the order of the lines.
     #[must_use]
     pub fn values(&self, event: &Event) -> Vec<Value> {
-        let text = |value: Option<&str>| value.map(|text| Value::text(text));
+        let text = |value: Option<&str>| value.map(Value::text);
         let whole = |number: i64| crate::Decimal::from_integer(number).map(Value::Number);
         let lines = event.products.iter();
         match self {

@@ -263,7 +263,7 @@ pub(crate) fn value(raw: &RawValue) -> Result<Option<Value>, Problem> {
         Some(b't') => Some(Value::Bool(true)),
         Some(b'f') => Some(Value::Bool(false)),
         Some(b'{' | b'[') => Some(Value::Json(compact(text)?)),
-        Some(b'"') => scalar_text(raw).filter(|text| !text.is_empty()).map(|text| Value::text(text)),
+        Some(b'"') => scalar_text(raw).filter(|text| !text.is_empty()).map(Value::text),
         Some(b'-' | b'0'..=b'9') => {
             // What has no place among decimals keeps its digits as text.
             Some(Decimal::parse(text).map_or_else(|| Value::text(text), Value::Number))

@@ -234,7 +234,7 @@ fn read_demographics(
         let own = table.whole(0, idx).and_then(|household| first_seen.get(&household).copied());
         draft.occurred_at = own.or(first_of_all);
         for (column, (name, _)) in columns.iter().enumerate().skip(1) {
-            let value = table.text(column, idx).map(|text| Value::text(text));
+            let value = table.text(column, idx).map(Value::text);
             draft.traits.extend(value.map(|value| ((*name).to_owned(), value)));
         }
         intake.take(row, draft, Vec::new(), || table.raw(idx))

@@ -156,7 +156,7 @@ fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
         match place {
             // What was collected with the event goes before its parameters.
             Some((_, place)) => drop(draft.context.insert_if_absent(*place, value)),
-            None => drop(draft.properties.insert(key, value)),
+            None => draft.properties.insert(key, value),
         }
     }
     let previous = lenient_time(&mut fields, "event_previous_timestamp", &mut mended);

@@ -96,8 +96,8 @@ fn read_commerce(lines: Vec<Attributes>, fallback: Option<Currency>, draft: &mut
     if draft.rating.is_some() {
         draft.properties.remove("rating");
     }
-    draft.text = TEXT_PROPERTIES.iter().find_map(|name| match draft.properties.get(*name) {
-        Some(Value::Text(_)) => match draft.properties.remove(*name) {
+    draft.text = TEXT_PROPERTIES.iter().find_map(|name| match draft.properties.get(name) {
+        Some(Value::Text(_)) => match draft.properties.remove(name) {
             Some(Value::Text(text)) => Some(text.into_string()),
             _ => None,
         },
@@ -167,7 +167,7 @@ fn currency(properties: &Attributes, fallback: Option<Currency>, mended: &mut Ve
 }
 
 fn text_of(properties: &Attributes, names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| match properties.get(*name)? {
+    names.iter().find_map(|name| match properties.get(name)? {
         Value::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         Value::Number(number) => Some(number.to_string()),
         Value::Text(_) | Value::Bool(_) | Value::Instant(_) | Value::Json(_) => None,
@@ -175,7 +175,7 @@ fn text_of(properties: &Attributes, names: &[&str]) -> Option<String> {
 }
 
 fn number_of(properties: &Attributes, names: &[&str]) -> Option<Decimal> {
-    names.iter().find_map(|name| match properties.get(*name)? {
+    names.iter().find_map(|name| match properties.get(name)? {
         Value::Number(number) => Some(*number),
         Value::Text(text) => number::parse(text, DecimalMark::Point),
         Value::Bool(_) | Value::Instant(_) | Value::Json(_) => None,

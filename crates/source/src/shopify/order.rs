@@ -177,7 +177,7 @@ impl Line {
 }
 
 pub(super) fn insert_text(attributes: &mut Attributes, name: &str, text: Option<&str>) {
-    Order::fill(attributes, name, text.map(|text| Value::text(text)));
+    Order::fill(attributes, name, text.map(Value::text));
 }
 
 /// Returns the channel of a source; `None` for orders entered by hand and other applications.

@@ -164,7 +164,7 @@ fn draft(author: &str, said: &str, source: &str) -> Draft {
         _ => None,
     };
     match property {
-        Some(name) => drop(draft.properties.insert(name, Value::text(said))),
+        Some(name) => draft.properties.insert(name, Value::text(said)),
         None => draft.text = Some(said.to_owned()),
     }
     draft
