@@ -5,6 +5,7 @@
 //! repeated and not written again, so an interrupted import is simply repeated.
 //! Events are committed in chunks; each commit is whole or not there.
 
+mod ahead;
 mod file;
 mod intake;
 
@@ -12,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use throng_event::{Currency, Instant, Limits, PersonalData};
 use throng_source::{
-    Form, Import, Mapping, TableForm, Tally, read_complete_journey, read_parquet_table, read_quarantined_rows,
-    read_table, read_workbook_table,
+    Form, Import, Mapping, SourceError, StopReason, TableForm, Taken, Tally, read_complete_journey, read_parquet_table,
+    read_quarantined_rows, read_table, read_workbook_table,
 };
 use tokio::runtime::Runtime;
 
@@ -138,28 +139,14 @@ pub(crate) fn import(
     let counted = Counted::default();
     let n_bytes_total = std::fs::metadata(&request.path).ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
     let mut n_rows = 0;
-    let mut sink = |taken: throng_source::Taken| {
+    let mut take = |taken: Taken| {
         n_rows += intake::n_rows(&taken);
         if n_rows % 1_024 == 0 {
             progress(Progress { n_bytes: counted.get(), n_bytes_total, n_rows });
         }
         intake.take(taken, &request.source)
     };
-    let tally = match &request.form {
-        ImportForm::Table(mapping) => {
-            let input = counted.reader(open(&request.path)?);
-            match file::table_form(&request.path)? {
-                TableForm::Parquet => read_parquet_table(input, mapping, import, &mut sink),
-                TableForm::Workbook => read_workbook_table(input, mapping, import, &mut sink),
-                TableForm::Delimited | TableForm::Json => read_table(input, mapping, import, &mut sink),
-            }
-        }
-        ImportForm::Known(Form::CompleteJourney) => {
-            let tables = file::complete_journey(&request.path)?;
-            read_complete_journey(&tables, import, &mut sink)
-        }
-        ImportForm::Known(form) => form.read(counted.reader(open(&request.path)?), import, &mut sink),
-    };
+    let tally = ahead::read_ahead(|sink| read(request, import, &counted, sink), &mut take)?;
     let tally = tally.map_err(failed)?;
     let written = intake.finish()?;
     progress(Progress { n_bytes: n_bytes_total.unwrap_or(0), n_bytes_total, n_rows: tally.rows_read });
@@ -175,6 +162,30 @@ pub(crate) fn import(
         runtime.block_on(log_import(store, request, &report))?;
     }
     Ok(report)
+}
+
+/// Reads the file of a request; what cannot be read is the inner error.
+fn read(
+    request: &ImportRequest,
+    import: Import<'_>,
+    counted: &Counted,
+    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+) -> Result<Result<Tally, SourceError>, EngineError> {
+    Ok(match &request.form {
+        ImportForm::Table(mapping) => {
+            let input = counted.reader(open(&request.path)?);
+            match file::table_form(&request.path)? {
+                TableForm::Parquet => read_parquet_table(input, mapping, import, sink),
+                TableForm::Workbook => read_workbook_table(input, mapping, import, sink),
+                TableForm::Delimited | TableForm::Json => read_table(input, mapping, import, sink),
+            }
+        }
+        ImportForm::Known(Form::CompleteJourney) => {
+            let tables = file::complete_journey(&request.path)?;
+            read_complete_journey(&tables, import, sink)
+        }
+        ImportForm::Known(form) => form.read(counted.reader(open(&request.path)?), import, sink),
+    })
 }
 
 /// Adds one row to the table `imports`.
@@ -230,7 +241,7 @@ pub(crate) fn readmit(
         let mut intake = Intake::new(store, runtime, &form, Path::new(&path))?;
         intake.forget_quarantined();
         let raw = || rows.iter().map(|row| row.raw.as_str());
-        let mut sink = |taken: throng_source::Taken| intake.take(taken, &source);
+        let mut sink = |taken: Taken| intake.take(taken, &source);
         let failed = |source| EngineError::Import { path: PathBuf::from(&path), source };
         match (Form::from_name(&form), file::stored_mapping(home, request.mapping.as_deref(), &path)?) {
             (Some(Form::Table), Some(mapping)) => {

@@ -46,7 +46,7 @@ async fn lake(folder: &std::path::Path, mut events: Vec<Event>, chunk: usize) ->
     let mut promoted = Promoted::default();
     while !events.is_empty() {
         let mut rows = EventRows::default();
-        events.drain(events.len().saturating_sub(chunk)..).for_each(|event| rows.push(&event));
+        events.drain(events.len().saturating_sub(chunk)..).for_each(|event| rows.push(&event, event.id.key()));
         store.append(EVENTS, vec![rows.finish(&mut promoted).unwrap()]).await.unwrap();
     }
     store

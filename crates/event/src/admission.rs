@@ -260,7 +260,7 @@ fn external_ids(draft: &mut Draft, personal: &PersonalData, noted: &mut Vec<Prob
             ids.extend(value.map(|value| Identity::new(kind, &value.to_string())));
         }
     }
-    let devices = DEVICE_IDS.iter().filter_map(|name| draft.context.get(*name));
+    let devices = DEVICE_IDS.iter().filter_map(|name| draft.context.get(name));
     ids.extend(devices.map(|value| Identity::new(IdentityKind::Device, &value.to_string())));
     let mut well: Vec<Identity> = ids.into_iter().filter_map(|id| in_one_form(id, personal)).collect();
     well.sort_unstable();
@@ -330,15 +330,16 @@ fn content_id(kind: EventKind, source: &str, content: &[u8]) -> String {
 fn bounded(mut attributes: Attributes, noted: &mut Vec<Problem>) -> Attributes {
     if attributes.len() > ATTRIBUTES_MAX {
         noted.push(Problem::new(ProblemKind::TooLarge, &format!("{} attributes", attributes.len())));
-        attributes = attributes.into_iter().take(ATTRIBUTES_MAX).collect();
+        attributes.truncate(ATTRIBUTES_MAX);
     }
     for value in attributes.values_mut() {
         // Half a JSON text is no JSON text, so what is cut becomes text.
-        if let Value::Text(text) | Value::Json(text) = value
-            && text.len() > TEXT_BYTES_MAX
-        {
-            *value = Value::Text(shorten(std::mem::take(text), noted));
-        }
+        let long = match value {
+            Value::Text(text) if text.len() > TEXT_BYTES_MAX => std::mem::take(text).into_string(),
+            Value::Json(text) if text.len() > TEXT_BYTES_MAX => std::mem::take(text),
+            Value::Bool(_) | Value::Number(_) | Value::Instant(_) | Value::Text(_) | Value::Json(_) => continue,
+        };
+        *value = Value::text(shorten(long, noted));
     }
     attributes
 }
@@ -426,7 +427,7 @@ mod tests {
 
     #[test]
     fn external_ids_are_found_and_one_of_them_stands_in_for_a_cookie() {
-        let text = |text: &str| Value::Text(text.to_owned());
+        let text = |text: &str| Value::text(text);
         let by_mail = Draft {
             user_id: None,
             traits: Attributes::from([("email".to_owned(), text("Ann@Example.com"))]),
@@ -448,7 +449,7 @@ mod tests {
     #[test]
     fn no_address_is_kept_in_the_clear_where_a_key_is_set() {
         let keyed = Limits { personal: PersonalData { calling_code: None, key: Some([1; 32]) }, ..limits() };
-        let text = |text: &str| Value::Text(text.to_owned());
+        let text = |text: &str| Value::text(text);
         let by_mail = Draft {
             user_id: Some("Ann@Example.com".to_owned()),
             traits: Attributes::from([("email".to_owned(), text("ann@example.com"))]),

@@ -1,9 +1,8 @@
 //! The canonical event: one thing that happened, whoever reported it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::{Decimal, Identity, Instant, Money};
+use crate::{Attributes, Decimal, Identity, Instant, Money};
 
 /// The six kinds of message a source sends (Segment Spec).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,9 +65,35 @@ impl EventId {
     /// Returns the fixed-size hash that breaks ties of time, see [`EventKey`].
     #[must_use]
     pub fn key(&self) -> EventKey {
-        let hash = blake3::hash(self.0.as_bytes());
+        self.fingerprint().key()
+    }
+
+    /// Returns the hash by which ids are known again.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(&self.0)
+    }
+}
+
+/// The first 128 bits of the BLAKE3 hash of an event id, least significant byte first: of 10^12
+/// ids no two have the same but with a chance of 10^-15.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub u128);
+
+impl Fingerprint {
+    /// Returns the fingerprint of an id.
+    #[must_use]
+    pub fn of(id: &str) -> Self {
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
+        Self(u128::from_le_bytes(bytes))
+    }
+
+    /// Returns its first half.
+    #[must_use]
+    pub fn key(self) -> EventKey {
         let mut bytes = [0; 8];
-        bytes.copy_from_slice(&hash.as_bytes()[..8]);
+        bytes.copy_from_slice(&self.0.to_le_bytes()[..8]);
         EventKey(i64::from_le_bytes(bytes))
     }
 }
@@ -85,36 +110,6 @@ impl fmt::Display for EventId {
 /// does not identify: once-only admission compares whole ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventKey(pub i64);
-
-/// A value of a property, a trait or a field of the context.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// True or false.
-    Bool(bool),
-    /// A number, six decimals.
-    Number(Decimal),
-    /// A point in time.
-    Instant(Instant),
-    /// A text.
-    Text(String),
-    /// A list or object, as compact JSON text.
-    Json(String),
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bool(flag) => write!(f, "{flag}"),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Instant(instant) => write!(f, "{instant}"),
-            Self::Text(text) | Self::Json(text) => f.write_str(text),
-        }
-    }
-}
-
-/// Named values, ordered by name. Nested objects are flattened with dots
-/// (`campaign.name`); what is deeper than a source flattens is [`Value::Json`].
-pub type Attributes = BTreeMap<String, Value>;
 
 /// One product of an order, a cart or a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

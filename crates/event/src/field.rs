@@ -145,18 +145,18 @@ impl Field {
     /// product line that has it, in the order of the lines.
     #[must_use]
     pub fn values(&self, event: &Event) -> Vec<Value> {
-        let text = |value: Option<&str>| value.map(|text| Value::Text(text.to_owned()));
+        let text = |value: Option<&str>| value.map(Value::text);
         let whole = |number: i64| crate::Decimal::from_integer(number).map(Value::Number);
         let lines = event.products.iter();
         match self {
-            Self::Name => vec![Value::Text(event.name.clone())],
-            Self::Kind => vec![Value::Text(event.kind.as_str().to_owned())],
-            Self::Source => vec![Value::Text(event.source.clone())],
+            Self::Name => vec![Value::text(event.name.clone())],
+            Self::Kind => vec![Value::text(event.kind.as_str().to_owned())],
+            Self::Source => vec![Value::text(event.source.clone())],
             Self::Channel => text(event.channel.as_deref()).into_iter().collect(),
             Self::Amount => event.money.and_then(|money| whole(money.minor)).into_iter().collect(),
-            Self::Currency => event.money.map(|money| Value::Text(money.currency.to_string())).into_iter().collect(),
+            Self::Currency => event.money.map(|money| Value::text(money.currency.to_string())).into_iter().collect(),
             Self::Rating => event.rating.map(Value::Number).into_iter().collect(),
-            Self::ProductId => lines.map(|line| Value::Text(line.product_id.clone())).collect(),
+            Self::ProductId => lines.map(|line| Value::text(line.product_id.clone())).collect(),
             Self::ProductCategory => lines.filter_map(|line| text(line.category.as_deref())).collect(),
             Self::ProductBrand => lines.filter_map(|line| text(line.brand.as_deref())).collect(),
             Self::ProductQuantity => lines.map(|line| Value::Number(line.quantity)).collect(),

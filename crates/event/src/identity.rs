@@ -244,7 +244,7 @@ impl PersonalData {
                 Some(_) => self.phone(&text).unwrap_or_else(|| self.kept("phone", text)),
                 None => continue,
             };
-            *value = Value::Text(kept);
+            *value = Value::text(kept);
         }
     }
 }

@@ -6,6 +6,7 @@
 //! `engine` and `source`.
 
 mod admission;
+mod attributes;
 mod calendar;
 mod decimal;
 mod event;
@@ -15,9 +16,10 @@ mod instant;
 mod money;
 
 pub use admission::{Admission, Limits, PRODUCTS_MAX, Problem, ProblemKind, admit};
+pub use attributes::{Attributes, Value};
 pub use calendar::{AsOf, Calendar, Day, UnknownTimeZone};
 pub use decimal::Decimal;
-pub use event::{Attributes, Draft, Event, EventId, EventKey, EventKind, ProductLine, Value};
+pub use event::{Draft, Event, EventId, EventKey, EventKind, Fingerprint, ProductLine};
 pub use field::{Field, UnknownField};
 pub use identity::{Identity, IdentityKind, PersonalData};
 pub use instant::Instant;

@@ -168,7 +168,8 @@ fn text<'e>(field: &Field, event: &'e Event) -> Option<Cow<'e, str>> {
 
 fn shown(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::Text(text) | Value::Json(text) => Cow::Borrowed(text),
+        Value::Text(text) => Cow::Borrowed(text),
+        Value::Json(text) => Cow::Borrowed(text),
         Value::Bool(_) | Value::Number(_) | Value::Instant(_) => Cow::Owned(value.to_string()),
     }
 }

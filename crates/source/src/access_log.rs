@@ -148,7 +148,7 @@ fn draft(request: &Request<'_>, import: Import<'_>, clock: &mut Clock) -> Draft 
 }
 
 fn set(attributes: &mut Attributes, name: &str, value: Option<&str>) {
-    attributes.extend(value.map(|value| (name.to_owned(), Value::Text(value.to_owned()))));
+    attributes.extend(value.map(|value| (name.to_owned(), Value::text(value))));
 }
 
 /// Returns the id of an address and a browser, hashed with the home's key if it has one.

@@ -129,11 +129,11 @@ fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
     identify(&mut fields, &import.limits.source, &mut draft);
     if let Some(platform) = fields.text("platform") {
         draft.channel = Some(channel(&platform));
-        draft.context.insert("platform".to_owned(), Value::Text(platform));
+        draft.context.insert("platform", Value::text(platform));
     }
     fields.place(&CONTEXT, &mut draft.context)?;
     if let Some(session_id) = fields.text("session_id").filter(|session_id| session_id != "-1") {
-        draft.properties.insert("session_id".to_owned(), Value::Text(session_id));
+        draft.properties.insert("session_id", Value::text(session_id));
     }
     let mut properties = fields.object("event_properties");
     properties.place(&CONTEXT_PROPERTIES, &mut draft.context)?;
@@ -212,7 +212,7 @@ fn read_traits(fields: &mut Fields<'_>, draft: &mut Draft) -> Result<(), Problem
     person.place(&CONTEXT_PROPERTIES, &mut draft.context)?;
     person.rest("", &mut traits)?;
     if draft.kind == Some(EventKind::Group) {
-        traits.into_iter().for_each(|(name, value)| drop(draft.context.insert(format!("traits.{name}"), value)));
+        draft.context.extend(traits.into_iter().map(|(name, value)| (format!("traits.{name}"), value)));
     } else {
         draft.traits = traits;
     }

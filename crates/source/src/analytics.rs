@@ -8,9 +8,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{Read, Seek};
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
@@ -27,6 +28,8 @@ use crate::{Import, SourceError, decompress};
 
 /// Rows of Parquet that are text at one time; a row may be a session of a thousand hits.
 const ROWS_AT_ONCE: usize = 64;
+/// Bytes of their text, as many as a record of JSON may have.
+const ROWS_BYTES_MAX: usize = 16 << 20;
 
 /// What one record makes.
 #[derive(Default)]
@@ -71,17 +74,65 @@ pub(crate) fn read_parquet_records(
     let failed = |error: ArrowError| SourceError::Parquet { table: table.to_owned(), source: error.into() };
     let mut batches = Batches::open(input, table, &[])?;
     while let Some(batch) = batches.next()? {
-        for start in (0..batch.num_rows()).step_by(ROWS_AT_ONCE) {
-            let rows = in_utc(&batch.slice(start, ROWS_AT_ONCE.min(batch.num_rows() - start))).map_err(failed)?;
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let mut rows = batch.slice(start, ROWS_AT_ONCE.min(batch.num_rows() - start));
+            if n_text_bytes(&rows) > ROWS_BYTES_MAX {
+                rows = rows.slice(0, 1);
+            }
+            start += rows.num_rows();
+            let n_bytes = n_text_bytes(&rows);
+            if n_bytes > ROWS_BYTES_MAX {
+                let problem = Problem::new(ProblemKind::TooLarge, "a record longer than any may be");
+                let row = intake.next_row();
+                intake.put_aside(row, vec![problem], format!("\"{n_bytes} bytes of text\""))?;
+                continue;
+            }
             let mut lines = Vec::new();
             let mut writer = LineDelimitedWriter::new(&mut lines);
+            let rows = in_utc(&rows).map_err(failed)?;
             writer.write(&rows).and_then(|()| writer.finish()).map_err(failed)?;
+            batches.spend(lines.len() + rows.num_rows())?;
             for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
                 take_record(line, intake, maker)?;
             }
         }
     }
     Ok(())
+}
+
+/// Returns about how many bytes the text of some rows has: that of their texts and names.
+fn n_text_bytes(rows: &RecordBatch) -> usize {
+    let columns = rows.columns().iter().zip(rows.schema_ref().fields());
+    columns.map(|(column, field)| field.name().len() * rows.num_rows() + n_bytes_of(column)).sum()
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other type is of one length")]
+fn n_bytes_of(column: &ArrayRef) -> usize {
+    let of_range = |values: &ArrayRef, range: Range<usize>| n_bytes_of(&values.slice(range.start, range.len()));
+    let of_offsets = |values: &ArrayRef, offsets: &[i32]| match offsets {
+        // Offsets are checked to grow, from zero on, when the column is made.
+        [first, .., last] => of_range(values, first.unsigned_abs() as usize..last.unsigned_abs() as usize),
+        _ => 0,
+    };
+    match column.data_type() {
+        DataType::Utf8View => column.as_string_view().lengths().map(|length| length as usize).sum(),
+        DataType::BinaryView => column.as_binary_view().lengths().map(|length| 2 * length as usize).sum(),
+        DataType::List(_) => {
+            let list = column.as_list::<i32>();
+            of_offsets(list.values(), list.value_offsets())
+        }
+        DataType::Map(..) => {
+            let map = column.as_map();
+            let entries: ArrayRef = Arc::new(map.entries().clone());
+            of_offsets(&entries, map.value_offsets())
+        }
+        DataType::Struct(fields) => {
+            let of_names = fields.iter().map(|field| field.name().len()).sum::<usize>() * column.len();
+            column.as_struct().columns().iter().map(n_bytes_of).sum::<usize>() + of_names
+        }
+        _ => 8 * column.len(),
+    }
 }
 
 /// Returns a batch whose times name UTC as their zone: they are points in time whatever the
@@ -243,7 +294,7 @@ impl<'a> Fields<'a> {
         for (name, value) in rest {
             let absent = matches!(&value, Value::Text(text) if is_absent(text));
             if !absent {
-                attributes.entry(format!("{prefix}{name}")).or_insert(value);
+                attributes.insert_if_absent(format!("{prefix}{name}"), value);
             }
         }
         Ok(())
@@ -346,7 +397,7 @@ pub(crate) fn further(
         }
     }
     if !kept.is_empty() {
-        properties.insert("items".to_owned(), Value::Json(format!("[{}]", kept.join(","))));
+        properties.insert("items", Value::Json(format!("[{}]", kept.join(","))));
     }
     Ok(())
 }

@@ -7,8 +7,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use compact_str::CompactString;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use throng_event::{Attributes, Decimal, Instant, Problem, ProblemKind, Value};
@@ -52,6 +54,96 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
         }
         deserializer.deserialize_map(Reader)
+    }
+}
+
+/// The facts of a message: an object, or something else where an object belongs.
+pub(crate) enum Facts<'a> {
+    Members(Members<'a>),
+    Other(Value),
+    Nothing,
+}
+
+impl<'a> Facts<'a> {
+    /// Returns the members of an object, `None` for all else.
+    pub(crate) fn members(self) -> Option<Members<'a>> {
+        match self {
+            Self::Members(members) => Some(members),
+            Self::Other(_) | Self::Nothing => None,
+        }
+    }
+
+    /// Adds the members, nested ones under dotted names. What is no object is kept under
+    /// `value`, so that nothing is lost.
+    pub(crate) fn flatten(self, attributes: &mut Attributes) -> Result<(), Problem> {
+        match self {
+            Self::Members(members) => return flatten_members_of(members, attributes),
+            Self::Other(value) => drop(attributes.insert_if_absent("value", value)),
+            Self::Nothing => {}
+        }
+        Ok(())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Facts<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Facts<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                Members::deserialize(MapAccessDeserializer::new(map)).map(Facts::Members)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut items: Vec<&RawValue> = Vec::new();
+                while items.len() <= MEMBERS_MAX
+                    && let Some(item) = list.next_element()?
+                {
+                    items.push(item);
+                }
+                if items.len() > MEMBERS_MAX {
+                    return Err(too_many());
+                }
+                let items: Vec<&str> = items.into_iter().map(RawValue::get).collect();
+                let text = compact(&format!("[{}]", items.join(","))).map_err(serde::de::Error::custom)?;
+                Ok(Facts::Other(Value::Json(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(if text.is_empty() { Facts::Nothing } else { Facts::Other(Value::text(text)) })
+            }
+
+            fn visit_bool<E>(self, flag: bool) -> Result<Self::Value, E> {
+                Ok(Facts::Other(Value::Bool(flag)))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+                Ok(Facts::Other(
+                    Decimal::from_integer(number).map_or_else(|| Value::text(number.to_string()), Value::Number),
+                ))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+                let decimal = i64::try_from(number).ok().and_then(Decimal::from_integer);
+                Ok(Facts::Other(decimal.map_or_else(|| Value::text(number.to_string()), Value::Number)))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+                Ok(Facts::Other(
+                    Decimal::from_f64(number).map_or_else(|| Value::text(number.to_string()), Value::Number),
+                ))
+            }
+
+            fn visit_unit<E>(self) -> Result<Self::Value, E> {
+                Ok(Facts::Nothing)
+            }
+        }
+        deserializer.deserialize_any(Reader)
     }
 }
 
@@ -101,39 +193,65 @@ pub(crate) fn scalar_text(raw: &RawValue) -> Option<Cow<'_, str>> {
 pub(crate) fn flatten(raw: &RawValue, attributes: &mut Attributes) -> Result<(), Problem> {
     match members(raw) {
         Some(members) => flatten_members_of(members, attributes),
-        None => insert("value".to_owned(), raw, attributes),
+        None => insert("value", raw, attributes),
     }
 }
 
-/// Adds members, nested ones under dotted names.
+/// Adds members, nested ones under dotted names; the first of two of one name wins.
 pub(crate) fn flatten_members_of(members: Members<'_>, attributes: &mut Attributes) -> Result<(), Problem> {
-    flatten_members(members, "", FLATTENED_LEVELS, attributes)
+    let mut values = Vec::with_capacity(2 * members.0.len());
+    let gathered = gather(members, "", FLATTENED_LEVELS, &mut values);
+    let within = attributes.len() + values.len() <= MEMBERS_MAX;
+    attributes.extend_absent(values);
+    gathered.and_then(|()| if within { Ok(()) } else { Err(too_many_attributes()) })
 }
 
-fn flatten_members(
+fn too_many_attributes() -> Problem {
+    Problem::new(ProblemKind::TooLarge, &format!("more than {MEMBERS_MAX} attributes"))
+}
+
+fn gather(
     members: Members<'_>,
     prefix: &str,
     levels: usize,
-    attributes: &mut Attributes,
+    values: &mut Vec<(CompactString, Value)>,
 ) -> Result<(), Problem> {
     for (name, raw) in members.0 {
-        let name = if prefix.is_empty() { name.into_owned() } else { format!("{prefix}{name}") };
+        let mut name = match prefix {
+            "" => CompactString::from(name),
+            prefix => concat(&[prefix, &name]),
+        };
         let nested = if levels > 0 && raw.get().starts_with('{') { self::members(raw) } else { None };
-        match nested {
-            Some(nested) => flatten_members(nested, &format!("{name}."), levels - 1, attributes)?,
-            None => insert(name, raw, attributes)?,
+        if let Some(nested) = nested {
+            name.push('.');
+            gather(nested, &name, levels - 1, values)?;
+        } else if let Some(value) = value(raw)? {
+            if values.len() >= MEMBERS_MAX {
+                return Err(too_many_attributes());
+            }
+            values.push((name, value));
         }
     }
     Ok(())
 }
 
+fn concat(parts: &[&str]) -> CompactString {
+    let mut text = CompactString::with_capacity(parts.iter().map(|part| part.len()).sum());
+    parts.iter().for_each(|part| text.push_str(part));
+    text
+}
+
 /// Adds one value; the first of two members of one name wins.
-pub(crate) fn insert(name: String, raw: &RawValue, attributes: &mut Attributes) -> Result<(), Problem> {
+pub(crate) fn insert(
+    name: impl Into<CompactString>,
+    raw: &RawValue,
+    attributes: &mut Attributes,
+) -> Result<(), Problem> {
     if let Some(value) = value(raw)? {
         if attributes.len() >= MEMBERS_MAX {
-            return Err(Problem::new(ProblemKind::TooLarge, &format!("more than {MEMBERS_MAX} attributes")));
+            return Err(too_many_attributes());
         }
-        attributes.entry(name).or_insert(value);
+        attributes.insert_if_absent(name, value);
     }
     Ok(())
 }
@@ -145,10 +263,10 @@ pub(crate) fn value(raw: &RawValue) -> Result<Option<Value>, Problem> {
         Some(b't') => Some(Value::Bool(true)),
         Some(b'f') => Some(Value::Bool(false)),
         Some(b'{' | b'[') => Some(Value::Json(compact(text)?)),
-        Some(b'"') => scalar_text(raw).filter(|text| !text.is_empty()).map(|text| Value::Text(text.into_owned())),
+        Some(b'"') => scalar_text(raw).filter(|text| !text.is_empty()).map(Value::text),
         Some(b'-' | b'0'..=b'9') => {
             // What has no place among decimals keeps its digits as text.
-            Some(Decimal::parse(text).map_or_else(|| Value::Text(text.to_owned()), Value::Number))
+            Some(Decimal::parse(text).map_or_else(|| Value::text(text), Value::Number))
         }
         _ => None,
     })
@@ -160,8 +278,8 @@ pub(crate) fn date_texts(attributes: &mut Attributes) {
         let Value::Text(text) = value else { continue };
         let bytes = text.as_bytes();
         let dated = (20..=40).contains(&bytes.len()) && bytes[4] == b'-' && bytes[7] == b'-' && bytes[10] == b'T';
-        if dated && let Ok(instant) = text.parse::<jiff::Timestamp>() {
-            *value = Value::Instant(Instant(instant.as_microsecond()));
+        if dated && let Some(instant) = Instant::parse_rfc3339(text) {
+            *value = Value::Instant(instant);
         }
     }
 }

@@ -1,22 +1,38 @@
 //! Parquet data as Arrow batches, from anything that can be read and searched.
+//!
+//! What is held is one row group, packed, and of its unpacked pages those that a batch needs.
+//! Texts are views into their page, so that one that is long and repeated is held once.
 
+mod pages;
+
+use std::collections::BTreeSet;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataPushDecoder};
 
 use crate::SourceError;
+use pages::unpacked_size;
 
 /// Rows of one batch.
 const BATCH_ROWS: usize = 8_192;
+/// Bytes that the columns of one row group may unpack to together; most writers begin the
+/// next at a tenth of it.
+const GROUP_BYTES_MAX: u64 = 1 << 32;
+/// Bytes one byte of the file may unpack to. One row that tells a customer and a time takes
+/// about four bytes at the least, and is a few hundred to a few thousand as text.
+const RATIO_MAX: u64 = 10_000;
+/// Bytes that any file may unpack to; small ones may hold nothing but repetitions.
+const BYTES_FREE: u64 = 1 << 28;
 
 /// The batches of one Parquet file.
 pub(crate) struct Batches<R> {
@@ -24,6 +40,12 @@ pub(crate) struct Batches<R> {
     table: String,
     decoder: ParquetPushDecoder,
     schema: SchemaRef,
+    /// Bytes of the file.
+    length: u64,
+    /// Where columns begin.
+    starts: BTreeSet<u64>,
+    /// Bytes of text that may still be made of the file.
+    n_left: u64,
 }
 
 impl<R: Read + Seek> Batches<R> {
@@ -32,7 +54,9 @@ impl<R: Read + Seek> Batches<R> {
         let failed = |source| SourceError::Parquet { table: table.to_owned(), source };
         let length = input.seek(SeekFrom::End(0)).map_err(|source| SourceError::Read { rows: 0, source })?;
         let metadata = guarded(|| read_metadata(&mut input, length)).map_err(failed)?;
-        let builder = guarded(|| ParquetPushDecoderBuilder::try_new_decoder(Arc::new(metadata))).map_err(failed)?;
+        let starts = guarded(|| Ok(column_starts(&metadata))).map_err(failed)?;
+        let metadata = guarded(|| with_views(Arc::new(metadata))).map_err(failed)?;
+        let builder = guarded(|| Ok(ParquetPushDecoderBuilder::new_with_metadata(metadata))).map_err(failed)?;
         let mask = if columns.is_empty() {
             ProjectionMask::all()
         } else {
@@ -41,9 +65,10 @@ impl<R: Read + Seek> Batches<R> {
         let names = |name: &str| columns.is_empty() || columns.contains(&name);
         let schema = builder.schema();
         let kept: Vec<_> = schema.fields().iter().filter(|field| names(field.name())).cloned().collect();
-        let schema = Arc::new(arrow::datatypes::Schema::new(kept));
+        let schema = Arc::new(Schema::new(kept));
         let decoder = guarded(|| builder.with_batch_size(BATCH_ROWS).with_projection(mask).build()).map_err(failed)?;
-        Ok(Self { input, table: table.to_owned(), decoder, schema })
+        let n_left = length.saturating_mul(RATIO_MAX).saturating_add(BYTES_FREE);
+        Ok(Self { input, table: table.to_owned(), decoder, schema, length, starts, n_left })
     }
 
     /// Returns the columns that are read.
@@ -56,19 +81,80 @@ impl<R: Read + Seek> Batches<R> {
         guarded(|| self.decode()).map_err(|source| SourceError::Parquet { table: self.table.clone(), source })
     }
 
+    /// Counts bytes of text made of the file: of a file made for it, pages of nothing but
+    /// repetitions, they would never end.
+    pub(crate) fn spend(&mut self, n_bytes: usize) -> Result<(), SourceError> {
+        match self.n_left.checked_sub(n_bytes as u64) {
+            Some(n_left) => self.n_left = n_left,
+            None => {
+                let reason = format!("{} unpacks to more than {RATIO_MAX} times its size", self.table);
+                return Err(SourceError::Form { form: "Parquet", reason });
+            }
+        }
+        Ok(())
+    }
+
     fn decode(&mut self) -> Result<Option<RecordBatch>, ParquetError> {
         loop {
             match self.decoder.try_decode()? {
                 DecodeResult::Data(batch) => return Ok(Some(batch)),
                 DecodeResult::Finished => return Ok(None),
-                DecodeResult::NeedsData(ranges) => {
-                    for range in ranges {
-                        let bytes = read_range(&mut self.input, &range)?;
-                        self.decoder.push_range(range, bytes.into())?;
-                    }
-                }
+                DecodeResult::NeedsData(ranges) => self.read_group(ranges)?,
             }
         }
+    }
+
+    /// Hands the columns of a row group to the decoder.
+    fn read_group(&mut self, ranges: Vec<Range<u64>>) -> Result<(), ParquetError> {
+        let refused = |said: String| Err(ParquetError::General(said));
+        let lengths = ranges.iter().map(|range| range.end.saturating_sub(range.start));
+        if lengths.fold(0, u64::saturating_add) > self.length {
+            return refused("columns that lie upon each other".to_owned());
+        }
+        let mut n_unpacked = 0_u64;
+        for range in ranges {
+            let bytes = read_range(&mut self.input, &range)?;
+            if self.starts.contains(&range.start) {
+                n_unpacked = n_unpacked.saturating_add(unpacked_size(&bytes));
+            }
+            if n_unpacked > GROUP_BYTES_MAX {
+                return refused(format!("a row group of more than {} MiB", GROUP_BYTES_MAX >> 20));
+            }
+            self.decoder.push_range(range, bytes.into())?;
+        }
+        Ok(())
+    }
+}
+
+fn column_starts(metadata: &ParquetMetaData) -> BTreeSet<u64> {
+    metadata.row_groups().iter().flat_map(|group| group.columns()).map(|column| column.byte_range().0).collect()
+}
+
+/// Returns the metadata with texts and bytes as views, and dictionaries and lists in their plain form.
+fn with_views(metadata: Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, ParquetError> {
+    let as_written = ArrowReaderMetadata::try_new(metadata.clone(), ArrowReaderOptions::new())?;
+    let schema = as_written.schema();
+    let fields: Vec<_> = schema.fields().iter().map(|field| viewed(field)).collect();
+    let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+    ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(schema))
+}
+
+fn viewed(field: &Field) -> Arc<Field> {
+    Arc::new(field.clone().with_data_type(viewed_type(field.data_type())))
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other type is of one length")]
+fn viewed_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        DataType::Dictionary(_, values) => viewed_type(values),
+        DataType::List(field) | DataType::LargeList(field) | DataType::FixedSizeList(field, _) => {
+            DataType::List(viewed(field))
+        }
+        DataType::Map(field, sorted) => DataType::Map(viewed(field), *sorted),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|field| viewed(field)).collect()),
+        other => other.clone(),
     }
 }
 

@@ -234,7 +234,7 @@ fn read_demographics(
         let own = table.whole(0, idx).and_then(|household| first_seen.get(&household).copied());
         draft.occurred_at = own.or(first_of_all);
         for (column, (name, _)) in columns.iter().enumerate().skip(1) {
-            let value = table.text(column, idx).map(|text| Value::Text(text.to_owned()));
+            let value = table.text(column, idx).map(Value::text);
             draft.traits.extend(value.map(|value| ((*name).to_owned(), value)));
         }
         intake.take(row, draft, Vec::new(), || table.raw(idx))
@@ -252,7 +252,7 @@ fn draft(kind: EventKind, table: &Table<'_>, idx: usize, household: usize) -> Dr
 }
 
 fn text_property(draft: &mut Draft, name: &str, text: Option<String>) {
-    draft.properties.extend(text.map(|text| (name.to_owned(), Value::Text(text))));
+    draft.properties.extend(text.map(|text| (name.to_owned(), Value::text(text))));
 }
 
 #[cfg(test)]

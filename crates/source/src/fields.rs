@@ -81,7 +81,7 @@ impl Fields {
 
     /// Returns the cells of a row.
     pub(crate) fn of_row(row: &NamedRow<'_>) -> Self {
-        let cells = row.cells().map(|(name, text)| (plain_name(name), name.to_owned(), Value::Text(text.to_owned())));
+        let cells = row.cells().map(|(name, text)| (plain_name(name), name.to_owned(), Value::text(text)));
         Self(cells.collect())
     }
 
@@ -102,7 +102,7 @@ impl Fields {
     /// Adds what was not taken; plain numbers and truth values get their type.
     pub(crate) fn rest_into(self, attributes: &mut Attributes) {
         for (_, name, value) in self.0 {
-            attributes.entry(name).or_insert(typed(value));
+            attributes.insert_if_absent(name, typed(value));
         }
         date_texts(attributes);
     }

@@ -143,7 +143,7 @@ fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
     read_circumstances(&mut fields, &mut draft.context)?;
     if let Some(platform) = fields.text("platform") {
         draft.channel = Some(channel(&platform));
-        draft.context.insert("platform".to_owned(), Value::Text(platform));
+        draft.context.insert("platform", Value::text(platform));
     }
     read_person(&mut fields, &mut draft, &mut mended)?;
     let parameters: Attributes = keyed(fields.list("event_params")).map(|(key, value, _)| (key, value)).collect();
@@ -155,8 +155,8 @@ fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
         let place = CONTEXT_PARAMETERS.iter().find(|(name, _)| *name == key);
         match place {
             // What was collected with the event goes before its parameters.
-            Some((_, place)) => drop(draft.context.entry((*place).to_owned()).or_insert(value)),
-            None => drop(draft.properties.insert(key, value)),
+            Some((_, place)) => drop(draft.context.insert_if_absent(*place, value)),
+            None => draft.properties.insert(key, value),
         }
     }
     let previous = lenient_time(&mut fields, "event_previous_timestamp", &mut mended);
@@ -235,9 +235,9 @@ fn keyed(list: Vec<&RawValue>) -> impl Iterator<Item = (String, Value, Option<St
             _ => item,
         };
         let set_at = value.text("set_timestamp_micros");
-        let number = |text: String| Decimal::parse(&text).map_or(Value::Text(text), Value::Number);
+        let number = |text: String| Decimal::parse(&text).map_or(Value::text(text), Value::Number);
         let numbers = ["int_value", "float_value", "double_value"];
-        let read = value.text("string_value").filter(|text| !is_absent(text)).map(Value::Text);
+        let read = value.text("string_value").filter(|text| !is_absent(text)).map(Value::text);
         let read = read.or_else(|| numbers.iter().find_map(|name| value.text(name)).map(number));
         Some((key, read?, set_at))
     })

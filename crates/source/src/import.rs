@@ -203,7 +203,8 @@ pub(crate) fn check_products(n_products: usize) -> Result<(), Problem> {
 pub(crate) fn check_drafts(common: &Draft, n_drafts: usize) -> Result<(), Problem> {
     let attributes = [&common.context, &common.properties, &common.traits];
     let of_value = |value: &Value| match value {
-        Value::Text(text) | Value::Json(text) => text.len(),
+        Value::Text(text) => text.len(),
+        Value::Json(text) => text.len(),
         Value::Bool(_) | Value::Number(_) | Value::Instant(_) => 0,
     };
     let of_attributes = attributes

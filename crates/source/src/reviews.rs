@@ -116,10 +116,10 @@ impl Review {
         });
         draft.anonymous_id = Some(format!("{}/{}", self.site, self.author.as_ref().unwrap_or(&own)));
         if let Some(email) = self.email {
-            draft.traits.insert("email".to_owned(), Value::Text(email));
+            draft.traits.insert("email", Value::text(email));
         }
         let name = self.author_name.or(self.author);
-        draft.traits.extend(name.map(|name| ("name".to_owned(), Value::Text(name))));
+        draft.traits.extend(name.map(|name| ("name".to_owned(), Value::text(name))));
         if let Some(text) = self.written_at {
             draft.occurred_at = read_time(&text, clock);
             if draft.occurred_at.is_none() {
@@ -128,9 +128,9 @@ impl Review {
         }
         draft.rating = self.rating.as_deref().and_then(stars);
         if let Some(rating) = self.rating.filter(|_| draft.rating.is_none()) {
-            draft.properties.insert("rating".to_owned(), Value::Text(rating));
+            draft.properties.insert("rating", Value::text(rating));
         }
-        draft.properties.extend(self.id.map(|id| ("review_id".to_owned(), Value::Text(id))));
+        draft.properties.extend(self.id.map(|id| ("review_id".to_owned(), Value::text(id))));
         let said: Vec<String> = [self.title, self.body].into_iter().flatten().collect();
         draft.text = (!said.is_empty()).then(|| said.join("\n\n"));
         if let Some(product_id) = self.product_id.or_else(|| self.product_name.clone()) {

@@ -16,7 +16,7 @@ use throng_event::{Problem, ProblemKind};
 use crate::frames::{Frame, Frames};
 use crate::import::{Intake, raw_text};
 use crate::{Import, SourceError, StopReason, Taken, Tally, decompress};
-use message::Message;
+use message::{Batch, Message};
 
 pub(crate) use commerce::read_members;
 pub use write::write_segment;
@@ -83,7 +83,7 @@ fn take_record(record: &[u8], intake: &mut Intake<'_>) -> Result<(), SourceError
         }
     };
     let Some(batch) = message.batch else {
-        return take_message(&message, None, record, intake);
+        return take_message(message, None, record, intake);
     };
     let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(batch.get()) else {
         let problem = Problem::new(ProblemKind::Unreadable, "the batch is no list");
@@ -91,8 +91,13 @@ fn take_record(record: &[u8], intake: &mut Intake<'_>) -> Result<(), SourceError
         return intake.put_aside(row, vec![problem], raw_text(record));
     };
     // Every message takes over what they share, and is put aside with it.
-    let shared = [message.context, message.sent_at, message.received_at];
-    let n_shared = shared.into_iter().flatten().map(|value| value.get().len()).sum::<usize>();
+    let Ok(shared) = serde_json::from_slice::<Batch<'_>>(record) else {
+        let problem = Problem::new(ProblemKind::Unreadable, "what its messages share is written twice");
+        let row = intake.next_row();
+        return intake.put_aside(row, vec![problem], raw_text(record));
+    };
+    let values = [shared.context, shared.sent_at, shared.received_at];
+    let n_shared = values.into_iter().flatten().map(|value| value.get().len()).sum::<usize>();
     if n_shared.saturating_mul(items.len()) > SHARED_BYTES_MAX {
         let said = format!("{} messages that share {n_shared} bytes", items.len());
         let row = intake.next_row();
@@ -101,7 +106,7 @@ fn take_record(record: &[u8], intake: &mut Intake<'_>) -> Result<(), SourceError
     for item in items {
         let item_bytes = item.get().as_bytes();
         match parse(item_bytes) {
-            Ok(inner) => take_message(&inner, Some(&message), item_bytes, intake)?,
+            Ok(inner) => take_message(inner, Some(&shared), item_bytes, intake)?,
             Err(problem) => {
                 let row = intake.next_row();
                 intake.put_aside(row, vec![problem], raw_text(item_bytes))?;
@@ -121,8 +126,8 @@ fn parse(record: &[u8]) -> Result<Message<'_>, Problem> {
 }
 
 fn take_message(
-    message: &Message<'_>,
-    batch: Option<&Message<'_>>,
+    message: Message<'_>,
+    batch: Option<&Batch<'_>>,
     record: &[u8],
     intake: &mut Intake<'_>,
 ) -> Result<(), SourceError> {
@@ -133,7 +138,7 @@ fn take_message(
 }
 
 /// Returns a record that says the same when it is read alone.
-fn with_batch(record: &[u8], batch: Option<&Message<'_>>) -> Vec<u8> {
+fn with_batch(record: &[u8], batch: Option<&Batch<'_>>) -> Vec<u8> {
     let Some(batch) = batch else {
         return record.to_vec();
     };

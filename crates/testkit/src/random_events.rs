@@ -1,7 +1,5 @@
 //! Random events: small histories full of what goes wrong, for property tests.
 
-use std::collections::BTreeMap;
-
 use throng_event::{
     Attributes, Currency, Decimal, Event, EventId, EventKind, Identity, IdentityKind, Instant, Money, ProductLine,
     Value,
@@ -140,22 +138,22 @@ fn money(dice: &mut Dice, name: &str, products: &[ProductLine]) -> Option<Money>
 }
 
 fn context(dice: &mut Dice) -> Attributes {
-    let mut context = BTreeMap::new();
+    let mut context = Attributes::new();
     if dice.chance(0.7) {
         let device = dice.pick(&["mobile", "desktop", "tablet"]);
-        context.insert("device.type".to_owned(), Value::Text(device.to_owned()));
+        context.insert("device.type", Value::text(device));
     }
     if dice.chance(0.2) {
-        context.insert("campaign.name".to_owned(), Value::Text(format!("campaign-{}", dice.between(1, 3))));
+        context.insert("campaign.name", Value::text(format!("campaign-{}", dice.between(1, 3))));
     }
     context
 }
 
 fn properties(dice: &mut Dice) -> Attributes {
-    let mut properties = BTreeMap::new();
+    let mut properties = Attributes::new();
     let mut put = |name: &str, value: Value| properties.insert(name.to_owned(), value);
     if dice.chance(0.3) {
-        put("coupon", Value::Text(format!("SAVE{}", dice.between(1, 2))));
+        put("coupon", Value::text(format!("SAVE{}", dice.between(1, 2))));
     }
     if dice.chance(0.3) {
         // Small and negative numbers, thirds that decimals cut off, and large ones.
@@ -175,17 +173,17 @@ fn properties(dice: &mut Dice) -> Attributes {
 }
 
 fn traits(dice: &mut Dice) -> Attributes {
-    let mut traits = BTreeMap::new();
-    traits.insert("plan".to_owned(), Value::Text(dice.pick(&["free", "plus", "pro"]).to_owned()));
+    let mut traits = Attributes::new();
+    traits.insert("plan", Value::text(dice.pick(&["free", "plus", "pro"]).to_owned()));
     if dice.chance(0.5) {
-        traits.insert("age".to_owned(), Value::Number(Decimal(dice.between(18, 90) * Decimal::ONE)));
+        traits.insert("age", Value::Number(Decimal(dice.between(18, 90) * Decimal::ONE)));
     }
     traits
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     use throng_event::Calendar;
 

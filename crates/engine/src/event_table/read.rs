@@ -148,7 +148,7 @@ fn read_attributes(batch: &RecordBatch) -> Result<Vec<[Attributes; 3]>, ArrowErr
         let Some((part, name)) = attribute_of(field.name()) else { continue };
         for (row, value) in values(column)?.into_iter().enumerate() {
             if let Some(value) = value {
-                rows[row][part as usize].insert(name.clone(), value);
+                rows[row][part as usize].insert(name.as_str(), value);
             }
         }
     }
@@ -157,7 +157,7 @@ fn read_attributes(batch: &RecordBatch) -> Result<Vec<[Attributes; 3]>, ArrowErr
         let Some(Ok(Json::Object(parts))) = text.map(serde_json::from_str::<Json>) else { continue };
         for part in Part::ALL {
             let Some(Json::Object(object)) = parts.get(part.key()) else { continue };
-            rows[row][part as usize].extend(object.iter().map(|(name, json)| (name.clone(), from_json(json))));
+            rows[row][part as usize].extend(object.iter().map(|(name, json)| (name.as_str(), from_json(json))));
         }
     }
     Ok(rows)
@@ -185,7 +185,7 @@ pub(super) fn values(column: &ArrayRef) -> Result<Vec<Option<Value>>, ArrowError
         }
         _ => {
             let texts = cast(column, &DataType::Utf8)?;
-            texts.as_string::<i32>().iter().map(|text| text.map(|text| Value::Text(text.to_owned()))).collect()
+            texts.as_string::<i32>().iter().map(|text| text.map(Value::text)).collect()
         }
     })
 }
@@ -204,7 +204,7 @@ fn from_json(json: &Json) -> Value {
     }
     match json {
         Json::Bool(flag) => Value::Bool(*flag),
-        Json::String(text) => Value::Text(text.clone()),
+        Json::String(text) => Value::text(text),
         Json::Null | Json::Number(_) | Json::Array(_) | Json::Object(_) => Value::Json(json.to_string()),
     }
 }

@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanBuilder, Decimal128Builder, Int64Builder, ListBuilder, RecordBatch, StringArray,
-    StringBuilder, StructBuilder, TimestampMicrosecondBuilder, UInt32Array,
+    Array, ArrayBuilder, ArrayRef, AsArray, BooleanBuilder, Decimal128Builder, Int64Builder, ListBuilder, RecordBatch,
+    StringArray, StringBuilder, StructBuilder, TimestampMicrosecondBuilder, UInt32Array,
 };
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field as ArrowField, Int64Type, Schema, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use serde_json::{Map, Value as Json};
-use throng_event::{Attributes, Event, Identity, Instant, ProductLine, Value};
+use serde_json::Value as Json;
+use throng_event::{Attributes, Event, EventKey, Identity, Instant, ProductLine, Value};
 
 use super::{DECIMAL, PROMOTED_COLUMNS_MAX, Part, Promoted, canonical_fields, column_name, product_fields, timestamp};
 
@@ -59,7 +59,7 @@ struct Attribute {
     numbers: (Vec<u32>, Decimal128Builder),
     instants: (Vec<u32>, TimestampMicrosecondBuilder),
     texts: (Vec<u32>, StringBuilder),
-    jsons: (Vec<u32>, Vec<String>),
+    jsons: (Vec<u32>, StringBuilder),
 }
 
 impl Default for Canonical {
@@ -80,14 +80,28 @@ impl Default for Canonical {
 }
 
 impl EventRows {
+    /// Returns no rows, with room for as many and as long ones as these: columns that grow
+    /// are copied each time they double.
+    pub(crate) fn alike(&self) -> Self {
+        // What a hundredth of the rows has may be gone with them.
+        let usual = |attribute: &&Attribute| attribute.n_values() * 100 >= self.n_rows as usize;
+        let attributes: Vec<Attribute> = self.attributes.iter().filter(usual).map(Attribute::alike).collect();
+        let mut places = <[Places; 3]>::default();
+        for (place, attribute) in attributes.iter().enumerate() {
+            places[attribute.part as usize].insert(attribute.name.clone(), place);
+        }
+        let texts = self.canonical.texts.each_ref().map(texts_alike);
+        Self { canonical: Canonical { texts, ..Canonical::default() }, places, attributes, ..Self::default() }
+    }
+
     /// Takes in one event.
-    pub(crate) fn push(&mut self, event: &Event) {
+    pub(crate) fn push(&mut self, event: &Event, key: EventKey) {
         let row = self.n_rows;
         let parts = [&event.properties, &event.context, &event.traits];
         for ((part, attributes), places) in Part::ALL.into_iter().zip(parts).zip(&mut self.places) {
             take_apart(row, (part, attributes), places, &mut self.attributes);
         }
-        self.canonical.push(event);
+        self.canonical.push(event, key);
         self.n_product_lines += event.products.len();
         self.n_rows += 1;
     }
@@ -112,10 +126,10 @@ impl EventRows {
         let mut columns: Vec<ArrayRef> =
             columns.iter().map(|column| take(column, &order, None)).collect::<Result<_, _>>()?;
         let mut fields = canonical_fields();
-        let mut rest: Vec<Map<String, Json>> = vec![Map::new(); ranks.len()];
+        let mut rest = Rest::new(ranks.len());
         let mut placed: BTreeMap<String, ArrayRef> = BTreeMap::new();
         // By part and name, for `other` to be the same text whatever came first.
-        self.attributes.sort_by(|a, b| (a.part, &a.name).cmp(&(b.part, &b.name)));
+        self.attributes.sort_by(|a, b| (a.part.key(), &a.name).cmp(&(b.part.key(), &b.name)));
         for attribute in self.attributes {
             let column = column_name(attribute.part, &attribute.name);
             let data_type = column.as_ref().and_then(|column| promoted.0.get(column)).cloned();
@@ -127,12 +141,16 @@ impl EventRows {
             let array = placed.remove(column);
             columns.push(array.unwrap_or_else(|| arrow::array::new_null_array(data_type, ranks.len())));
         }
-        let rest =
-            rest.into_iter().map(|parts| if parts.is_empty() { None } else { serde_json::to_string(&parts).ok() });
         let place = fields.iter().position(|field| field.name() == "other").unwrap_or(0);
-        columns.insert(place, Arc::new(rest.collect::<StringArray>()));
+        columns.insert(place, Arc::new(rest.finish()));
         RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
     }
+}
+
+/// Returns an empty column with room for as many and as long texts, and some more.
+fn texts_alike(texts: &StringBuilder) -> StringBuilder {
+    let some_more = |n: usize| n + n / 16;
+    StringBuilder::with_capacity(some_more(texts.len()), some_more(texts.values_slice().len()))
 }
 
 /// Moves the attributes of an event to their lists.
@@ -142,7 +160,7 @@ fn take_apart(row: u32, (part, attributes): (Part, &Attributes), places: &mut Pl
             Some(place) => *place,
             None => {
                 lists.push(Attribute::new(part, name));
-                places.insert(name.clone(), lists.len() - 1);
+                places.insert(name.to_owned(), lists.len() - 1);
                 lists.len() - 1
             }
         };
@@ -183,9 +201,20 @@ impl Attribute {
             }
             Value::Json(text) => {
                 self.jsons.0.push(row);
-                self.jsons.1.push(text.clone());
+                self.jsons.1.append_value(text);
             }
         }
+    }
+
+    /// Returns no values, with room for as many and as long texts.
+    fn alike(&self) -> Self {
+        let texts = (Vec::with_capacity(self.texts.0.len()), texts_alike(&self.texts.1));
+        Self { texts, ..Self::new(self.part, &self.name) }
+    }
+
+    fn n_values(&self) -> usize {
+        let n_bools = self.bools.0.len();
+        n_bools + self.numbers.0.len() + self.instants.0.len() + self.texts.0.len() + self.jsons.0.len()
     }
 
     /// Returns how many values there are that a column can hold, and their most
@@ -208,17 +237,18 @@ impl Attribute {
         mut self,
         data_type: Option<&DataType>,
         ranks: &[u32],
-        rest: &mut [Map<String, Json>],
+        rest: &mut Rest,
     ) -> Result<Option<ArrayRef>, ArrowError> {
-        let key = (self.part, std::mem::take(&mut self.name));
+        let name = Json::from(std::mem::take(&mut self.name)).to_string();
+        let key = (self.part, name.as_str());
         let lists: [(Vec<u32>, ArrayRef); 4] = [
             (self.bools.0, Arc::new(self.bools.1.finish())),
             (self.numbers.0, Arc::new(self.numbers.1.finish())),
             (self.instants.0, Arc::new(self.instants.1.finish())),
             (self.texts.0, Arc::new(self.texts.1.finish())),
         ];
-        for (row, text) in self.jsons.0.iter().zip(self.jsons.1) {
-            add_to_rest(&mut rest[ranks[*row as usize] as usize], &key, &Value::Json(text));
+        for (row, text) in self.jsons.0.iter().zip(self.jsons.1.finish().iter().flatten()) {
+            rest.add(ranks[*row as usize] as usize, key, &Value::Json(text.to_owned()));
         }
         let mut column = None;
         for (rows, values) in lists {
@@ -232,7 +262,7 @@ impl Attribute {
             }
             let values = super::read::values(&values)?;
             for (row, value) in rows.iter().zip(values.iter().flatten()) {
-                add_to_rest(&mut rest[ranks[*row as usize] as usize], &key, value);
+                rest.add(ranks[*row as usize] as usize, key, value);
             }
         }
         Ok(column)
@@ -259,7 +289,7 @@ fn promote(attributes: &[Attribute], promoted: &mut Promoted) {
 }
 
 impl Canonical {
-    fn push(&mut self, event: &Event) {
+    fn push(&mut self, event: &Event, key: EventKey) {
         let currency = event.money.map(|money| money.currency.to_string());
         let texts = [
             Some(event.id.0.as_str()),
@@ -277,7 +307,7 @@ impl Canonical {
         for (column, text) in self.texts.iter_mut().zip(texts) {
             column.append_option(text);
         }
-        self.keys.append_value(event.id.key().0);
+        self.keys.append_value(key.0);
         let times = [Some(event.occurred_at), event.sent_at, Some(event.received_at)];
         for (column, time) in self.times.iter_mut().zip(times) {
             column.append_option(time.map(|Instant(us)| us));
@@ -373,23 +403,60 @@ fn order(columns: &[ArrayRef]) -> UInt32Array {
     order.into_iter().map(|(_, number)| number).collect()
 }
 
-/// Adds a value without a column of its own and type to a row's JSON.
-fn add_to_rest(parts: &mut Map<String, Json>, (part, name): &(Part, String), value: &Value) {
-    let part = parts.entry(part.key()).or_insert_with(|| Json::Object(Map::new()));
-    if let Json::Object(object) = part {
-        object.insert(name.clone(), to_json(value));
+/// The column `other`: for each row a JSON object of the parts of the event, each of the
+/// values that have no column of their own and type. Built in the order of parts and names.
+#[derive(Debug)]
+struct Rest(Vec<(Vec<u8>, Option<Part>)>);
+
+impl Rest {
+    fn new(n_rows: usize) -> Self {
+        Self(vec![(Vec::new(), None); n_rows])
+    }
+
+    /// Adds a value to a row, `name` being a JSON text.
+    fn add(&mut self, row: usize, (part, name): (Part, &str), value: &Value) {
+        let (text, open) = &mut self.0[row];
+        if *open == Some(part) {
+            text.push(b',');
+        } else {
+            text.extend_from_slice(if open.is_some() { b"},\"" } else { b"{\"" });
+            text.extend_from_slice(part.key().as_bytes());
+            text.extend_from_slice(b"\":{");
+            *open = Some(part);
+        }
+        text.extend_from_slice(name.as_bytes());
+        text.push(b':');
+        write_json(text, value);
+    }
+
+    fn finish(self) -> StringArray {
+        let n_bytes = self.0.iter().map(|(text, _)| text.len() + 2).sum();
+        let mut column = StringBuilder::with_capacity(self.0.len(), n_bytes);
+        for (mut text, open) in self.0 {
+            text.extend_from_slice(b"}}");
+            // What was put together from texts is text.
+            column.append_option(open.and_then(|_| str::from_utf8(&text).ok()));
+        }
+        column.finish()
     }
 }
 
-/// Numbers are written as JSON numbers; instants and nested JSON, which JSON has no
-/// scalar for, as objects with one key.
-fn to_json(value: &Value) -> Json {
+/// Writes a value as JSON: instants and nested JSON, which JSON has no scalar for, as
+/// objects with one key, and numbers too, for a JSON number would pass through a float.
+fn write_json(json: &mut Vec<u8>, value: &Value) {
     match value {
-        Value::Bool(flag) => Json::Bool(*flag),
-        // An object keeps all 19 digits, a JSON number would pass through a float.
-        Value::Number(number) => serde_json::json!({ "$number": number.to_string() }),
-        Value::Instant(instant) => serde_json::json!({ "$instant": instant.0 }),
-        Value::Text(text) => Json::String(text.clone()),
-        Value::Json(text) => serde_json::json!({ "$json": text }),
+        Value::Bool(flag) => json.extend_from_slice(if *flag { b"true" } else { b"false" }),
+        Value::Number(number) => json.extend_from_slice(format!("{{\"$number\":\"{number}\"}}").as_bytes()),
+        Value::Instant(instant) => json.extend_from_slice(format!("{{\"$instant\":{}}}", instant.0).as_bytes()),
+        Value::Text(text) => write_json_text(json, text),
+        Value::Json(text) => {
+            json.extend_from_slice(b"{\"$json\":");
+            write_json_text(json, text);
+            json.push(b'}');
+        }
     }
+}
+
+fn write_json_text(json: &mut Vec<u8>, text: &str) {
+    assert!(serde_json::to_writer(json, text).is_ok(), "writing a text to memory does not fail");
 }

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
+use throng_event::Fingerprint;
 use throng_source::{Quarantined, StopReason, Taken};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+use super::ahead::event_bytes;
 use super::file_name;
 use crate::context::{bare_session, collect, for_each_batch};
 use crate::error::EngineError;
@@ -17,15 +19,17 @@ use crate::store::Store;
 use crate::tables::{EVENTS, QUARANTINE};
 
 /// Events and product lines of one commit: large enough for good Parquet files, small
-/// enough that two chunks (one read, one written) stay below 512 MiB.
-const CHUNK_WEIGHT_MAX: usize = 200_000;
+/// enough that two chunks of usual events (one read, one written) stay below 512 MiB.
+const CHUNK_WEIGHT_MAX: usize = 150_000;
+
+/// Bytes of the texts of one commit, for events that are not usual.
+const CHUNK_BYTES_MAX: usize = 128 << 20;
 
 /// Bytes of quarantined records held before they are written: a file that is garbage
 /// from end to end must not fill the memory.
 const QUARANTINE_BYTES_MAX: usize = 32 << 20;
 
-/// Ids seen before, by the first 128 bits of their BLAKE3 hash: 16 bytes each however
-/// long they are, and no two of 10^12 ids alike but with a chance of 10^-15.
+/// Ids seen before, by their fingerprints: 16 bytes each however long they are.
 #[expect(clippy::disallowed_types, reason = "only asked, never iterated")]
 type Seen = std::collections::HashSet<u128, foldhash::fast::FixedState>;
 
@@ -82,6 +86,7 @@ pub(super) struct Intake<'a> {
     promoted: Option<Promoted>,
     commit: Option<Commit>,
     chunk: EventRows,
+    chunk_bytes: usize,
     quarantined: Vec<QuarantineRow>,
     quarantined_bytes: usize,
     writes: bool,
@@ -103,6 +108,7 @@ impl<'a> Intake<'a> {
             promoted: Some(promoted),
             commit: None,
             chunk: EventRows::default(),
+            chunk_bytes: 0,
             quarantined: Vec::new(),
             quarantined_bytes: 0,
             writes: true,
@@ -125,14 +131,16 @@ impl<'a> Intake<'a> {
     pub(super) fn take(&mut self, taken: Taken, source: &str) -> Result<(), StopReason> {
         match taken {
             Taken::Event { event, n_rows, .. } => {
-                if self.seen.insert(hash(&[event.id.0.as_bytes()])) {
+                let fingerprint = event.id.fingerprint();
+                if self.seen.insert(fingerprint.0) {
                     self.written.events_new += 1;
                     self.written.rows_new += n_rows;
                     if self.writes {
-                        self.chunk.push(&event);
+                        self.chunk_bytes += event_bytes(&event);
+                        self.chunk.push(&event, fingerprint.key());
                     }
                 }
-                if self.chunk.weight() >= CHUNK_WEIGHT_MAX {
+                if self.chunk.weight() >= CHUNK_WEIGHT_MAX || self.chunk_bytes >= CHUNK_BYTES_MAX {
                     self.flush()?;
                 }
                 Ok(())
@@ -183,7 +191,9 @@ impl<'a> Intake<'a> {
         if self.chunk.weight() == 0 {
             return Ok(());
         }
-        let events = std::mem::take(&mut self.chunk);
+        let next = self.chunk.alike();
+        let events = std::mem::replace(&mut self.chunk, next);
+        self.chunk_bytes = 0;
         let mut promoted = self.promoted.take().unwrap_or_default();
         let store = self.store.clone();
         self.commit = Some(self.runtime.spawn(async move {
@@ -244,7 +254,7 @@ async fn known_events(store: &Store) -> Result<(Seen, Promoted), EngineError> {
     let promoted = Promoted::of(table.schema().as_arrow());
     let mut seen = Seen::default();
     let mut take = |rows: &RecordBatch| {
-        seen.extend(text_column(rows, "event_id")?.iter().flatten().map(|id| hash(&[id.as_bytes()])));
+        seen.extend(text_column(rows, "event_id")?.iter().flatten().map(|id| Fingerprint::of(id).0));
         Ok(())
     };
     for_each_batch(&context, "SELECT event_id FROM events", &mut take).await?;

@@ -34,7 +34,7 @@ fn line(category: &str, amount_minor: i64, discount_minor: i64) -> ProductLine {
 fn history() -> Vec<Event> {
     let seen = |id: &str, name: &str, when: Instant, device: &str| {
         let mut event = event(id, name, when);
-        event.properties.insert("device".to_owned(), Value::Text(device.to_owned()));
+        event.properties.insert("device", Value::text(device));
         event
     };
     let euros = |minor| Some(Money { minor, currency: "EUR".parse().unwrap() });

@@ -100,7 +100,7 @@ fn instant() -> impl Strategy<Value = Instant> {
 
 fn value() -> impl Strategy<Value = Value> {
     prop_oneof![
-        3 => select(vec!["mobile", "desktop", "tablet", ""]).prop_map(|text| Value::Text(text.to_owned())),
+        3 => select(vec!["mobile", "desktop", "tablet", ""]).prop_map(Value::text),
         2 => select(vec![-1_500_000_i64, 0, 1, 1_000_000, i64::MAX, i64::MIN]).prop_map(|n| Value::Number(Decimal(n))),
         1 => any::<bool>().prop_map(Value::Bool),
         1 => Just(Value::Json("[1]".to_owned())),

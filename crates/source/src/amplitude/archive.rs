@@ -1,10 +1,11 @@
 //! The archive: its members one after the other, unpacked as they are read.
 //!
 //! Nothing of a member is held but the record at hand, so members may be of any size. What
-//! is bounded is how much more than its packed size a member may unpack to: archives made
-//! to keep a program busy for days hold next to nothing, a thousand million times.
+//! is bounded is how much more than the archive all members may unpack to: archives made
+//! to keep a program busy for days hold next to nothing, a thousand million times, in
+//! members that lie upon each other.
 
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use zip::ZipArchive;
 
@@ -14,18 +15,20 @@ use crate::{SourceError, decompress};
 /// packing makes smaller, so lines of 16 kB on average would be needed to come near; the
 /// usual line has two.
 const RATIO_MAX: u64 = 1_000;
-/// Bytes every member may have, for the headers weigh much in small ones.
+/// Bytes any archive may unpack to.
 const BYTES_FREE: u64 = 1 << 20;
 
 /// Calls `take` with the plain bytes of every member that holds lines, in the order of names.
 pub(super) fn each_member(
-    input: impl Read + Seek,
+    mut input: impl Read + Seek,
     take: &mut dyn FnMut(&mut dyn Read) -> Result<(), SourceError>,
 ) -> Result<(), SourceError> {
     let failed = |member: &str| {
         let member = member.to_owned();
         move |source| SourceError::Archive { member, source }
     };
+    let length = input.seek(SeekFrom::End(0)).map_err(|source| SourceError::Read { rows: 0, source })?;
+    let mut n_left = length.saturating_mul(RATIO_MAX).saturating_add(BYTES_FREE);
     let mut archive = ZipArchive::new(input).map_err(failed("the archive"))?;
     let mut names = Vec::new();
     for idx in 0..archive.len() {
@@ -39,15 +42,15 @@ pub(super) fn each_member(
     }
     for (name, idx) in names {
         let member = archive.by_index(idx).map_err(failed(&name))?;
-        let n_left = member.compressed_size().saturating_mul(RATIO_MAX).saturating_add(BYTES_FREE);
         let plain = decompress(member).map_err(|error| SourceError::from_read(error, 0))?;
         let mut bounded = Bounded { input: plain, n_left, exceeded: false };
         let taken = take(&mut bounded);
         if bounded.exceeded {
-            let reason = format!("{name:?} unpacks to more than {RATIO_MAX} times its size");
+            let reason = format!("it unpacks to more than {RATIO_MAX} times its size, the last of it in {name:?}");
             return Err(SourceError::Form { form: "an Amplitude export", reason });
         }
         taken?;
+        n_left = bounded.n_left;
     }
     Ok(())
 }

@@ -214,8 +214,16 @@ fn an_archive_that_was_packed_to_deceive_is_refused() {
     let bomb = archive(&[("a.json.gz", gzip(&vec![b' '; 64 << 20]))]);
     assert_eq!(
         error(bomb),
-        "cannot read the input as an Amplitude export: \"a.json.gz\" unpacks to more than 1000 times its size"
+        "cannot read the input as an Amplitude export: it unpacks to more than 1000 times its size, the last of it in \"a.json.gz\""
     );
+}
+
+#[test]
+fn members_share_what_they_may_unpack_to() {
+    let member = gzip(&vec![b' '; 900 << 10]);
+    let names = ["a.json.gz", "b.json.gz", "c.json.gz"];
+    let bomb = archive(&names.map(|name| (name, member.clone())));
+    assert!(error(bomb).contains("1000 times its size"));
 }
 
 #[test]

@@ -138,7 +138,7 @@ impl<'a> Baskets<'a> {
             ..Draft::default()
         };
         for (name, column) in [("order_id", BASKET), ("store_id", STORE)] {
-            let value = table.whole(column, idx).map(|id| Value::Text(id.to_string()));
+            let value = table.whole(column, idx).map(|id| Value::text(id.to_string()));
             draft.properties.extend(value.map(|value| (name.to_owned(), value)));
         }
         // What admission refuses is refused now, while the row is at hand.
@@ -169,7 +169,7 @@ impl<'a> Baskets<'a> {
         draft.products = products;
         draft.money = Some(Money { minor, currency });
         for (name, discount) in [("retail_discount", retail_discount), ("coupon_discount", coupon_discount)] {
-            draft.properties.insert(name.to_owned(), Value::Number(Decimal(discount)));
+            draft.properties.insert(name, Value::Number(Decimal(discount)));
         }
         if let Some(occurred_at) = draft.occurred_at {
             let first = self.first_seen.entry(key.1).or_insert(occurred_at);

@@ -74,10 +74,10 @@ fn draft_of(record: &mut Record<'_>) -> Draft {
 pub(super) fn traits_of(record: &mut Record<'_>) -> Attributes {
     let mut traits = Attributes::new();
     record.texts(&TRAITS, &mut traits);
-    let parts = ["first_name", "last_name"].iter().filter_map(|name| traits.get(*name)).map(Value::to_string);
+    let parts = ["first_name", "last_name"].iter().filter_map(|name| traits.get(name)).map(Value::to_string);
     let name = parts.collect::<Vec<_>>().join(" ");
     if !name.is_empty() {
-        traits.entry("name".to_owned()).or_insert(Value::Text(name));
+        traits.insert_if_absent("name", Value::text(name));
     }
     traits
 }

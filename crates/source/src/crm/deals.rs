@@ -89,7 +89,7 @@ fn drafts_of(record: &mut Record<'_>) -> Vec<Draft> {
         let Some(at) = record.instant_of(text) else { continue };
         let stage = stage_of_column(column);
         let mut draft = deal.draft("Deal Stage Changed", &format!("stage/{stage}"), at);
-        draft.properties.insert("stage".to_owned(), Value::Text(stage));
+        draft.properties.insert("stage", Value::text(stage));
         last_at = last_at.max(Some(at));
         drafts.push(draft);
     }
@@ -111,7 +111,7 @@ fn drafts_of(record: &mut Record<'_>) -> Vec<Draft> {
     }
     if let Some(last) = drafts.last_mut() {
         for (name, value) in &deal.present {
-            last.properties.entry(name.clone()).or_insert_with(|| value.clone());
+            last.properties.insert_if_absent(name, value.clone());
         }
         record.rest(&mut last.properties);
     }
@@ -149,7 +149,7 @@ impl Deal {
         let (mut lasting, mut present) = (Attributes::new(), Attributes::new());
         record.texts(&LASTING, &mut lasting);
         if let Some(id) = &id {
-            lasting.insert("deal_id".to_owned(), Value::Text(id.clone()));
+            lasting.insert("deal_id", Value::text(id.clone()));
         }
         record.texts(&[("stage", &STAGES)], &mut present);
         let outcome = outcome(record, present.get("stage"));
@@ -157,7 +157,7 @@ impl Deal {
         let amount = record.number(&AMOUNTS);
         present.extend(amount.map(|amount| ("amount".to_owned(), Value::Number(amount))));
         let money = amount.filter(|_| outcome == Outcome::Won).and_then(|amount| record.money(amount, currency));
-        present.extend(currency.map(|code| ("currency".to_owned(), Value::Text(code.to_owned()))));
+        present.extend(currency.map(|code| ("currency".to_owned(), Value::text(code))));
         Self {
             ids: id.as_deref().map(|id| record.event_id("deal", id)).unwrap_or_default(),
             id,

@@ -66,7 +66,7 @@ fn drafts_of(record: &mut Record<'_>) -> Vec<Draft> {
     };
     record.texts(&[("lead_source", &SOURCES)], &mut draft.properties);
     if let Some(id) = own_id.or(lead_id) {
-        draft.properties.insert("lead_id".to_owned(), Value::Text(id.to_owned()));
+        draft.properties.insert("lead_id", Value::text(id));
     }
     draft.traits = traits_of(record);
     let converted = converted_at.map(|at| Draft {

@@ -100,7 +100,7 @@ impl<'r> Record<'r> {
     pub(super) fn texts(&mut self, columns: &[(&str, &[&str])], attributes: &mut Attributes) {
         for (name, columns) in columns {
             if let Some(text) = self.text(columns) {
-                attributes.insert((*name).to_owned(), Value::Text(text.to_owned()));
+                attributes.insert(*name, Value::text(text));
             }
         }
     }
@@ -125,8 +125,8 @@ impl<'r> Record<'r> {
     /// Adds what was not read, under the words of its column: `Deal owner` is `deal_owner`.
     pub(super) fn rest(&self, attributes: &mut Attributes) {
         for (column, text) in self.row.cells().filter(|(column, _)| !self.read.contains(&plain_name(column))) {
-            let value = plain_value(text, self.habits.mark).unwrap_or_else(|| Value::Text(text.to_owned()));
-            attributes.entry(snake_case(column)).or_insert(value);
+            let value = plain_value(text, self.habits.mark).unwrap_or_else(|| Value::text(text));
+            attributes.insert_if_absent(snake_case(column), value);
         }
     }
 

@@ -145,7 +145,7 @@ impl Session {
         transaction.leave_out(&["localTransactionRevenue", "transactionRevenue"]);
         for (local, base, name) in FEES {
             if let Some(amount) = basis.amount(transaction, local, base) {
-                draft.properties.insert(name.to_owned(), Value::Number(amount));
+                draft.properties.insert(name, Value::Number(amount));
             }
             transaction.leave_out(&[local, base]);
         }
@@ -191,7 +191,7 @@ fn open(
         add_part(&mut draft.content, part.map_or("", String::as_str));
     }
     if let Some(step) = step.as_deref().filter(|_| number.as_deref() == Some("5")).and_then(Decimal::parse) {
-        draft.properties.insert("step".to_owned(), Value::Number(step));
+        draft.properties.insert("step", Value::Number(step));
     }
     more.rest("", &mut draft.properties)?;
     let screen = hit_type.contains("APP") || hit_type.contains("SCREEN");

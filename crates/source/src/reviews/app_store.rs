@@ -120,7 +120,7 @@ fn take_feed(feed: &Object<'_>, clock: &Clock, intake: &mut Intake<'_>) -> Resul
         };
         review.version = review.id.as_ref().and(updated.clone());
         review.written_at = updated;
-        review.context.extend(label("im:version").map(|text| ("app.version".to_owned(), Value::Text(text))));
+        review.context.extend(label("im:version").map(|text| ("app.version".to_owned(), Value::text(text))));
         let row = intake.next_row();
         intake.take(row, review.draft(clock), Vec::new(), raw)?;
     }
@@ -154,7 +154,7 @@ fn take_connect(
             .join("\0")
             .into_bytes();
     }
-    review.context.extend(text("territory").map(|text| ("location.country".to_owned(), Value::Text(text))));
+    review.context.extend(text("territory").map(|text| ("location.country".to_owned(), Value::text(text))));
     let row = intake.next_row();
     intake.take(row, review.draft(clock), Vec::new(), raw)
 }

@@ -182,6 +182,6 @@ fn review_id(link: &str) -> Option<&str> {
 
 fn keep<const N: usize>(attributes: &mut Attributes, facts: [(&str, Option<String>); N]) {
     for (name, text) in facts {
-        attributes.extend(text.map(|text| (name.to_owned(), Value::Text(text))));
+        attributes.extend(text.map(|text| (name.to_owned(), Value::text(text))));
     }
 }

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use throng_event::{Attributes, Currency, Decimal, Draft, EventKind, Money, Problem, ProblemKind, ProductLine, Value};
 
 use crate::DecimalMark;
-use crate::attributes::{Members, flatten, flatten_members_of, members, scalar_text};
+use crate::attributes::{Members, flatten_members_of, members, scalar_text};
 use crate::import::check_products;
 use crate::number;
 
@@ -39,19 +39,6 @@ const UNPAID: [&str; 24] = [
     "product shared",
     "cart shared",
 ];
-
-/// Reads the properties of a message into its draft.
-pub(super) fn read_properties(
-    raw: &RawValue,
-    currency: Option<Currency>,
-    draft: &mut Draft,
-    mended: &mut Vec<Problem>,
-) -> Result<(), Problem> {
-    match members(raw) {
-        Some(members) => read_members(members, currency, draft, mended),
-        None => flatten(raw, &mut draft.properties),
-    }
-}
 
 /// Reads properties that have been taken apart into the draft of their message.
 pub(crate) fn read_members(
@@ -109,9 +96,9 @@ fn read_commerce(lines: Vec<Attributes>, fallback: Option<Currency>, draft: &mut
     if draft.rating.is_some() {
         draft.properties.remove("rating");
     }
-    draft.text = TEXT_PROPERTIES.iter().find_map(|name| match draft.properties.get(*name) {
-        Some(Value::Text(_)) => match draft.properties.remove(*name) {
-            Some(Value::Text(text)) => Some(text),
+    draft.text = TEXT_PROPERTIES.iter().find_map(|name| match draft.properties.get(name) {
+        Some(Value::Text(_)) => match draft.properties.remove(name) {
+            Some(Value::Text(text)) => Some(text.into_string()),
             _ => None,
         },
         _ => None,
@@ -140,7 +127,7 @@ fn product_list(raw: &RawValue) -> Result<Option<Vec<Attributes>>, Problem> {
         let Some(Members(members)) = members(item) else { return Ok(None) };
         for (name, value) in members {
             if let Some(text) = scalar_text(value).filter(|text| !text.is_empty()) {
-                line.entry(name.into_owned()).or_insert(Value::Text(text.into_owned()));
+                line.insert_if_absent(name, Value::text(text));
             }
         }
         lines.push(line);
@@ -180,7 +167,7 @@ fn currency(properties: &Attributes, fallback: Option<Currency>, mended: &mut Ve
 }
 
 fn text_of(properties: &Attributes, names: &[&str]) -> Option<String> {
-    names.iter().find_map(|name| match properties.get(*name)? {
+    names.iter().find_map(|name| match properties.get(name)? {
         Value::Text(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         Value::Number(number) => Some(number.to_string()),
         Value::Text(_) | Value::Bool(_) | Value::Instant(_) | Value::Json(_) => None,
@@ -188,7 +175,7 @@ fn text_of(properties: &Attributes, names: &[&str]) -> Option<String> {
 }
 
 fn number_of(properties: &Attributes, names: &[&str]) -> Option<Decimal> {
-    names.iter().find_map(|name| match properties.get(*name)? {
+    names.iter().find_map(|name| match properties.get(name)? {
         Value::Number(number) => Some(*number),
         Value::Text(text) => number::parse(text, DecimalMark::Point),
         Value::Bool(_) | Value::Instant(_) | Value::Json(_) => None,

@@ -8,7 +8,7 @@ use throng_event::{Draft, EventKind, Identity, IdentityKind, Instant, Problem, P
 
 use super::{commerce, write};
 use crate::Import;
-use crate::attributes::{Members, date_texts, flatten, flatten_members_of, members, scalar_text};
+use crate::attributes::{Facts, Members, date_texts, flatten, flatten_members_of, members, scalar_text};
 
 /// Bytes of the longest word that stands for no id (`undefined`, `(not set)`).
 const ABSENT_WORD_BYTES_MAX: usize = 9;
@@ -31,21 +31,34 @@ pub(super) struct Message<'a> {
     name: Option<&'a RawValue>,
     timestamp: Option<&'a RawValue>,
     original_timestamp: Option<&'a RawValue>,
-    pub(super) sent_at: Option<&'a RawValue>,
-    pub(super) received_at: Option<&'a RawValue>,
+    sent_at: Option<&'a RawValue>,
+    received_at: Option<&'a RawValue>,
     channel: Option<&'a RawValue>,
-    pub(super) context: Option<&'a RawValue>,
-    properties: Option<&'a RawValue>,
-    traits: Option<&'a RawValue>,
+    #[serde(borrow)]
+    context: Option<Facts<'a>>,
+    #[serde(borrow)]
+    properties: Option<Facts<'a>>,
+    #[serde(borrow)]
+    traits: Option<Facts<'a>>,
     pub(super) batch: Option<&'a RawValue>,
     integrations: Option<&'a RawValue>,
+}
+
+/// What the messages of a batch share.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Batch<'a> {
+    #[serde(borrow)]
+    pub(super) sent_at: Option<&'a RawValue>,
+    pub(super) received_at: Option<&'a RawValue>,
+    pub(super) context: Option<&'a RawValue>,
 }
 
 impl Message<'_> {
     /// Returns the draft of this message; what is fatal stands in the draft's problems.
     pub(super) fn draft(
-        &self,
-        batch: Option<&Message<'_>>,
+        mut self,
+        batch: Option<&Batch<'_>>,
         record: &[u8],
         import: Import<'_>,
         mended: &mut Vec<Problem>,
@@ -94,7 +107,7 @@ impl Message<'_> {
     /// when it is given both the time of sending and of receiving.
     fn read_times(
         &self,
-        batch: Option<&Message<'_>>,
+        batch: Option<&Batch<'_>>,
         import: Import<'_>,
         draft: &mut Draft,
         mended: &mut Vec<Problem>,
@@ -120,11 +133,10 @@ impl Message<'_> {
         Ok(())
     }
 
-    fn read_context(&self, batch: Option<&Message<'_>>, draft: &mut Draft) -> Result<(), Problem> {
-        for context in [self.context, batch.and_then(|batch| batch.context)].into_iter().flatten() {
-            let Some(Members(mut entries)) = members(context) else {
-                continue;
-            };
+    fn read_context(&mut self, batch: Option<&Batch<'_>>, draft: &mut Draft) -> Result<(), Problem> {
+        let own = self.context.take().and_then(Facts::members);
+        let shared = batch.and_then(|batch| batch.context).and_then(members);
+        for Members(mut entries) in [own, shared].into_iter().flatten() {
             // The traits of a context describe the person an identify message is about.
             if draft.kind == Some(EventKind::Identify)
                 && let Some(idx) = entries.iter().position(|(name, _)| name == "traits")
@@ -140,32 +152,33 @@ impl Message<'_> {
         if draft.group_id.is_none()
             && let Some(Value::Text(group_id)) = draft.context.get("groupId")
         {
-            draft.group_id = Some(group_id.clone());
+            draft.group_id = Some(group_id.to_string());
         }
         Ok(())
     }
 
     /// Reads traits, properties and what the e-commerce events carry.
-    fn read_facts(&self, import: Import<'_>, draft: &mut Draft, mended: &mut Vec<Problem>) -> Result<(), Problem> {
-        if let Some(traits) = self.traits {
+    fn read_facts(&mut self, import: Import<'_>, draft: &mut Draft, mended: &mut Vec<Problem>) -> Result<(), Problem> {
+        if let Some(traits) = self.traits.take() {
             // The message's own traits go before those of its context.
             let of_context = std::mem::take(&mut draft.traits);
-            flatten(traits, &mut draft.traits)?;
+            traits.flatten(&mut draft.traits)?;
             for (name, value) in of_context {
-                draft.traits.entry(name).or_insert(value);
+                draft.traits.insert_if_absent(name, value);
             }
         }
         match draft.kind {
             Some(EventKind::Track) => draft.name = self.event.or(self.name).and_then(scalar_text).map(Cow::into_owned),
             Some(EventKind::Page | EventKind::Screen) => {
                 if let Some(name) = self.name.and_then(scalar_text).filter(|name| !name.is_empty()) {
-                    draft.properties.insert("name".to_owned(), Value::Text(name.into_owned()));
+                    draft.properties.insert("name", Value::text(name));
                 }
             }
             Some(EventKind::Identify | EventKind::Group | EventKind::Alias) | None => {}
         }
-        match self.properties {
-            Some(properties) => commerce::read_properties(properties, import.currency, draft, mended),
+        match self.properties.take() {
+            Some(Facts::Members(members)) => commerce::read_members(members, import.currency, draft, mended),
+            Some(other) => other.flatten(&mut draft.properties),
             None => Ok(()),
         }
     }
@@ -175,7 +188,7 @@ impl Message<'_> {
             return Some(channel.into_owned());
         }
         if let Some(Value::Text(channel)) = draft.context.get("channel") {
-            return Some(channel.clone());
+            return Some(channel.to_string());
         }
         match draft.context.get("library.name") {
             Some(Value::Text(library)) => channel_of_library(library).map(str::to_owned),
@@ -220,6 +233,10 @@ fn external_ids(list: &RawValue) -> Vec<Identity> {
 
 /// Returns the channel a library serves, as its name says it.
 fn channel_of_library(library: &str) -> Option<&'static str> {
+    // The two that most messages come from.
+    if matches!(library, "analytics.js" | "@segment/analytics-next") {
+        return Some("web");
+    }
     let library = library.to_ascii_lowercase();
     let names = |words: &[&str]| words.iter().any(|word| library.contains(word));
     if names(&["node", "python", "ruby", "php", "java-", "golang", "-go", "net"]) {

@@ -183,7 +183,7 @@ impl Exact {
             discount_minor: line.discount_minor,
         };
         let typed =
-            |attributes: &Attributes| attributes.iter().map(|(name, value)| (name.clone(), value.into())).collect();
+            |attributes: &Attributes| attributes.iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
         Self {
             name: Some(event.name.clone()),
             channel: event.channel.clone(),
@@ -249,7 +249,7 @@ impl From<&Value> for Typed {
             Value::Bool(flag) => Self::Bool(*flag),
             Value::Number(number) => Self::Number(number.0),
             Value::Instant(instant) => Self::Instant(instant.0),
-            Value::Text(text) => Self::Text(text.clone()),
+            Value::Text(text) => Self::Text(text.to_string()),
             Value::Json(text) => Self::Json(text.clone()),
         }
     }
@@ -261,7 +261,7 @@ impl From<Typed> for Value {
             Typed::Bool(flag) => Self::Bool(flag),
             Typed::Number(millionths) => Self::Number(Decimal(millionths)),
             Typed::Instant(us) => Self::Instant(Instant(us)),
-            Typed::Text(text) => Self::Text(text),
+            Typed::Text(text) => Self::text(text),
             Typed::Json(text) => Self::Json(text),
         }
     }

@@ -81,7 +81,7 @@ impl Order {
     /// Sets a property or trait that has no value yet.
     pub(super) fn fill(attributes: &mut Attributes, name: &str, value: Option<Value>) {
         if let Some(value) = value {
-            attributes.entry(name.to_owned()).or_insert(value);
+            attributes.insert_if_absent(name, value);
         }
     }
 
@@ -123,7 +123,7 @@ impl Order {
 
     fn draft(&self, name: &str, ending: &str, at: Option<Instant>, import: Import<'_>) -> Draft {
         let mut properties = Attributes::new();
-        properties.insert("order_id".to_owned(), Value::Text(self.id.clone()));
+        properties.insert("order_id", Value::text(self.id.clone()));
         let email = self.email.iter().map(|email| Identity::new(IdentityKind::Email, email));
         let phone = self.phone.iter().map(|phone| Identity::new(IdentityKind::Phone, phone));
         Draft {
@@ -177,7 +177,7 @@ impl Line {
 }
 
 pub(super) fn insert_text(attributes: &mut Attributes, name: &str, text: Option<&str>) {
-    Order::fill(attributes, name, text.map(|text| Value::Text(text.to_owned())));
+    Order::fill(attributes, name, text.map(Value::text));
 }
 
 /// Returns the channel of a source; `None` for orders entered by hand and other applications.

@@ -3,8 +3,12 @@
 //! The `csv` crate takes the cells apart. What it leaves open is done here: a record
 //! is bounded, and a quote that is never closed costs one line instead of the rest
 //! of the file. For that the bytes of the current record are kept until it is
-//! known to be well, so that reading can start again at its second line.
+//! known to be well, so that reading can start again at its second line. What is
+//! read again is bounded as well: a file in which quotes go wrong all the time is
+//! read line by line, each for itself.
 
+mod patience;
+mod quotes;
 mod rewind;
 
 use std::io::{self, Read};
@@ -15,6 +19,8 @@ use throng_event::{Problem, ProblemKind};
 use super::row::{COLUMNS_MAX, CellKind, Columns, Row, raw_list, raw_string};
 use super::{Clock, RowSource, Step, plain_number};
 use crate::{DecimalMark, SourceError};
+use patience::Patience;
+use quotes::Quotes;
 use rewind::{FirstLine, Rewind};
 
 /// Bytes of one record; a transcript in one cell fits.
@@ -33,6 +39,7 @@ pub(super) struct Delimited<R> {
     delimiter: u8,
     record: ByteRecord,
     columns: Columns,
+    patience: Patience,
 }
 
 impl<R: Read> Delimited<R> {
@@ -46,12 +53,12 @@ impl<R: Read> Delimited<R> {
         }
         let delimiter = delimiter_of(&head);
         let headless = is_headless(&head, delimiter);
-        let rewind = Rewind { input, window: head, base: 0, cursor: 0, record_start: 0, ended: false };
         let mut table = Self {
-            reader: reader(rewind, delimiter),
+            reader: reader(Rewind::new(head, input), delimiter),
             delimiter,
             record: ByteRecord::new(),
             columns: Columns::default(),
+            patience: Patience::default(),
         };
         let fault = |reason: &str| SourceError::Form { form: "a table of text", reason: reason.to_owned() };
         match table.reader.read_byte_record(&mut table.record) {
@@ -78,7 +85,7 @@ impl<R: Read> Delimited<R> {
     /// Starts again behind the first line of the current record, which is put aside, or is
     /// a row where tabs cut it into the right number of cells: they need no quotes, so
     /// a quote between them may be one that was said.
-    fn recover(&mut self, row: &mut Row) -> Result<Step, SourceError> {
+    fn recover(&mut self, row: &mut Row, n_read: u64) -> Result<Step, SourceError> {
         let failed = |error| SourceError::from_read(error, 0);
         let rewind = self.reader.get_mut();
         let record_start = rewind.record_start;
@@ -100,57 +107,51 @@ impl<R: Read> Delimited<R> {
         };
         let next = rewind.position();
         assert!(next > record_start, "reading goes on behind the line put aside");
-        let mut position = Position::new();
-        position.set_byte(next);
-        match self.reader.seek_raw(io::SeekFrom::Start(next), position) {
-            Ok(()) if self.delimiter == b'\t' && n_cells == self.columns.len() => {
-                row.mended.push(problem);
-                Ok(Step::Row)
-            }
-            Ok(()) => Ok(Step::Bad(vec![problem], raw)),
-            Err(error) => Err(failed(io::Error::other(error))),
+        self.patience.lose((record_start + n_read).saturating_sub(next));
+        self.go_on(next)?;
+        if self.delimiter == b'\t' && n_cells == self.columns.len() {
+            row.mended.push(problem);
+            return Ok(Step::Row);
         }
+        Ok(Step::Bad(vec![problem], raw))
+    }
+
+    /// Starts again at the beginning of a line, which is read for itself where too much was
+    /// read again already.
+    fn go_on(&mut self, place: u64) -> Result<(), SourceError> {
+        let failed = |error| SourceError::from_read(error, 0);
+        let mut position = Position::new();
+        position.set_byte(place);
+        let moved = self.reader.seek_raw(io::SeekFrom::Start(place), position);
+        moved.map_err(|error| failed(io::Error::other(error)))?;
+        self.patience.gain(place);
+        if self.patience.is_lost() {
+            self.reader.get_mut().stop_behind_line().map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the bytes of the record just read.
+    fn bytes_read(&self) -> &[u8] {
+        self.reader.get_ref().since_record_start(self.reader.position().byte())
     }
 
     /// Whether the record just read took in lines that are not its own.
     fn swallowed(&self) -> bool {
         let rewind = self.reader.get_ref();
-        let end = self.reader.position().byte();
-        let at_end = rewind.ended_at(end);
+        let at_end = rewind.ended_at(self.reader.position().byte());
         let ragged = self.record.len() != self.columns.len();
         let first_line = self.record.position().map_or(0, Position::line);
         let n_lines = self.reader.position().line().saturating_sub(first_line);
+        if self.patience.is_lost() {
+            return Quotes::of(self.bytes_read(), self.delimiter) == Quotes::Open;
+        }
         if !ragged && !at_end && n_lines <= 1 {
             return false;
         }
-        let bytes = rewind.since_record_start(end).trim_ascii();
-        bytes.contains(&b'\n') && (ragged || !well_quoted(bytes, self.delimiter))
-    }
-}
-
-/// Whether every quoted cell of a record ends where a cell ends (RFC 4180).
-///
-/// Asked only of records of several lines: in one line a stray quote does no harm.
-fn well_quoted(record: &[u8], delimiter: u8) -> bool {
-    let mut bytes = record.iter().copied().peekable();
-    loop {
-        // At the start of a cell.
-        if bytes.peek() == Some(&b'"') {
-            bytes.next();
-            loop {
-                match (bytes.next(), bytes.peek()) {
-                    (None, _) => return false,
-                    (Some(b'"'), Some(b'"')) => drop(bytes.next()),
-                    (Some(b'"'), None) => return true,
-                    (Some(b'"'), Some(next)) if *next == delimiter || matches!(next, b'\r' | b'\n') => break,
-                    (Some(b'"'), Some(_)) => return false,
-                    (Some(_), _) => {}
-                }
-            }
-        }
-        if !bytes.any(|byte| byte == delimiter) {
-            return true;
-        }
+        let bytes = self.bytes_read().trim_ascii();
+        // In one line a stray quote does no harm.
+        bytes.contains(&b'\n') && (ragged || Quotes::of(bytes, self.delimiter) != Quotes::Well)
     }
 }
 
@@ -160,20 +161,24 @@ impl<R: Read> RowSource for Delimited<R> {
     }
 
     fn next(&mut self, row: &mut Row, _columns: &mut Columns) -> Result<Step, SourceError> {
-        let start = self.reader.position().byte();
-        self.reader.get_mut().forget_before(start);
-        match self.reader.read_byte_record(&mut self.record) {
-            Ok(false) => return Ok(Step::End),
-            Ok(true) => {}
-            Err(error) => {
-                return match of_input(error) {
-                    Some(error) => Err(SourceError::from_read(error, 0)),
-                    None => self.recover(row),
-                };
+        loop {
+            let start = self.reader.position().byte();
+            self.patience.gain(start);
+            self.reader.get_mut().forget_before(start);
+            match self.reader.read_byte_record(&mut self.record) {
+                Ok(true) => break,
+                Ok(false) if self.reader.get_mut().pass_stop() => self.go_on(self.reader.get_ref().position())?,
+                Ok(false) => return Ok(Step::End),
+                Err(error) => {
+                    return match of_input(error) {
+                        Some(error) => Err(SourceError::from_read(error, 0)),
+                        None => self.recover(row, RECORD_BYTES_MAX as u64),
+                    };
+                }
             }
         }
         if self.swallowed() {
-            return self.recover(row);
+            return self.recover(row, self.bytes_read().len() as u64);
         }
         if self.record.len() != self.columns.len() {
             let detail = format!("{} cells where the header has {}", self.record.len(), self.columns.len());

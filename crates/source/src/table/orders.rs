@@ -19,6 +19,11 @@ const OPEN_ORDERS_MAX: usize = 65_536;
 const OPEN_ROWS_MAX: usize = 524_288;
 /// Bytes of their texts together, a quarter of a kilobyte a row.
 const OPEN_BYTES_MAX: usize = 128 << 20;
+/// Bytes of the number, the person and the name of an order together; each of them is kept
+/// in several places while the order is open, and admission allows no ids of a tenth of it.
+const KEY_BYTES_MAX: usize = 8_192;
+/// Bytes of a note on what was mended in a row.
+const PROBLEM_BYTES: usize = 128;
 /// Rows of one order; as many as an event may have product lines.
 const ROWS_MAX: usize = 10_000;
 /// Closed orders that are remembered; a row that comes later still makes an event
@@ -75,13 +80,14 @@ impl Orders {
     /// Takes one row of an order.
     pub(super) fn take(
         &mut self,
-        line: Line,
+        mut line: Line,
         plan: &Plan,
         intake: &mut Intake<'_>,
         raw: impl FnOnce() -> String,
     ) -> Result<(), SourceError> {
         let row = intake.rows();
         let key = self.key(&line);
+        line.n_bytes += line.mended.len() * PROBLEM_BYTES;
         let n_bytes = line.n_bytes;
         let added = match self.open.get_mut(&key) {
             Some(open) => open.check(&line, intake).map(|()| open.add(line, plan.amount_per())),
@@ -128,6 +134,10 @@ impl Orders {
     }
 
     fn open_order(&mut self, key: &Key, line: Line, plan: &Plan, intake: &Intake<'_>) -> Result<(), Vec<Problem>> {
+        let (order, (user_id, anonymous_id), name) = key;
+        if [order, user_id, anonymous_id, name].into_iter().map(String::len).sum::<usize>() > KEY_BYTES_MAX {
+            return Err(vec![Problem::new(ProblemKind::TooLarge, &order)]);
+        }
         let mut open = Open {
             draft: Draft { content: content(key), id: None, ..line.draft.clone() },
             products: Vec::new(),
@@ -137,7 +147,7 @@ impl Orders {
             n_rows: 0,
             n_bytes: 0,
         };
-        open.draft.properties.entry("order_id".to_owned()).or_insert_with(|| Value::Text(key.0.clone()));
+        open.draft.properties.insert_if_absent("order_id", Value::text(&key.0));
         // What admission refuses is refused now, while the row is at hand.
         if let Admission::Rejected(problems) = admit(open.draft.clone(), intake.import.limits) {
             return Err(problems);
@@ -226,7 +236,7 @@ impl Open {
         self.draft.occurred_at = earliest(self.draft.occurred_at, draft.occurred_at);
         for (kept, added) in [(&mut self.draft.properties, draft.properties), (&mut self.draft.traits, draft.traits)] {
             for (name, value) in added {
-                kept.entry(name).or_insert(value);
+                kept.insert_if_absent(name, value);
             }
         }
         self.draft.channel = self.draft.channel.take().or(draft.channel);

@@ -234,7 +234,7 @@ impl Plan {
 
     /// Returns the value of a cell and whether it is of the type it should be.
     fn value(&self, text: &str, kind: CellKind, reading: ColumnType) -> (Value, bool) {
-        let as_text = || Value::Text(text.to_owned());
+        let as_text = || Value::text(text);
         let read = match (reading, kind) {
             (ColumnType::Text, _) => return (as_text(), true),
             (ColumnType::Auto, CellKind::Json) => return (Value::Json(text.to_owned()), true),

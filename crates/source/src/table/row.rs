@@ -9,6 +9,10 @@ use crate::import::{RAW_BYTES_MAX, raw_text};
 /// Columns of one table; the widest real exports have about a thousand.
 pub(crate) const COLUMNS_MAX: usize = 4_096;
 
+/// Of so many columns one is filled where it is quicker to put the filled ones in order than
+/// to go through all of them in order.
+const SPARSE_FACTOR: usize = 16;
+
 /// The columns of a table by position and by name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Columns {
@@ -20,12 +24,15 @@ impl Columns {
     /// Returns the columns of a header; unnamed and repeated ones get a name of their own.
     pub(crate) fn from_header<'a>(header: impl Iterator<Item = &'a str>) -> Self {
         let mut columns = Self::default();
+        // How many columns of a name there are; counting on from there keeps a header of
+        // nothing but one name from being gone through again for each of them.
+        let mut n_same_by_name = BTreeMap::new();
         for (idx, name) in header.enumerate() {
             let name = name.trim().trim_matches('\0').trim();
             let mut unique = if name.is_empty() { format!("column {}", idx + 1) } else { name.to_owned() };
-            let mut n_same = 1;
+            let n_same = n_same_by_name.entry(name).or_insert(1);
             while columns.by_name.contains_key(&unique) {
-                n_same += 1;
+                *n_same += 1;
                 unique = format!("{name} ({n_same})");
             }
             columns.position(&unique);
@@ -130,18 +137,22 @@ impl Row {
         (!is_absent(text)).then_some(text)
     }
 
-    /// Returns the row as JSON object from column to text, or as JSON text of its
-    /// beginning where that is longer than what is kept.
+    /// Returns the row as JSON object from column to text, without the columns it does not
+    /// have, or as JSON text of its beginning where that is longer than what is kept.
     pub(crate) fn to_raw(&self, columns: &Columns) -> String {
         let mut raw = String::from("{");
         for (idx, (start, end, kind)) in self.cells.iter().enumerate() {
             let Some(name) = columns.names().get(idx) else { break };
+            // An object of one member may be the first to name its four thousandth column.
+            if *kind == CellKind::Absent {
+                continue;
+            }
             if raw.len() > 1 {
                 raw.push(',');
             }
             raw.push_str(&json_text(name));
             raw.push(':');
-            if *kind == CellKind::Absent || start == end {
+            if start == end {
                 raw.push_str("null");
             } else {
                 raw.push_str(&json_text(&self.text[*start..*end]));
@@ -155,14 +166,24 @@ impl Row {
     /// their column, whatever the order of the columns.
     pub(crate) fn canonical(&self, columns: &Columns, bytes: &mut Vec<u8>) {
         bytes.clear();
-        for (name, idx) in columns.by_name() {
-            if let Some(text) = self.get(idx) {
-                for part in [name, text] {
-                    bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
-                    bytes.extend_from_slice(part.as_bytes());
-                }
+        let mut add = |name: &str, text: &str| {
+            for part in [name, text] {
+                bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+                bytes.extend_from_slice(part.as_bytes());
             }
+        };
+        let n_there = self.cells.iter().filter(|(_, _, kind)| *kind != CellKind::Absent).count();
+        if n_there * SPARSE_FACTOR > columns.len() {
+            columns
+                .by_name()
+                .filter_map(|(name, idx)| Some((name, self.get(idx)?)))
+                .for_each(|(name, text)| add(name, text));
+            return;
         }
+        let names = columns.names().iter().enumerate();
+        let mut filled: Vec<_> = names.filter_map(|(idx, name)| Some((name, self.get(idx)?))).collect();
+        filled.sort_unstable();
+        filled.into_iter().for_each(|(name, text)| add(name, text));
     }
 }
 
@@ -211,6 +232,25 @@ mod tests {
     fn headers_are_made_unique() {
         let columns = Columns::from_header(["", "a", "a", "a", " b "].into_iter());
         assert_eq!(columns.names(), ["column 1", "a", "a (2)", "a (3)", "b"]);
+        let columns = Columns::from_header(["a", "a (2)", "a", "a", "a (2)"].into_iter());
+        assert_eq!(columns.names(), ["a", "a (2)", "a (3)", "a (4)", "a (2) (2)"]);
+    }
+
+    #[test]
+    fn a_row_of_few_of_many_columns_is_the_same_as_one_of_few_columns() {
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        let names: Vec<String> = (0..COLUMNS_MAX).map(|number| format!("{number}")).collect();
+        let wide = Columns::from_header(names.iter().map(String::as_str));
+        let mut row = Row::default();
+        row.set(4_000, CellKind::Text, "x");
+        row.set(31, CellKind::Text, "y");
+        row.canonical(&wide, &mut left);
+        assert_eq!(row.to_raw(&wide), r#"{"31":"y","4000":"x"}"#);
+        let mut row = Row::default();
+        row.push(CellKind::Text, "x");
+        row.push(CellKind::Text, "y");
+        row.canonical(&Columns::from_header(["4000", "31"].into_iter()), &mut right);
+        assert_eq!(left, right);
     }
 
     #[test]

@@ -1,16 +1,17 @@
 //! Tables that become events.
 
 mod hostile;
+mod parquet;
 
 use std::fmt::Write as _;
 use std::io::{Cursor, Write as _};
 use std::sync::Arc;
 
+use ::parquet::arrow::ArrowWriter;
 use arrow::array::{
     ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use expect_test::{Expect, expect};
-use parquet::arrow::ArrowWriter;
 use proptest::prelude::*;
 use throng_event::{Calendar, Event, Instant, Limits, PersonalData, ProblemKind};
 

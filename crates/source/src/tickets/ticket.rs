@@ -81,7 +81,7 @@ impl Ticket {
         let facts = [("priority", fields.take(&names::PRIORITY)), ("type", fields.take(&names::TYPE))];
         let tags = [("tags", fields.take(&names::TAGS))];
         for (name, text) in facts.into_iter().chain(tags) {
-            ticket.properties.extend(text.map(|text| (name.to_owned(), Value::Text(text))));
+            ticket.properties.extend(text.map(|text| (name.to_owned(), Value::text(text))));
         }
         fields.rest_into(&mut ticket.properties);
         ticket
@@ -172,7 +172,7 @@ impl Ticket {
             let mut draft = self.draft("Ticket Rated", &format!("rated/{score}"), occurred_at, (&base, source));
             draft.rating = Decimal::parse(score);
             draft.text.clone_from(&self.score_comment);
-            draft.properties.insert("score".to_owned(), Value::Text(score.clone()));
+            draft.properties.insert("score", Value::text(score.clone()));
             drafts.push(draft);
         }
         (drafts, mended)
@@ -252,10 +252,10 @@ impl Ticket {
         draft.properties.clone_from(&self.properties);
         let facts = [("ticket_id", &self.id), ("status", &self.status), ("via", &self.via), ("subject", &self.subject)];
         for (name, text) in facts {
-            draft.properties.extend(text.clone().map(|text| (name.to_owned(), Value::Text(text))));
+            draft.properties.extend(text.clone().map(|text| (name.to_owned(), Value::text(text))));
         }
         for (trait_name, text) in [("name", name), ("email", email), ("phone", phone)] {
-            draft.traits.extend(text.clone().map(|text| (trait_name.to_owned(), Value::Text(text))));
+            draft.traits.extend(text.clone().map(|text| (trait_name.to_owned(), Value::text(text))));
         }
         draft
     }

@@ -113,7 +113,7 @@ fn draft(message: &Message<'_>, envelope: &str, raw: &[u8], intake: &Intake<'_>)
     let sent = labels.split(',').any(|label| label.trim() == "Sent");
     if sent {
         draft.name = Some("E-mail Sent".to_owned());
-        draft.properties.extend(text.map(|text| ("message".to_owned(), Value::Text(text))));
+        draft.properties.extend(text.map(|text| ("message".to_owned(), Value::text(text))));
     } else {
         draft.name = Some("E-mail Received".to_owned());
         draft.text = text;
@@ -122,7 +122,7 @@ fn draft(message: &Message<'_>, envelope: &str, raw: &[u8], intake: &Intake<'_>)
     if let Some(address) = person.and_then(Address::first) {
         let email = address.address().unwrap_or_default();
         draft.external_ids.push(Identity::new(IdentityKind::Email, email));
-        draft.traits.extend(address.name().map(|name| ("name".to_owned(), Value::Text(name.to_owned()))));
+        draft.traits.extend(address.name().map(|name| ("name".to_owned(), Value::text(name))));
     }
     let to: Vec<&str> = message.to().into_iter().flat_map(Address::iter).filter_map(|to| to.address()).collect();
     let listed = to[..to.len().min(RECEIVERS_MAX)].join(", ");
@@ -132,7 +132,7 @@ fn draft(message: &Message<'_>, envelope: &str, raw: &[u8], intake: &Intake<'_>)
         ("in_reply_to", message.in_reply_to().as_text()),
     ];
     for (name, text) in facts {
-        draft.properties.extend(text.map(|text| (name.to_owned(), Value::Text(text.to_owned()))));
+        draft.properties.extend(text.map(|text| (name.to_owned(), Value::text(text))));
     }
     draft
 }

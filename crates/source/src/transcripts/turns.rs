@@ -155,11 +155,11 @@ fn turn(
         Err(problem) => draft.problems.push(problem),
     }
     if let Some(speaker) = object.text(&ROLE) {
-        draft.properties.insert("role".to_owned(), Value::Text(speaker));
+        draft.properties.insert("role", Value::text(speaker));
     }
     draft.name = Some(if role == Role::Agent { "Message Sent" } else { "Message Received" }.to_owned());
     if role == Role::Agent {
-        draft.properties.extend(said.map(|said| ("message".to_owned(), Value::Text(said))));
+        draft.properties.extend(said.map(|said| ("message".to_owned(), Value::text(said))));
     } else {
         draft.text = said;
     }
@@ -184,7 +184,7 @@ fn base(conversation: &Object<'_>, source: &str) -> Draft {
     let called = conversation.get(&["call_id"]).is_some();
     let channel = conversation.text(&["channel", "medium"]);
     draft.channel = Some(channel.unwrap_or_else(|| if called { "phone" } else { "chat" }.to_owned()));
-    draft.properties.extend(id.map(|id| ("conversation_id".to_owned(), Value::Text(id))));
+    draft.properties.extend(id.map(|id| ("conversation_id".to_owned(), Value::text(id))));
     draft
 }
 

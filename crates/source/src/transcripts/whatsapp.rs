@@ -155,7 +155,7 @@ fn draft(author: &str, said: &str, source: &str) -> Draft {
         draft.external_ids.push(Identity::new(IdentityKind::Phone, author));
     } else {
         draft.anonymous_id = Some(format!("{source}/{author}"));
-        draft.traits.insert("name".to_owned(), Value::Text(author.to_owned()));
+        draft.traits.insert("name", Value::text(author));
     }
     let said = said.strip_suffix("<This message was edited>").unwrap_or(said).trim();
     let property = match said {
@@ -164,7 +164,7 @@ fn draft(author: &str, said: &str, source: &str) -> Draft {
         _ => None,
     };
     match property {
-        Some(name) => drop(draft.properties.insert(name.to_owned(), Value::Text(said.to_owned()))),
+        Some(name) => draft.properties.insert(name, Value::text(said)),
         None => draft.text = Some(said.to_owned()),
     }
     draft

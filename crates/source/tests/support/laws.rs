@@ -128,7 +128,7 @@ fn check_event(event: &Event, limits: &Limits) {
     assert!(event.user_id.is_some() || event.anonymous_id.is_some(), "an event is somebody's");
     assert!(limits.earliest <= event.occurred_at && event.occurred_at < limits.latest);
     assert_eq!(event.source, limits.source);
-    for value in [&event.context, &event.properties, &event.traits].into_iter().flat_map(|map| map.values()) {
+    for (_, value) in [&event.context, &event.properties, &event.traits].into_iter().flat_map(|map| map.iter()) {
         if let Value::Json(text) = value {
             assert!(serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok(), "{text} is no JSON");
         }

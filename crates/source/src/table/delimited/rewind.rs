@@ -9,17 +9,19 @@ use super::{RECORD_BYTES_MAX, TooLong};
 const SLACK_BYTES: usize = 1 << 17;
 
 pub(super) struct Rewind<R> {
-    pub(super) input: R,
+    input: R,
     /// Bytes read and not yet forgotten.
-    pub(super) window: Vec<u8>,
+    window: Vec<u8>,
     /// Where in the input the window begins.
-    pub(super) base: u64,
+    base: u64,
     /// How many bytes of the window are delivered.
-    pub(super) cursor: usize,
+    cursor: usize,
     /// Where in the input the current record begins.
     pub(super) record_start: u64,
     /// Whether the input has no more.
-    pub(super) ended: bool,
+    ended: bool,
+    /// Where in the input the delivery stops as at an end, behind the current line.
+    line_end: Option<u64>,
 }
 
 pub(super) enum FirstLine {
@@ -29,22 +31,21 @@ pub(super) enum FirstLine {
 
 impl<R: Read> Read for Rewind<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.cursor == self.window.len() {
-            if self.window.len() - self.record_offset() > RECORD_BYTES_MAX {
-                return Err(io::Error::other(TooLong));
-            }
-            let n_kept = self.window.len();
-            self.window.resize(n_kept + buffer.len(), 0);
-            let n_read = loop {
-                match self.input.read(&mut self.window[n_kept..]) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    read => break read,
-                }
-            };
-            self.window.truncate(n_kept + n_read.as_ref().map_or(0, |n_read| *n_read));
-            self.ended = n_read? == 0;
+        if self.line_end.is_some_and(|end| self.position() == end) {
+            return Ok(0);
         }
-        let ready = &self.window[self.cursor..];
+        if self.cursor == self.record_offset() + RECORD_BYTES_MAX {
+            self.pass_blank_lines();
+        }
+        let end = self.record_offset() + RECORD_BYTES_MAX;
+        if self.cursor == end {
+            return Err(io::Error::other(TooLong));
+        }
+        if self.cursor == self.window.len() {
+            self.fill(buffer.len())?;
+        }
+        let end = self.line_end.map_or(end, |line_end| offset(self.base, line_end).min(end));
+        let ready = &self.window[self.cursor..end.min(self.window.len())];
         let n_delivered = ready.len().min(buffer.len());
         buffer[..n_delivered].copy_from_slice(&ready[..n_delivered]);
         self.cursor += n_delivered;
@@ -68,6 +69,58 @@ impl<R> Seek for Rewind<R> {
 }
 
 impl<R: Read> Rewind<R> {
+    /// Returns a reader of an input whose beginning was already taken from it.
+    pub(super) fn new(head: Vec<u8>, input: R) -> Self {
+        Self { input, window: head, base: 0, cursor: 0, record_start: 0, ended: false, line_end: None }
+    }
+
+    /// Reads on behind the window.
+    fn fill(&mut self, n_bytes: usize) -> io::Result<()> {
+        let n_kept = self.window.len();
+        self.window.resize(n_kept + n_bytes, 0);
+        let n_read = loop {
+            match self.input.read(&mut self.window[n_kept..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.window.truncate(n_kept + n_read.as_ref().map_or(0, |n_read| *n_read));
+        self.ended = n_read? == 0;
+        Ok(())
+    }
+
+    /// Lets the record begin behind the blank lines before it.
+    fn pass_blank_lines(&mut self) {
+        let blank = self.window[self.record_offset()..self.cursor].iter();
+        let n_blank = blank.take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        self.forget_before(self.record_start + n_blank as u64);
+    }
+
+    /// Delivers the line at hand and stops behind it, or goes on without a stop where it
+    /// is the last line or longer than any record.
+    pub(super) fn stop_behind_line(&mut self) -> io::Result<()> {
+        self.forget_before(self.position());
+        let mut n_seen = 0;
+        loop {
+            let ahead = &self.window[self.cursor + n_seen..];
+            if let Some(length) = ahead.iter().position(|byte| *byte == b'\n') {
+                self.line_end = Some(self.position() + (n_seen + length + 1) as u64);
+                return Ok(());
+            }
+            n_seen += ahead.len();
+            if n_seen > RECORD_BYTES_MAX || self.ended {
+                self.line_end = None;
+                return Ok(());
+            }
+            self.fill(SLACK_BYTES)?;
+        }
+    }
+
+    /// Goes on behind the line at hand; returns whether there was a stop.
+    pub(super) fn pass_stop(&mut self) -> bool {
+        self.line_end.take().is_some()
+    }
+
     fn record_offset(&self) -> usize {
         offset(self.base, self.record_start)
     }
@@ -100,14 +153,14 @@ impl<R: Read> Rewind<R> {
         while matches!(self.window.get(start), Some(b'\n' | b'\r')) {
             start += 1;
         }
-        if let Some(length) = self.window[start..].iter().position(|byte| *byte == b'\n') {
-            let line = self.window[start..start + length].to_vec();
-            self.cursor = start + length + 1;
-            return Ok(FirstLine::Whole(line));
+        let rest = &self.window[start..];
+        let length = rest.iter().position(|byte| *byte == b'\n');
+        let line = rest[..length.unwrap_or(rest.len()).min(RECORD_BYTES_MAX)].to_vec();
+        match length {
+            Some(length) => self.cursor = start + length + 1,
+            None => self.skip_line()?,
         }
-        let beginning = self.window[start..].to_vec();
-        self.skip_line()?;
-        Ok(if beginning.len() > RECORD_BYTES_MAX { FirstLine::TooLong(beginning) } else { FirstLine::Whole(beginning) })
+        Ok(if line.len() == RECORD_BYTES_MAX { FirstLine::TooLong(line) } else { FirstLine::Whole(line) })
     }
 
     /// Reads on to the next line break without keeping anything.

@@ -162,6 +162,35 @@ fn an_open_quote_far_from_the_end_costs_one_line() {
     assert_eq!(shown.iter().filter(|row| row.starts_with("! unreadable")).count(), shown.len() - 2);
 }
 
+#[test]
+fn where_quotes_go_wrong_all_the_time_lines_are_read_each_for_itself() {
+    // Each of them, read from its beginning, opens a cell that ends nowhere.
+    let wrong = "a\",\"b\n".repeat(700_000);
+    let good = "1,2\n".repeat(100_000);
+    let table = format!("a,b\n{wrong}3,4\n\"5\"\"\",6\n{good}\"two\nlines\",7\n");
+    let shown = rows(table.as_bytes());
+    assert!(shown[1..=700_000].iter().all(|row| row.starts_with("! unreadable: a quoted cell")));
+    assert_eq!(shown[700_001..700_004], ["3|4", "5\"|6", "1|2"]);
+    assert_eq!(shown.last().unwrap(), "two\nlines|7");
+}
+
+#[test]
+fn a_line_is_too_long_however_it_comes() {
+    for n_more in [0, 1, 70_000] {
+        let table = format!("a,b\n{}\n3,4\n", "x".repeat(RECORD_BYTES_MAX - 1 + n_more));
+        let shown = rows(table.as_bytes());
+        let reason = if n_more == 0 { "! unreadable: 1 cells" } else { "! too-large" };
+        assert!(shown[1].starts_with(reason), "{n_more}: {}", &shown[1][..80]);
+        assert_eq!(shown, rows(Drops(table.as_bytes(), 1_000)));
+    }
+}
+
+#[test]
+fn blank_lines_are_no_record_however_many_they_are() {
+    let table = format!("a,b\n{}1,2\n{}", "\n".repeat(3_000_000), "\r\n".repeat(1_000_000));
+    assert_eq!(rows(table.as_bytes()), ["a|b", "1|2"]);
+}
+
 /// A reader that gives a few bytes at a time.
 struct Drops<'a>(&'a [u8], usize);
 

@@ -34,7 +34,7 @@ fn a_row_of_a_closed_order_is_put_aside() {
             let mut line = plan.line(&row);
             line.draft.user_id = Some("u".to_owned());
             line.draft.occurred_at = Some(Instant(pass));
-            line.draft.properties.insert("pass".to_owned(), Value::Bool(pass == 1));
+            line.draft.properties.insert("pass", Value::Bool(pass == 1));
             line.order = Some(format!("order {number}"));
             orders.take(line, &plan, &mut intake, || format!("{pass} {number}")).unwrap();
         }
@@ -45,7 +45,9 @@ fn a_row_of_a_closed_order_is_put_aside() {
     assert_eq!((tally.events, tally.rows_in_events, tally.rows_quarantined), (10, 14, 6));
     assert_eq!(tally.quarantined[&ProblemKind::LateLine], 6);
     let last = taken.iter().rev().find_map(|one| match one {
-        Taken::Event { event, n_rows, .. } => Some((event.occurred_at, *n_rows, event.properties["pass"].clone())),
+        Taken::Event { event, n_rows, .. } => {
+            Some((event.occurred_at, *n_rows, event.properties.get("pass").cloned().unwrap()))
+        }
         Taken::Quarantined(_) => None,
     });
     assert_eq!(last, Some((Instant(0), 2, Value::Bool(false))));
