@@ -63,7 +63,7 @@ struct ModelForm {
 struct CandidateForm {
     n_personas: usize,
     silhouette: f64,
-    silhouette_reference: f64,
+    silhouette_reference: Option<f64>,
     stability_min: f64,
     adjusted_rand: f64,
     share_min: f64,
@@ -188,12 +188,15 @@ fn claim_rows(personas: &[Persona]) -> Result<RecordBatch, ArrowError> {
         ("measure", texts(claims().map(|claim| Some(claim.measure.as_str())))),
         ("subject", texts(claims().map(|claim| claim.measure.subject()))),
         ("value", texts(claims().map(|claim| claim.measure.value()))),
+        ("against", texts(claims().map(|claim| claim.against.as_ref().map(PersonaId::as_str)))),
         ("persona_value", numbers(evidence().map(|evidence| Some(evidence.persona_value)))),
         ("rest_value", numbers(evidence().map(|evidence| Some(evidence.rest_value)))),
         ("n_persona", counts(evidence().map(|evidence| evidence.n_persona))),
         ("n_rest", counts(evidence().map(|evidence| evidence.n_rest))),
         ("effect", texts(evidence().map(|evidence| Some(evidence.effect.kind.as_str())))),
         ("effect_value", numbers(evidence().map(|evidence| Some(evidence.effect.value)))),
+        ("effect_low", numbers(evidence().map(|evidence| Some(evidence.effect.low)))),
+        ("effect_high", numbers(evidence().map(|evidence| Some(evidence.effect.high)))),
         ("contrast", texts(evidence().map(|evidence| Some(evidence.interval.contrast.as_str())))),
         ("interval_low", numbers(evidence().map(|evidence| Some(evidence.interval.low)))),
         ("interval_high", numbers(evidence().map(|evidence| Some(evidence.interval.high)))),
@@ -274,6 +277,17 @@ impl FeatureUseForm {
     }
 }
 
+/// Returns who belonged to the personas that were found last, also when a later discovery refused.
+pub(crate) async fn read_last_found(context: &SessionContext) -> Result<Option<Memberships>, EngineError> {
+    if ![PERSONAS, CLAIMS, MEMBERSHIPS].iter().all(|table| context.table_exist(*table).unwrap_or(false)) {
+        return Ok(None);
+    }
+    match read_found(context).await? {
+        BookOutcome::Found(_, memberships) => Ok(Some(memberships)),
+        BookOutcome::Refused(_) => Ok(None),
+    }
+}
+
 async fn read_found(context: &SessionContext) -> Result<BookOutcome, EngineError> {
     let claims = read_claims(&collect(context, "SELECT * FROM claims ORDER BY position").await?)?;
     let personas = read_personas(&collect(context, "SELECT * FROM personas").await?, claims)?;
@@ -329,6 +343,8 @@ fn read_claims(rows: &RecordBatch) -> Result<BTreeMap<PersonaId, Vec<Claim>>, En
     let (effects, contrasts, queries) = (words("effect")?, words("contrast")?, words("query")?);
     let (inside, outside, effect_values) = (floats("persona_value")?, floats("rest_value")?, floats("effect_value")?);
     let (low, high) = (floats("interval_low")?, floats("interval_high")?);
+    let (effect_low, effect_high) = (floats("effect_low")?, floats("effect_high")?);
+    let against = optional("against")?;
     let (n_persona, n_rest) = (whole("n_persona")?, whole("n_rest")?);
     let mut claims: BTreeMap<PersonaId, Vec<Claim>> = BTreeMap::new();
     let float = |value: Option<f64>| value.unwrap_or(f64::NAN);
@@ -338,12 +354,18 @@ fn read_claims(rows: &RecordBatch) -> Result<BTreeMap<PersonaId, Vec<Claim>>, En
             kind: ClaimKind::parse(&kinds[row])?,
             measure: Measure::from_parts(&measures[row], subjects[row].as_deref(), values[row].as_deref())?,
             statement: statements[row].clone(),
+            against: against[row].as_deref().map(str::parse).transpose()?,
             evidence: Evidence {
                 persona_value: float(inside[row]),
                 rest_value: float(outside[row]),
                 n_persona: n_persona[row],
                 n_rest: n_rest[row],
-                effect: Effect { kind: EffectKind::parse(&effects[row])?, value: float(effect_values[row]) },
+                effect: Effect {
+                    kind: EffectKind::parse(&effects[row])?,
+                    value: float(effect_values[row]),
+                    low: float(effect_low[row]),
+                    high: float(effect_high[row]),
+                },
                 interval: Interval {
                     contrast: Contrast::parse(&contrasts[row])?,
                     low: float(low[row]),

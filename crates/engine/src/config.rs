@@ -13,7 +13,7 @@ use std::path::Path;
 use serde::Deserialize;
 use throng_event::{Calendar, Currency};
 use throng_feature::{FeatureDefinition, SESSION_GAP_MINUTES};
-use throng_persona::PersonaCount;
+use throng_persona::{CategoryWeights, Continuum, PersonaCount};
 
 use crate::error::EngineError;
 
@@ -43,6 +43,10 @@ pub struct Config {
     pub session_gap_minutes: NonZeroU32,
     /// How many personas to look for.
     pub personas: PersonaCount,
+    /// What is done where customers do not fall into separate kinds.
+    pub continuum: Continuum,
+    /// How much features count by signal category.
+    pub weights: CategoryWeights,
     /// The seed of everything that draws by chance.
     pub seed: u64,
     /// The steps of the standard funnel, by event name.
@@ -95,6 +99,33 @@ struct PersonasForm {
     count: Option<u32>,
     max: Option<u32>,
     seed: Option<u64>,
+    #[serde(default)]
+    continuum: ContinuumForm,
+    #[serde(default)]
+    weights: WeightsForm,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum ContinuumForm {
+    #[default]
+    Refuse,
+    Cut,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WeightsForm {
+    behavioural: f64,
+    transactional: f64,
+    contextual: f64,
+    sentiment: f64,
+}
+
+impl Default for WeightsForm {
+    fn default() -> Self {
+        Self { behavioural: 1.0, transactional: 1.0, contextual: 1.0, sentiment: 1.0 }
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -135,6 +166,16 @@ impl Config {
             identity: form.identity.check().map_err(invalid)?,
             session_gap_minutes,
             personas: persona_count(form.personas.count, max).map_err(invalid)?,
+            continuum: match form.personas.continuum {
+                ContinuumForm::Refuse => Continuum::Refused,
+                ContinuumForm::Cut => Continuum::Cut,
+            },
+            weights: CategoryWeights {
+                behavioural: form.personas.weights.behavioural,
+                transactional: form.personas.weights.transactional,
+                contextual: form.personas.weights.contextual,
+                sentiment: form.personas.weights.sentiment,
+            },
             seed: form.personas.seed.unwrap_or(SEED),
             funnel: form.journeys.funnel.unwrap_or_default(),
             funnel_days: form.journeys.funnel_days.unwrap_or(7),
@@ -175,7 +216,15 @@ impl Config {
              [personas]\n\
              # count = 5                      # instead of letting the data say\n\
              max = {PERSONAS_MAX}\n\
-             seed = {SEED}\n\n\
+             seed = {SEED}\n\
+             # Where customers differ by degrees and fall into no separate kinds, say so (\"refuse\"),\n\
+             # or cut the continuum all the same, if it is cut alike each time (\"cut\").\n\
+             continuum = \"refuse\"\n\
+             # [personas.weights]             # how much features count by signal category\n\
+             # behavioural = 1.0\n\
+             # transactional = 1.0\n\
+             # contextual = 1.0\n\
+             # sentiment = 1.0\n\n\
              [journeys]\n\
              # funnel = [\"Product Viewed\", \"Product Added\", \"Order Completed\"]\n\
              funnel_days = 7\n"

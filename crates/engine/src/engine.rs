@@ -8,7 +8,7 @@ use arrow::array::{Array, RecordBatch};
 use datafusion::prelude::SessionContext;
 use throng_event::{AsOf, Calendar, Currency, Day, Instant};
 use throng_feature::{FeatureDefinition, propose};
-use throng_persona::{Discovery, DiscoveryParams, PersonaCount, discover};
+use throng_persona::{Continuum, DiscoveryParams, History, PersonaCount};
 use throng_profile::ProfileId;
 use tokio::runtime::Runtime;
 
@@ -19,6 +19,7 @@ use crate::context::{collect, session};
 use crate::derive::{profile_of, timestamp_literal, write_people};
 use crate::error::EngineError;
 use crate::features::{FeatureRun, dated};
+use crate::history::{Past, Rediscovery, read_history};
 use crate::home::Home;
 use crate::identity::find;
 use crate::import::{
@@ -51,6 +52,8 @@ pub struct DiscoverRequest {
     pub personas: Option<PersonaCount>,
     /// The seed; as configured when absent.
     pub seed: Option<u64>,
+    /// What is done with a continuum; as configured when absent.
+    pub continuum: Option<Continuum>,
 }
 
 /// What the data suggests for the configuration.
@@ -283,12 +286,14 @@ impl Engine {
         &mut self,
         request: &DiscoverRequest,
         step: &mut dyn FnMut(&str),
-    ) -> Result<Discovery, EngineError> {
+    ) -> Result<Rediscovery, EngineError> {
         let _lock = self.home.lock()?;
         let config = self.home.config();
         let params = DiscoveryParams {
             personas: request.personas.unwrap_or(config.personas),
             seed: request.seed.unwrap_or(config.seed),
+            weights: config.weights,
+            continuum: request.continuum.unwrap_or(config.continuum),
         };
         self.runtime.block_on(async {
             step("who is who");
@@ -302,13 +307,15 @@ impl Engine {
             let context = session(&self.store, self.threads.get()).await?;
             let population = read_population(&context, &config.features, as_of, config.currency).await?;
             let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.get()).build();
-            let discovery = match pool {
-                Ok(pool) => pool.install(|| discover(&population, &params))?,
-                Err(_) => discover(&population, &params)?,
+            let past = Past::read(&context).await?;
+            let made = match pool {
+                Ok(pool) => pool.install(|| past.discover(&population, &params))?,
+                Err(_) => past.discover(&population, &params)?,
             };
             step("tables");
-            write_book(&self.store, &discovery, as_of.day, params.seed, population.profiles.len()).await?;
-            Ok(discovery)
+            write_book(&self.store, &made.discovery, as_of.day, params.seed, population.profiles.len()).await?;
+            past.write(&self.store, &population, (&made, params.seed)).await?;
+            Ok(made)
         })
     }
 
@@ -324,6 +331,14 @@ impl Engine {
                 todo: "run `throng discover`".to_owned(),
             })
         })
+    }
+
+    /// Returns every discovery of the home, the first one first.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the table cannot be read.
+    pub fn persona_history(&self) -> Result<History, EngineError> {
+        self.runtime.block_on(async { read_history(&session(&self.store, self.threads.get()).await?).await })
     }
 
     /// Reads the touchpoints of everybody, with the number of every profile.

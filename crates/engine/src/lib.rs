@@ -16,6 +16,7 @@ mod event_table;
 mod export;
 mod features;
 mod fold;
+mod history;
 mod home;
 mod identity;
 mod import;
@@ -37,6 +38,7 @@ pub use book::{BookOutcome, PersonaBook};
 pub use config::{Config, IdentityConfig, feature_to_toml, features_to_toml, with_features, with_proposals};
 pub use engine::{CatalogueProposal, DiscoverRequest, Engine, Summary};
 pub use error::EngineError;
+pub use history::Rediscovery;
 pub use home::{CONFIG_FILE, Home};
 pub use identity::{Decided, ExplainedLink, IdentityOverview, ProfileIdentities, ProvingEvent, Why, link_in_words};
 pub use import::{

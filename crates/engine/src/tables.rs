@@ -27,6 +27,8 @@ pub(crate) const MEMBERSHIPS: &str = "memberships";
 pub(crate) const PERSONAS: &str = "personas";
 pub(crate) const CLAIMS: &str = "claims";
 pub(crate) const MODELS: &str = "models";
+pub(crate) const PERSONA_HISTORY: &str = "persona_history";
+pub(crate) const BASELINES: &str = "baselines";
 
 /// The tables in the order a reader wants to meet them.
 pub const TABLES: &[TableInfo] = &[
@@ -34,6 +36,7 @@ pub const TABLES: &[TableInfo] = &[
     TableInfo { name: QUARANTINE, row: "a row or message that was not admitted, with its reason", ground: true },
     TableInfo { name: IMPORTS, row: "an import with its counts", ground: true },
     TableInfo { name: IDENTITY_DECISIONS, row: "a decision to merge or split two identities", ground: true },
+    TableInfo { name: PERSONA_HISTORY, row: "a discovery and what became of the personas", ground: true },
     TableInfo { name: IDENTITIES, row: "an identity and the profile it belongs to", ground: false },
     TableInfo {
         name: IDENTITY_PROPOSALS,
@@ -50,4 +53,5 @@ pub const TABLES: &[TableInfo] = &[
     TableInfo { name: PERSONAS, row: "a persona", ground: false },
     TableInfo { name: CLAIMS, row: "a statement about a persona and its evidence", ground: false },
     TableInfo { name: MODELS, row: "a discovery: its parameters and how sure it is", ground: false },
+    TableInfo { name: BASELINES, row: "how customers were when personas were last found", ground: false },
 ];

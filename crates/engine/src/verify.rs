@@ -215,7 +215,7 @@ fn equals(column: &ArrayRef, row: usize, value: &FeatureValue) -> bool {
 fn recompute_claims(claims: &[(&PersonaId, &Claim)], population: &Population, memberships: &Memberships) -> Check {
     let mut check = Check::new("evidence of claims = evidence recomputed");
     for (persona, claim) in claims {
-        match recompute(&claim.measure, population, memberships, persona) {
+        match recompute(&claim.measure, population, memberships, persona, claim.against.as_ref()) {
             Ok(evidence) => {
                 check.compare(same_evidence(&claim.evidence, &evidence), || {
                     format!("{}: stored {:?}, now {evidence:?}", claim.id, claim.evidence)
@@ -233,6 +233,8 @@ fn same_evidence(a: &Evidence, b: &Evidence) -> bool {
             evidence.persona_value,
             evidence.rest_value,
             evidence.effect.value,
+            evidence.effect.low,
+            evidence.effect.high,
             evidence.interval.low,
             evidence.interval.high,
         ]

@@ -26,6 +26,8 @@ use words::{events_phrase, slug, window_phrase, window_suffix};
 const FEATURES_MAX: usize = 44;
 /// Traits; a profile page shows about as many.
 const TRAITS_MAX: usize = 12;
+/// Traits that sum up what somebody did: a table of customers has little else.
+const DEEDS_MAX: usize = 24;
 /// Counts of single events that have no role of their own.
 const OTHER_EVENTS_MAX: usize = 8;
 /// Events on fewer than one profile in so many say nothing about most of them.
@@ -50,9 +52,10 @@ pub fn propose(vocabulary: &Vocabulary) -> Vec<FeatureDefinition> {
     proposal.definitions.truncate(FEATURES_MAX);
     let mut traits = Proposal { definitions: Vec::new(), ..proposal };
     context::propose_traits(&mut traits);
-    traits.definitions.truncate(TRAITS_MAX);
+    let (done, said): (Vec<_>, Vec<_>) =
+        traits.definitions.into_iter().partition(|definition| context::is_of_deeds(definition.category));
     let mut definitions = proposal.definitions;
-    for mut definition in traits.definitions {
+    for mut definition in done.into_iter().take(DEEDS_MAX).chain(said.into_iter().take(TRAITS_MAX)) {
         definition.name = free_name(&definitions, &definition.name);
         definitions.push(definition);
     }

@@ -25,6 +25,7 @@ fn main() {
         n_references: 19,
         n_rows_judged_max: 4000,
         n_rows_reference_max: 600,
+        continuum: throng_learn::Continuum::Refused,
     };
     let start = Instant::now();
     let selection = select_k(&matrix, &params).unwrap();

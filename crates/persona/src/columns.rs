@@ -102,6 +102,16 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
+    /// Returns what each column of the scaled matrix is of, in words.
+    pub(crate) fn phrases(&self, scaler: &Preparation, population: &Population) -> Vec<String> {
+        let phrase = |column: &ModelColumn| {
+            let mut features = population.features.iter().map(|feature| &feature.definition);
+            let definition = features.find(|definition| definition.name == column.feature);
+            definition.map_or_else(|| column.feature.replace('_', " "), |definition| definition.phrase.clone())
+        };
+        scaler.parts().iter().map(|part| self.columns.get(part.column).map_or_else(String::new, phrase)).collect()
+    }
+
     /// Returns no columns, for a population of nobody.
     pub(crate) fn none() -> Self {
         Self { columns: Vec::new(), uses: Vec::new(), themes: Vec::new(), weights: Vec::new() }

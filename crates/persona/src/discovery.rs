@@ -122,8 +122,9 @@ pub struct Candidate {
     pub n_personas: usize,
     /// How much nearer profiles are to their own cluster than to the next, −1 to 1.
     pub silhouette: f64,
-    /// The same in data with the same columns and correlations, but without groups.
-    pub silhouette_reference: f64,
+    /// The same in data with the same columns and correlations, but without groups; `None` where
+    /// that was not asked, for borders were.
+    pub silhouette_reference: Option<f64>,
     /// Least mean Jaccard similarity of a cluster with the refits on resampled profiles.
     pub stability_min: f64,
     /// Mean adjusted Rand index with those refits.
@@ -290,7 +291,7 @@ pub fn discover(population: &Population, params: &DiscoveryParams) -> Result<Dis
     let choice = match choose(selection, &matrix, &selection_params)? {
         Ok(choice) => choice,
         Err(refusal) => {
-            let refusal = from_learn(refusal, n_profiles);
+            let refusal = from_learn(refusal, n_profiles, &columns.phrases(&scaler, population));
             return Ok(Discovery { candidates: tried, ..refused(refusal, columns) });
         }
     };
@@ -486,8 +487,7 @@ fn candidates(selection: &Selection) -> Vec<Candidate> {
     let tried = selection.candidates.iter().map(|candidate| Candidate {
         n_personas: candidate.n_clusters,
         silhouette: candidate.silhouette,
-        // Clusters with borders are not held against references by their silhouette.
-        silhouette_reference: candidate.comparison.map_or(0.0, |comparison| comparison.silhouette_reference),
+        silhouette_reference: candidate.comparison.map(|comparison| comparison.silhouette_reference),
         stability_min: candidate.jaccard.iter().copied().fold(1.0, f64::min),
         adjusted_rand: candidate.adjusted_rand,
         share_min: candidate.share_min,

@@ -53,7 +53,7 @@ pub use evidence::recompute;
 pub use history::{DriftSummary, History, HistoryEntry, HistoryPersona, Occasion};
 pub use lineage::{
     Basis, Continuity, Flow, Kept, Lineage, LineageEvent, LineageKind, LineageParams, LineagePersona, NameKept,
-    PersonaSteadiness, Previous, Steadiness, carry_over, rediscover,
+    PersonaSteadiness, Previous, Steadiness, carry_over, rediscover, with_fresh_ids,
 };
 pub use membership::{Membership, Memberships, PersonaId};
 pub use persona::{Confidence, Persona, PersonaRevenue, rename};

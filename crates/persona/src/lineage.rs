@@ -263,6 +263,24 @@ pub fn carry_over(
     Ok((Discovery { outcome: Outcome::Found(Box::new(found)), ..discovery }, lineage))
 }
 
+/// Gives the personas of a discovery ids that were never given, where nothing is known of the former
+/// ones but their ids.
+///
+/// # Errors
+/// [`PersonaError`] when the discovery is not of this population.
+pub fn with_fresh_ids(
+    discovery: Discovery,
+    ids_used: &BTreeSet<PersonaId>,
+    population: &Population,
+) -> Result<Discovery, PersonaError> {
+    let Outcome::Found(found) = discovery.outcome else { return Ok(discovery) };
+    let fresh = (0..).map(PersonaId::at).filter(|id| !ids_used.contains(id));
+    let ids: Vec<PersonaId> = fresh.take(found.personas.len()).collect();
+    let names: Vec<String> = found.personas.iter().map(|persona| persona.name.clone()).collect();
+    let found = renamed(*found, &ids, &names, population)?;
+    Ok(Discovery { outcome: Outcome::Found(Box::new(found)), ..discovery })
+}
+
 impl Previous {
     /// Returns an error unless the memberships are those of the personas of the baseline, and the
     /// centroids are in its features.

@@ -23,15 +23,18 @@ pub enum RefusalReason {
     NothingToCompare,
     /// Whatever groups are made, others come out of a resample.
     NoStructure,
+    /// There are no borders between groups: customers differ by degrees.
+    NoSeparateKinds,
     /// Groups come back, but one of them is too small.
     GroupsTooSmall,
 }
 
 impl RefusalReason {
-    const WORDS: [(Self, &'static str); 4] = [
+    const WORDS: [(Self, &'static str); 5] = [
         (Self::TooFewCustomers, "too_few_customers"),
         (Self::NothingToCompare, "nothing_to_compare"),
         (Self::NoStructure, "no_structure"),
+        (Self::NoSeparateKinds, "no_separate_kinds"),
         (Self::GroupsTooSmall, "groups_too_small"),
     ];
 
@@ -86,7 +89,9 @@ pub(crate) fn nothing_to_compare(n_features: usize, n_needed: usize) -> Refusal 
 }
 
 /// Returns the refusal the numerics' refusal means to people.
-pub(crate) fn from_learn(refusal: throng_learn::Refusal, n_profiles: usize) -> Refusal {
+///
+/// `columns` are what the rows of the matrix were of, in words.
+pub(crate) fn from_learn(refusal: throng_learn::Refusal, n_profiles: usize, columns: &[String]) -> Refusal {
     match refusal {
         throng_learn::Refusal::TooFewRows { n_rows, n_rows_needed } => too_few_customers(n_rows, n_rows_needed),
         throng_learn::Refusal::TooFewDistinctRows { n_clusters } => Refusal {
@@ -101,12 +106,26 @@ pub(crate) fn from_learn(refusal: throng_learn::Refusal, n_profiles: usize) -> R
         throng_learn::Refusal::NoStableStructure { n_clusters, jaccard_min, adjusted_rand } => {
             no_structure(n_profiles, n_clusters, jaccard_min, adjusted_rand)
         }
-        throng_learn::Refusal::NoSeparateKinds { border, .. } => Refusal {
-            reason: RefusalReason::NoStructure,
+        throng_learn::Refusal::NoSeparateKinds { n_kinds, border, dimensions: _ } if n_kinds > 1 => Refusal {
+            reason: RefusalReason::NoSeparateKinds,
+            text: format!(
+                "The {} customers fall into {n_kinds} separate kinds, fewer than were asked for: no further border \
+                 between groups holds.",
+                n(count(n_profiles))
+            ),
+            numbers: vec![
+                ("n_kinds".to_owned(), real_count(n_kinds)),
+                ("border_depth".to_owned(), border.depth),
+                ("border_p_value".to_owned(), border.p_value),
+            ],
+        },
+        throng_learn::Refusal::NoSeparateKinds { border, dimensions, .. } => Refusal {
+            reason: RefusalReason::NoSeparateKinds,
             text: format!(
                 "The {} customers do not fall into separate kinds: there are no borders between groups where customers \
-                 are few. They vary along dimensions instead.",
-                n(count(n_profiles))
+                 are few. {}",
+                n(count(n_profiles)),
+                varying(&dimensions, columns)
             ),
             numbers: vec![("border_depth".to_owned(), border.depth), ("border_p_value".to_owned(), border.p_value)],
         },
@@ -127,6 +146,42 @@ pub(crate) fn from_learn(refusal: throng_learn::Refusal, n_profiles: usize) -> R
     }
 }
 
+/// Dimensions that are told, and features that are named for each.
+const DIMENSIONS_TOLD_MAX: usize = 3;
+const FEATURES_TOLD_MAX: usize = 3;
+/// Correlation with a dimension from which a feature is named: a quarter of its variance.
+const LOADING_TOLD_MIN: f64 = 0.5;
+
+/// Returns along what customers vary, in a sentence: features that go together, and against each other.
+fn varying(dimensions: &[throng_learn::Dimension], columns: &[String]) -> String {
+    let told: Vec<String> = dimensions
+        .iter()
+        .take(DIMENSIONS_TOLD_MAX)
+        .filter_map(|dimension| {
+            let mut loadings: Vec<(&String, f64)> = columns.iter().zip(dimension.loadings.iter().copied()).collect();
+            loadings.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then_with(|| a.0.cmp(b.0)));
+            let mut named: Vec<(&str, f64)> = Vec::new();
+            for (column, loading) in loadings {
+                let known = named.iter().any(|(name, _)| *name == column.as_str());
+                if loading.abs() >= LOADING_TOLD_MIN && !known && named.len() < FEATURES_TOLD_MAX {
+                    named.push((column, loading));
+                }
+            }
+            let sign = named.first()?.1.signum();
+            let side = |with: f64| -> Vec<&str> {
+                named.iter().filter(|(_, loading)| loading * sign * with > 0.0).map(|(name, _)| *name).collect()
+            };
+            let against = side(-1.0);
+            let beside = if against.is_empty() { String::new() } else { format!(" against {}", against.join(" and ")) };
+            Some(format!("{}{beside} ({} of the differences)", side(1.0).join(" and "), share(dimension.share)))
+        })
+        .collect();
+    match told.len() {
+        0 => "No feature goes with another: each varies by itself.".to_owned(),
+        _ => format!("They vary by degrees, along {}.", told.join("; ")),
+    }
+}
+
 fn no_structure(n_profiles: usize, n_clusters: usize, jaccard_min: f64, adjusted_rand: f64) -> Refusal {
     Refusal {
         reason: RefusalReason::NoStructure,
@@ -137,7 +192,7 @@ fn no_structure(n_profiles: usize, n_clusters: usize, jaccard_min: f64, adjusted
             n(count(n_profiles)),
             whole(i64::try_from(n_clusters).unwrap_or(i64::MAX)),
             share(jaccard_min),
-            share(throng_learn::JACCARD_MIN)
+            share(throng_learn::JACCARD_STABLE)
         ),
         numbers: vec![
             ("n_personas".to_owned(), real_count(n_clusters)),

@@ -19,9 +19,9 @@ pub(crate) use data::{
 };
 pub(crate) use identity::{IdentityCommand, PairArguments, ProposeArguments};
 pub(crate) use insight::{
-    DiscoverArguments, FeaturesCommand, FeaturesExportArguments, FeaturesProposeArguments, FunnelArguments,
-    JourneyArguments, JourneysCommand, PersonasCommand, PersonasExportArguments, PersonasShowArguments, PersonasWanted,
-    ProfileArguments, ReportArguments,
+    ContinuumWanted, DiscoverArguments, FeaturesCommand, FeaturesExportArguments, FeaturesProposeArguments,
+    FunnelArguments, JourneyArguments, JourneysCommand, PersonasCommand, PersonasExportArguments,
+    PersonasShowArguments, PersonasWanted, ProfileArguments, ReportArguments,
 };
 
 const EXAMPLES: &str = "\

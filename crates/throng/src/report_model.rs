@@ -111,7 +111,10 @@ fn sections(
                 self::revenue(total, persona.n_profiles, revenue.share)
             }),
             stability: stability(persona),
-            claims: lines(persona, ClaimKind::Distinction, wording),
+            claims: [ClaimKind::Rule, ClaimKind::Distinction, ClaimKind::Cost, ClaimKind::Nearest]
+                .into_iter()
+                .flat_map(|kind| lines(persona, kind, wording))
+                .collect(),
             demographics: lines(persona, ClaimKind::Demographic, wording),
             traits: traits.remove(&persona.id).unwrap_or_default(),
             exemplars: persona.exemplars.iter().map(ToString::to_string).collect(),
@@ -179,6 +182,7 @@ fn comparison(claim: &Claim) -> Option<Comparison> {
     let (persona, rest) = (claim.evidence.persona_value, claim.evidence.rest_value);
     let from_zero = match claim.measure {
         Measure::MeanRatio { .. } | Measure::CategoryShare { .. } | Measure::TraitShare { .. } => true,
+        Measure::RuleShare { .. } | Measure::RuleShareHeldOut { .. } => true,
         Measure::Size | Measure::RevenueShare | Measure::MeanDifference { .. } => false,
     };
     (from_zero && persona >= 0.0 && rest >= 0.0).then_some(Comparison { persona, rest })

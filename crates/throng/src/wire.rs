@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 use throng_engine::{BookOutcome, PersonaBook};
-use throng_persona::{Claim, Confidence, Persona};
+use throng_persona::{Claim, Confidence, HistoryEntry, HistoryPersona, LineageEvent, LineagePersona, Persona};
 
 /// `discover`, `personas list`, `personas export`, and `personas show` with what was asked for.
 #[derive(Debug, Serialize)]
@@ -66,6 +66,8 @@ struct ClaimDocument {
     measure: &'static str,
     subject: Option<String>,
     value: Option<String>,
+    /// The persona it is held against; null for all others.
+    against: Option<String>,
     evidence: EvidenceDocument,
 }
 
@@ -77,6 +79,8 @@ struct EvidenceDocument {
     n_rest: u64,
     effect: &'static str,
     effect_value: f64,
+    effect_low: f64,
+    effect_high: f64,
     effect_word: &'static str,
     contrast: &'static str,
     interval_low: f64,
@@ -89,7 +93,7 @@ struct EvidenceDocument {
 pub(crate) struct CandidateDocument {
     n_personas: usize,
     silhouette: f64,
-    silhouette_reference: f64,
+    silhouette_reference: Option<f64>,
     stability_min: f64,
     adjusted_rand: f64,
     share_min: f64,
@@ -165,6 +169,7 @@ fn claim_document(claim: &Claim) -> ClaimDocument {
         measure: claim.measure.as_str(),
         subject: claim.measure.subject().map(str::to_owned),
         value: claim.measure.value().map(str::to_owned),
+        against: claim.against.as_ref().map(ToString::to_string),
         evidence: EvidenceDocument {
             persona_value: evidence.persona_value,
             rest_value: evidence.rest_value,
@@ -172,6 +177,8 @@ fn claim_document(claim: &Claim) -> ClaimDocument {
             n_rest: evidence.n_rest,
             effect: evidence.effect.kind.as_str(),
             effect_value: evidence.effect.value,
+            effect_low: evidence.effect.low,
+            effect_high: evidence.effect.high,
             effect_word: evidence.effect.word(),
             contrast: evidence.interval.contrast.as_str(),
             interval_low: evidence.interval.low,
@@ -199,5 +206,71 @@ fn feature_document(used: &throng_persona::FeatureUse) -> FeatureUseDocument {
         transform: used.transform.clone(),
         vote: used.vote,
         left_out: used.left_out.clone(),
+    }
+}
+
+/// One discovery of `personas history`.
+#[derive(Debug, Serialize)]
+pub(crate) struct HistoryDocument {
+    version: u64,
+    as_of: String,
+    seed: u64,
+    n_customers: u64,
+    summary: String,
+    personas: Vec<HistoryPersonaDocument>,
+    events: Vec<HistoryEventDocument>,
+    stayed: Option<f64>,
+    adjusted_rand: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct HistoryPersonaDocument {
+    id: String,
+    name: String,
+    n_customers: u64,
+    share: f64,
+    stability: f64,
+    stayed: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct HistoryEventDocument {
+    kind: &'static str,
+    former: Vec<String>,
+    current: Vec<String>,
+    jaccard: Option<f64>,
+    sentence: String,
+}
+
+impl HistoryDocument {
+    /// Returns the document of one entry.
+    pub(crate) fn of(entry: &HistoryEntry) -> Self {
+        let persona = |persona: &HistoryPersona| HistoryPersonaDocument {
+            id: persona.id.to_string(),
+            name: persona.name.clone(),
+            n_customers: persona.n_profiles,
+            share: persona.share,
+            stability: persona.stability,
+            stayed: persona.stayed,
+        };
+        let ids = |personas: &[LineagePersona]| personas.iter().map(|persona| persona.id.to_string()).collect();
+        let event = |event: &LineageEvent| HistoryEventDocument {
+            kind: event.kind.as_str(),
+            former: ids(&event.former),
+            current: ids(&event.current),
+            jaccard: event.jaccard,
+            sentence: event.sentence(),
+        };
+        Self {
+            version: entry.version,
+            as_of: entry.as_of.to_string(),
+            seed: entry.seed,
+            n_customers: entry.n_profiles,
+            summary: entry.sentence(),
+            personas: entry.personas.iter().map(persona).collect(),
+            events: entry.events.iter().map(event).collect(),
+            stayed: entry.stayed,
+            adjusted_rand: entry.adjusted_rand,
+        }
     }
 }

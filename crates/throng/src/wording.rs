@@ -37,9 +37,12 @@ impl<'a> Wording<'a> {
 
     fn unit(self, measure: &Measure) -> &'a str {
         match measure {
-            Measure::Size | Measure::RevenueShare | Measure::CategoryShare { .. } | Measure::TraitShare { .. } => {
-                "share"
-            }
+            Measure::Size
+            | Measure::RevenueShare
+            | Measure::CategoryShare { .. }
+            | Measure::TraitShare { .. }
+            | Measure::RuleShare { .. }
+            | Measure::RuleShareHeldOut { .. } => "share",
             Measure::MeanRatio { feature } | Measure::MeanDifference { feature } => {
                 self.feature(feature).map_or("", |feature| feature.unit.as_str())
             }
@@ -141,6 +144,10 @@ pub(crate) fn advice(refusal: &Refusal) -> &'static [&'static str] {
             "Import signals of another kind (behaviour beside purchases, for instance): they may tell customers apart.",
             "Work with single features or rules instead of personas until then.",
         ],
+        RefusalReason::NoSeparateKinds => &[
+            "Work with the dimensions: audiences by a feature's range are honest here, kinds of people are not.",
+            "If you need segments all the same, cut the continuum: `throng discover --continuum cut`.",
+        ],
         RefusalReason::GroupsTooSmall => &[
             "Look at the few customers who stand apart: are they test accounts, resellers, bots?",
             "Take them out of the data, then run `throng discover` again.",
@@ -179,12 +186,13 @@ mod tests {
                 kind: ClaimKind::Demographic,
                 measure: Measure::TraitShare { name: "age".to_owned(), value: "20".to_owned() },
                 statement: String::new(),
+                against: None,
                 evidence: Evidence {
                     persona_value: 0.5,
                     rest_value: 0.4,
                     n_persona: 10,
                     n_rest: 10,
-                    effect: Effect { kind: EffectKind::DifferenceOfShares, value: 0.1 },
+                    effect: Effect { kind: EffectKind::DifferenceOfShares, value: 0.1, low: 0.0, high: 0.2 },
                     interval: Interval { contrast, low, high },
                     query: String::new(),
                 },

@@ -45,6 +45,46 @@ const IDENTIFYING: [&str; 18] = [
 const STATED: [&str; 9] =
     ["stated", "preference", "preferences", "preferred", "interest", "interests", "consent", "newsletter", "wish"];
 
+/// Words in names of numbers that sum up what somebody paid or bought …
+const PAID: [&str; 16] = [
+    "amount",
+    "mnt",
+    "amt",
+    "spend",
+    "spent",
+    "spending",
+    "purchase",
+    "purchases",
+    "order",
+    "orders",
+    "revenue",
+    "sales",
+    "basket",
+    "ltv",
+    "monetary",
+    "discount",
+];
+/// … or did.
+const DONE: [&str; 12] = [
+    "visit",
+    "visits",
+    "session",
+    "sessions",
+    "recency",
+    "frequency",
+    "clicks",
+    "logins",
+    "views",
+    "opens",
+    "tickets",
+    "complain",
+];
+
+/// Whether a trait of this category says what somebody did, not who they are.
+pub(super) fn is_of_deeds(category: SignalCategory) -> bool {
+    matches!(category, SignalCategory::Transactional | SignalCategory::Behavioural)
+}
+
 /// Channels, devices and the descriptive properties.
 pub(super) fn propose(proposal: &mut Proposal<'_>) {
     let n_events = proposal.n_events();
@@ -154,7 +194,15 @@ pub(super) fn propose_traits(proposal: &mut Proposal<'_>) {
         if identifying(name) || !describing || !common || statistics.n_distinct < 2 {
             continue;
         }
-        let stated = name_parts(name).iter().any(|part| STATED.contains(&part.as_str()));
+        let parts = name_parts(name);
+        let says = |words: &[&str]| parts.iter().any(|part| words.contains(&part.as_str()));
+        let number = statistics.form == ValueForm::Number;
+        let category = match () {
+            () if says(&STATED) => SignalCategory::Stated,
+            () if number && says(&PAID) => SignalCategory::Transactional,
+            () if number && says(&DONE) => SignalCategory::Behavioural,
+            () => SignalCategory::Demographic,
+        };
         let words = field_words(&statistics.field);
         proposal.add(Draft {
             name: &words,
@@ -163,7 +211,7 @@ pub(super) fn propose_traits(proposal: &mut Proposal<'_>) {
             window: crate::Window::All,
             words: &words,
             unit: &words,
-            category: if stated { SignalCategory::Stated } else { SignalCategory::Demographic },
+            category,
         });
     }
 }

@@ -58,9 +58,10 @@ Examples:
   throng discover
   throng discover --personas 4
   throng discover --as-of 2024-06-30 --seed 7
+  throng discover --continuum cut
 
-When the customers do not fall into groups, Throng says so and why; that is an answer, not an
-error.")]
+When the customers do not fall into groups, Throng says so, why, and along what they differ; that
+is an answer, not an error.")]
 pub(crate) struct DiscoverArguments {
     /// How many: auto lets the data say, or a number from 2 to 12 [default: as in throng.toml]
     #[arg(long, value_name = "auto|N")]
@@ -71,6 +72,29 @@ pub(crate) struct DiscoverArguments {
     /// What all chance comes from [default: as in throng.toml]
     #[arg(long, value_name = "S")]
     pub(crate) seed: Option<u64>,
+    /// Where customers fall into no separate kinds: refuse says so, cut divides them by degrees all
+    /// the same, if they are divided alike each time [default: as in throng.toml]
+    #[arg(long, value_name = "refuse|cut")]
+    pub(crate) continuum: Option<ContinuumWanted>,
+}
+
+/// What is done with a continuum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ContinuumWanted {
+    /// It is said so.
+    Refuse,
+    /// It is cut.
+    Cut,
+}
+
+impl ContinuumWanted {
+    /// Returns what the discovery calls it.
+    pub(crate) fn continuum(self) -> throng_persona::Continuum {
+        match self {
+            Self::Refuse => throng_persona::Continuum::Refused,
+            Self::Cut => throng_persona::Continuum::Cut,
+        }
+    }
 }
 
 /// How many personas are wanted.
@@ -107,6 +131,12 @@ Examples:
     Show(PersonasShowArguments),
     /// All personas with all evidence, as JSON (or --format markdown)
     Export(PersonasExportArguments),
+    /// Every discovery so far: which personas stayed, split, merged, came and went
+    #[command(after_help = "\
+Examples:
+  throng personas history
+  throng personas history --format json")]
+    History,
 }
 
 /// Show personas.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use throng_engine::{BookOutcome, CONFIG_FILE, DiscoverRequest, ImportForm};
 use throng_event::Day;
+use throng_persona::Continuum;
 use throng_source::Form;
 use throng_testkit::{MessageOrder, SimulationParams, simulate};
 
@@ -55,7 +56,10 @@ pub(super) fn run(session: &Session, arguments: &DemoArguments) -> anyhow::Resul
     })?;
     parts.time("personas", || {
         let mut steps = Steps::new(output);
-        engine.discover(&DiscoverRequest::default(), &mut |step| steps.begin(step))?;
+        engine.discover(
+            &DiscoverRequest { continuum: Some(Continuum::Cut), ..DiscoverRequest::default() },
+            &mut |step| steps.begin(step),
+        )?;
         steps.finish();
         Ok(())
     })?;

@@ -1,11 +1,11 @@
 //! `throng discover`: looks for personas and shows on what grounds there are so many.
 
-use throng_engine::{BookOutcome, DiscoverRequest, PersonaBook};
-use throng_persona::{Candidate, PersonaCount};
+use throng_engine::{BookOutcome, DiscoverRequest, PersonaBook, Rediscovery};
+use throng_persona::{Candidate, DriftParams, PersonaCount};
 
 use super::personas::{list_grid, shown};
-use crate::arguments::{DiscoverArguments, Format, PersonasWanted};
-use crate::format::{counted, day, share, wrapped};
+use crate::arguments::{ContinuumWanted, DiscoverArguments, Format, PersonasWanted};
+use crate::format::{clean, counted, day, share, wrapped};
 use crate::home::Session;
 use crate::output::{Align, Grid, Output, Steps};
 use crate::wire::BookDocument;
@@ -24,9 +24,14 @@ pub(super) fn run(session: &Session, arguments: &DiscoverArguments) -> anyhow::R
         PersonasWanted::Auto => PersonaCount::Auto { max: configured },
         PersonasWanted::Exactly(n_personas) => PersonaCount::Exactly(n_personas),
     });
-    let request = DiscoverRequest { as_of: arguments.as_of, personas, seed: arguments.seed };
+    let request = DiscoverRequest {
+        as_of: arguments.as_of,
+        personas,
+        seed: arguments.seed,
+        continuum: arguments.continuum.map(ContinuumWanted::continuum),
+    };
     let mut steps = Steps::new(session.output);
-    engine.discover(&request, &mut |step| steps.begin(step))?;
+    let made = engine.discover(&request, &mut |step| steps.begin(step))?;
     steps.finish();
     let book = engine.persona_book()?;
     if session.output.format() == Format::Json {
@@ -34,6 +39,7 @@ pub(super) fn run(session: &Session, arguments: &DiscoverArguments) -> anyhow::R
         return Ok(());
     }
     print(session.output, &book)?;
+    print_changes(session.output, &made)?;
     session.output.note(match &book.outcome {
         BookOutcome::Found(..) => "Next: throng personas show, throng journeys paths, throng report -o personas.html",
         BookOutcome::Refused(_) => "Next: throng features list, throng quarantine list",
@@ -78,6 +84,20 @@ pub(super) fn print(output: Output, book: &PersonaBook) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Prints what became of the personas since the discovery before, and how far customers have moved.
+pub(super) fn print_changes(output: Output, made: &Rediscovery) -> anyhow::Result<()> {
+    let Some(drift) = &made.drift else { return Ok(()) };
+    let width = output.prose_width();
+    output.heading("\nSince the last time")?;
+    let mut lines = made.lineage.sentences();
+    lines.extend(made.lineage.steadiness.iter().flat_map(|steadiness| steadiness.alarms(DriftParams::new())));
+    lines.extend(drift.sentences());
+    for line in lines {
+        output.text(&wrapped(&format!("• {}", clean(&line)), width, 2))?;
+    }
+    Ok(())
+}
+
 fn candidates_grid(candidates: &[Candidate]) -> Grid {
     let mut grid = Grid::new(&[
         ("", Align::Whole),
@@ -93,7 +113,7 @@ fn candidates_grid(candidates: &[Candidate]) -> Grid {
             if candidate.chosen { "→" } else { "" },
             &candidate.n_personas.to_string(),
             &decimal(candidate.silhouette),
-            &decimal(candidate.silhouette_reference),
+            &decimal(candidate.silhouette_reference.unwrap_or(f64::NAN)),
             &decimal(candidate.stability_min),
             &decimal(candidate.adjusted_rand),
             &share(candidate.share_min),

@@ -7,7 +7,7 @@ use anyhow::bail;
 use owo_colors::OwoColorize;
 use throng_engine::{BookOutcome, PersonaBook};
 use throng_feature::FeatureDefinition;
-use throng_persona::{Claim, ClaimKind, Persona, Refusal};
+use throng_persona::{Claim, ClaimKind, History, Persona, Refusal};
 
 use super::write_file;
 use crate::arguments::{Format, PersonasCommand, PersonasExportArguments, PersonasShowArguments};
@@ -15,17 +15,21 @@ use crate::failure::Usage;
 use crate::format::{NO_BREAK, clean, count, counted, day, money, share, wrapped};
 use crate::home::Session;
 use crate::output::{Align, Grid, Output};
-use crate::wire::BookDocument;
+use crate::wire::{BookDocument, HistoryDocument};
 use crate::wording::{Wording, advice, confidence};
 
 pub(super) fn run(session: &Session, command: PersonasCommand) -> anyhow::Result<()> {
     let engine = session.engine()?;
+    if matches!(command, PersonasCommand::History) {
+        return history(session.output, &engine.persona_history()?);
+    }
     let book = engine.persona_book()?;
     let features = &engine.home().config().features;
     match command {
         PersonasCommand::List => list(session.output, &book),
         PersonasCommand::Show(arguments) => show(session.output, &book, features, &arguments),
         PersonasCommand::Export(arguments) => export(session.output, &book, features, &arguments),
+        PersonasCommand::History => Ok(()),
     }
 }
 
@@ -141,6 +145,34 @@ pub(super) fn find<'a>(book: &'a PersonaBook, wanted: &str) -> anyhow::Result<&'
     bail!(Usage { what, hint })
 }
 
+/// Kinds of claims under the headings they are shown under, in order.
+pub(crate) const SECTIONS: [(&str, ClaimKind); 5] = [
+    ("How to tell them", ClaimKind::Rule),
+    ("What sets them apart", ClaimKind::Distinction),
+    ("What they cost", ClaimKind::Cost),
+    ("Next to the persona most like them", ClaimKind::Nearest),
+    ("Who they are", ClaimKind::Demographic),
+];
+
+/// Prints every discovery and what became of the personas.
+fn history(output: Output, history: &History) -> anyhow::Result<()> {
+    if output.format() == Format::Json {
+        let entries: Vec<HistoryDocument> = history.entries().iter().map(HistoryDocument::of).collect();
+        output.json(&entries)?;
+        return Ok(());
+    }
+    if history.entries().is_empty() {
+        output.text("No personas have been looked for yet: run `throng discover`.")?;
+    }
+    for entry in history.entries() {
+        output.text(&wrapped(&clean(&entry.sentence()), output.prose_width(), 0))?;
+        for event in &entry.events {
+            output.text(&wrapped(&format!("• {}", clean(&event.sentence())), output.prose_width(), 2))?;
+        }
+    }
+    Ok(())
+}
+
 /// Returns everything about a persona as lines for a terminal.
 pub(super) fn page(persona: &Persona, wording: Wording<'_>, width: usize) -> String {
     let mut text = String::new();
@@ -155,10 +187,12 @@ pub(super) fn page(persona: &Persona, wording: Wording<'_>, width: usize) -> Str
     }
     let _ = writeln!(text, "  {}", facts.join("  ·  "));
     let word = persona.confidence();
+    if let Some(negative) = persona.negative() {
+        let _ = writeln!(text, "  {}", wrapped(&clean(&negative.sentence), width - 2, 2).yellow());
+    }
     let stability = format!("{} ({}): {}", word.as_str(), share(persona.stability), confidence(word));
     let _ = writeln!(text, "  {}", wrapped(&stability, width - 2, 2));
-    for (heading, kind) in [("What sets them apart", ClaimKind::Distinction), ("Who they are", ClaimKind::Demographic)]
-    {
+    for (heading, kind) in SECTIONS {
         let claims: Vec<&Claim> = persona.claims.iter().filter(|claim| claim.kind == kind).collect();
         if claims.is_empty() {
             continue;
@@ -183,7 +217,10 @@ fn evidence(claim: &Claim, wording: Wording<'_>) -> String {
     let (inside, outside) = wording.values(claim);
     let evidence = &claim.evidence;
     let parts = [
-        format!("{inside} against {outside}"),
+        match &claim.against {
+            Some(other) => format!("{inside} against {outside} of {other}"),
+            None => format!("{inside} against {outside}"),
+        },
         format!("95 %: {}", wording.interval(claim)),
         format!("{} effect", evidence.effect.word()),
         format!("n = {} and {}", count(evidence.n_persona), count(evidence.n_rest)),

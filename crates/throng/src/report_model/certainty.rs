@@ -25,8 +25,9 @@ pub(super) fn section(book: &PersonaBook, wording: Wording<'_>) -> CertaintySect
         verdict: verdict(book, chosen),
         separation: book.separation.map_or_else(String::new, |separation| separation.sentence().to_owned()),
         method: format!(
-            "K-means on {} features, made comparable by robust scaling; the number of personas is judged by how far \
-             they stand apart and whether they come back when customers are drawn anew. Seed {}.",
+            "Groups of customers by {} features, each made comparable and taken apart from what it repeats; the number \
+             of personas is that of the parts with borders between them that come back when customers are drawn anew. \
+             Seed {}.",
             used.len(),
             book.seed
         ),
@@ -54,7 +55,7 @@ fn candidate(candidate: &Candidate) -> report::Candidate {
         "chosen"
     } else if candidate.stability_min < JACCARD_MIN {
         "one of its groups does not come back"
-    } else if candidate.silhouette_reference >= candidate.silhouette {
+    } else if candidate.silhouette_reference.is_some_and(|reference| reference >= candidate.silhouette) {
         "no further apart than without groups"
     } else {
         "holds too, tells customers apart less well"
