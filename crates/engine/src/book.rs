@@ -277,15 +277,20 @@ impl FeatureUseForm {
     }
 }
 
-/// Returns who belonged to the personas that were found last, also when a later discovery refused.
-pub(crate) async fn read_last_found(context: &SessionContext) -> Result<Option<Memberships>, EngineError> {
-    if ![PERSONAS, CLAIMS, MEMBERSHIPS].iter().all(|table| context.table_exist(*table).unwrap_or(false)) {
-        return Ok(None);
+/// Returns who belonged to the personas that were found last, also when a later discovery refused;
+/// nobody where the table is not that of these personas.
+pub(crate) async fn read_last_found(
+    context: &SessionContext,
+    personas: Vec<PersonaId>,
+) -> Result<Memberships, EngineError> {
+    if context.table_exist(MEMBERSHIPS).unwrap_or(false) {
+        let rows = collect(context, "SELECT * FROM memberships ORDER BY profile_id").await?;
+        let has = |column: String| rows.column_by_name(&column).is_some();
+        if personas.iter().all(|id| has(format!("share_{id}"))) {
+            return read_memberships(&rows, personas);
+        }
     }
-    match read_found(context).await? {
-        BookOutcome::Found(_, memberships) => Ok(Some(memberships)),
-        BookOutcome::Refused(_) => Ok(None),
-    }
+    Ok(Memberships::new(personas, Vec::new())?)
 }
 
 async fn read_found(context: &SessionContext) -> Result<BookOutcome, EngineError> {

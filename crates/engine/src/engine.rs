@@ -312,9 +312,10 @@ impl Engine {
                 Ok(pool) => pool.install(|| past.discover(&population, &params))?,
                 Err(_) => past.discover(&population, &params)?,
             };
+            let entry = past.entry(&population, (&made, params.seed))?;
             step("tables");
             write_book(&self.store, &made.discovery, as_of.day, params.seed, population.profiles.len()).await?;
-            past.write(&self.store, &population, (&made, params.seed)).await?;
+            Past::write(&self.store, &population, (&made, entry)).await?;
             Ok(made)
         })
     }

@@ -15,7 +15,7 @@ use throng_learn::QuantileBins;
 use throng_persona::{
     Baseline, Basis, Discovery, Distribution, Drift, DriftLevel, DriftParams, DriftSummary, FeatureBaseline, Flow,
     History, HistoryEntry, HistoryPersona, Lineage, LineageEvent, LineageKind, LineageParams, LineagePersona, Occasion,
-    PersonaBaseline, PersonaError, PersonaId, Population, Previous, discover, rediscover,
+    PersonaBaseline, PersonaError, PersonaId, Population, Previous, discover, rediscover, with_fresh_ids,
 };
 
 use crate::book::read_last_found;
@@ -46,12 +46,14 @@ impl Past {
     pub(crate) async fn read(context: &SessionContext) -> Result<Past, EngineError> {
         let history = read_history(context).await?;
         let baseline = read_baseline(context).await?;
-        let memberships = read_last_found(context).await?;
-        let previous = baseline.zip(memberships).map(|(baseline, memberships)| Previous {
-            baseline,
-            memberships,
-            ids_used: history.ids_used(),
-        });
+        let previous = match baseline {
+            None => None,
+            Some(baseline) => {
+                let ids = baseline.personas.iter().map(|persona| persona.id.clone()).collect();
+                let memberships = read_last_found(context, ids).await?;
+                Some(Previous { baseline, memberships, ids_used: history.ids_used() })
+            }
+        };
         Ok(Past { history, previous })
     }
 
@@ -62,7 +64,7 @@ impl Past {
         params: &throng_persona::DiscoveryParams,
     ) -> Result<Rediscovery, PersonaError> {
         let Some(previous) = &self.previous else {
-            let discovery = discover(population, params)?;
+            let discovery = with_fresh_ids(discover(population, params)?, &self.history.ids_used(), population)?;
             let lineage = Lineage::first(&discovery);
             return Ok(Rediscovery { discovery, lineage, drift: None });
         };
@@ -75,28 +77,39 @@ impl Past {
         Ok(Rediscovery { discovery, lineage, drift: Some(drift) })
     }
 
-    /// Writes the entry of a discovery, unless it says what the last one says, and its baseline.
-    pub(crate) async fn write(
+    /// Returns the entry of a discovery; `None` when it says what the last one says. Nothing is written.
+    pub(crate) fn entry(
         &self,
-        store: &Store,
         population: &Population,
         (made, seed): (&Rediscovery, u64),
-    ) -> Result<(), EngineError> {
+    ) -> Result<Option<HistoryEntry>, EngineError> {
         let occasion = Occasion {
             as_of: population.as_of.day,
             seed,
             n_profiles: u64::try_from(population.profiles.len()).unwrap_or(u64::MAX),
         };
         let entry = self.history.entry(occasion, &made.discovery, &made.lineage, made.drift.as_ref());
-        if !self.repeats(&entry) {
-            let mut history = self.history.clone();
-            history.push(entry.clone())?;
-            let rows = history_row(&entry).map_err(|error| EngineError::table("write", PERSONA_HISTORY, error))?;
-            store.append(PERSONA_HISTORY, vec![rows]).await?;
+        if self.repeats(&entry) {
+            return Ok(None);
         }
+        self.history.clone().push(entry.clone())?;
+        Ok(Some(entry))
+    }
+
+    /// Writes the baseline of a discovery and its entry. The entry comes last: what is not in it yet
+    /// is still known by the baseline.
+    pub(crate) async fn write(
+        store: &Store,
+        population: &Population,
+        (made, entry): (&Rediscovery, Option<HistoryEntry>),
+    ) -> Result<(), EngineError> {
         if let Some(baseline) = Baseline::of(population, &made.discovery)? {
             let rows = baseline_row(&baseline).map_err(|error| EngineError::table("write", BASELINES, error))?;
             store.replace(BASELINES, vec![rows]).await?;
+        }
+        if let Some(entry) = entry {
+            let rows = history_row(&entry).map_err(|error| EngineError::table("write", PERSONA_HISTORY, error))?;
+            store.append(PERSONA_HISTORY, vec![rows]).await?;
         }
         Ok(())
     }

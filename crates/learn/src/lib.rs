@@ -1,5 +1,6 @@
-//! Numerics on matrices: scaling, k-means, choosing the number of clusters, soft membership and the
-//! statistics of differences. Knows nothing of where its rows come from.
+//! Numerics on matrices: preparation, clustering by several methods, whether there are clusters and how
+//! many, calibrated memberships, trees and classifiers, validity, drift, and the statistics of
+//! differences. Knows nothing of where its rows come from.
 //!
 //! Same matrix, parameters and seed: same bytes, whatever the number of threads.
 

@@ -5,7 +5,9 @@
 //! 1. *Border*: along some direction, rows at the border are clearly less than half as dense as in the
 //!    middle of either side, on rows that the border was not sought on (`parting.rs`, `valley.rs`).
 //! 2. *Structure*: references with the same columns and correlations but without groups do not show as
-//!    sure a border when searched in the same way (a Monte Carlo test of size [`SIGNIFICANCE`]).
+//!    sure a border when searched in the same way (a Monte Carlo test of size [`SIGNIFICANCE`]); asked of
+//!    all rows, and of parts of them with repeated values. Flags and small counts are spread out before
+//!    borders are sought (`lumps.rs`), for their gaps are no borders.
 //! 3. *Stability*: every part comes back when the search is run again on some of the rows, with a mean
 //!    Jaccard similarity of at least [`JACCARD_STABLE`] (Hennig 2007) and a mean adjusted Rand index of
 //!    at least [`ADJUSTED_RAND_MIN`]. As long as that fails, the least sure border is taken back.

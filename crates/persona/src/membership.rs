@@ -63,7 +63,8 @@ pub struct Membership {
     pub shares: Vec<f64>,
     /// The share that belongs to none of them.
     pub unassigned: f64,
-    /// Position of the persona it counts for: the one whose centre is nearest, unless the unassigned
+    /// Position of the persona it counts for: the largest share, or of a continuum that was cut
+    /// the one whose centre is nearest, unless the unassigned
     /// share is the largest. Near the border between a wide or large persona and a narrow or small
     /// one another persona may have the larger share.
     pub assigned: Option<usize>,

@@ -1,6 +1,6 @@
 //! Events to rows: columns grow while events are taken in, and are put in order at the end.
 //!
-//! An event is taken apart as it arrives, so that a chunk of 200,000 is a few large
+//! An event is taken apart as it arrives, so that a chunk of 150,000 is a few large
 //! buffers and not ten million small texts: those are dropped by the thread that made
 //! them, which is what allocators are good at. An attribute's values are kept by type,
 //! with the rows they belong to; only when the chunk is full is it known which type they

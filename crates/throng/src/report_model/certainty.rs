@@ -2,7 +2,7 @@
 
 use throng_engine::{BookOutcome, PersonaBook};
 use throng_learn::JACCARD_MIN;
-use throng_persona::Candidate;
+use throng_persona::{Candidate, Separation};
 
 use crate::report::{self, CertaintySection, UsedFeature};
 use crate::wording::Wording;
@@ -25,10 +25,18 @@ pub(super) fn section(book: &PersonaBook, wording: Wording<'_>) -> CertaintySect
         verdict: verdict(book, chosen),
         separation: book.separation.map_or_else(String::new, |separation| separation.sentence().to_owned()),
         method: format!(
-            "Groups of customers by {} features, each made comparable and taken apart from what it repeats; the number \
-             of personas is that of the parts with borders between them that come back when customers are drawn anew. \
-             Seed {}.",
+            "Groups of customers by {} features, each made comparable. {} Seed {}.",
             used.len(),
+            match book.separation {
+                Some(Separation::Gradual) => {
+                    "There are no borders between groups, so the continuum was cut where k-means cuts it alike each \
+                     time customers are drawn anew."
+                }
+                Some(Separation::Distinct) | None => {
+                    "The number of personas is that of the groups with borders between them that come back when \
+                     customers are drawn anew."
+                }
+            },
             book.seed
         ),
         candidates: book.candidates.iter().map(candidate).collect(),
