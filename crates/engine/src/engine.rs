@@ -269,7 +269,7 @@ impl Engine {
         })
     }
 
-    async fn feature_rows(&self, view: &View, as_of: AsOf) -> Result<RecordBatch, EngineError> {
+    pub(crate) async fn feature_rows(&self, view: &View, as_of: AsOf) -> Result<RecordBatch, EngineError> {
         let config = self.home.config();
         let run = FeatureRun::new(&config.features, config.currency, &config.calendar, as_of)?;
         let folded = run.fold_lake(&view.context, &view.people, config.currency).await?;

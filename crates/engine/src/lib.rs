@@ -29,6 +29,7 @@ mod population;
 mod rows;
 mod store;
 mod tables;
+mod validate;
 mod verify;
 mod vocabulary;
 
@@ -48,4 +49,5 @@ pub use import::{
 pub use journeys::JourneyBook;
 pub use linkage::{LinkageReport, weights_in_words};
 pub use tables::{TABLES, TableInfo};
+pub use validate::{ValidatedGrouping, ValidatedOutcome, Validation};
 pub use verify::{Check, VerifyReport};

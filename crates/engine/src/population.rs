@@ -54,6 +54,26 @@ pub(crate) async fn read_population(
     Ok(Population { as_of, profiles, features: columns, traits, revenue })
 }
 
+/// Returns the population of features computed for a day, about which nothing else is known.
+pub(crate) fn population_of(
+    features: &RecordBatch,
+    definitions: &[FeatureDefinition],
+    as_of: AsOf,
+) -> Result<Population, ArrowError> {
+    let ids = Rows(features).words("profile_id")?;
+    let columns = definitions.iter().map(|definition| {
+        let values = values(features, &definition.name)?;
+        Ok(FeatureColumn { definition: definition.clone(), values })
+    });
+    Ok(Population {
+        as_of,
+        profiles: ids.iter().filter_map(|text| ProfileId::parse(text)).collect(),
+        features: columns.collect::<Result<_, ArrowError>>()?,
+        traits: Vec::new(),
+        revenue: None,
+    })
+}
+
 fn values(features: &RecordBatch, name: &str) -> Result<Values, ArrowError> {
     let Some(column) = features.column_by_name(name) else {
         return Err(ArrowError::SchemaError(format!("no column {name}; run `throng discover` again")));

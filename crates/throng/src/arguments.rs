@@ -21,7 +21,7 @@ pub(crate) use identity::{IdentityCommand, PairArguments, ProposeArguments};
 pub(crate) use insight::{
     ContinuumWanted, DiscoverArguments, FeaturesCommand, FeaturesExportArguments, FeaturesProposeArguments,
     FunnelArguments, JourneyArguments, JourneysCommand, PersonasCommand, PersonasExportArguments,
-    PersonasShowArguments, PersonasWanted, ProfileArguments, ReportArguments,
+    PersonasShowArguments, PersonasValidateArguments, PersonasWanted, ProfileArguments, ReportArguments,
 };
 
 const EXAMPLES: &str = "\

@@ -2,7 +2,7 @@
 //! renamed. Shares lie between 0 and 1, money is in minor units, instants are RFC 3339.
 
 use serde::Serialize;
-use throng_engine::{BookOutcome, PersonaBook};
+use throng_engine::{BookOutcome, PersonaBook, ValidatedOutcome, Validation};
 use throng_persona::{Claim, Confidence, HistoryEntry, HistoryPersona, LineageEvent, LineagePersona, Persona};
 
 /// `discover`, `personas list`, `personas export`, and `personas show` with what was asked for.
@@ -271,6 +271,61 @@ impl HistoryDocument {
             events: entry.events.iter().map(event).collect(),
             stayed: entry.stayed,
             adjusted_rand: entry.adjusted_rand,
+        }
+    }
+}
+
+/// `personas validate`.
+#[derive(Debug, Serialize)]
+pub(crate) struct ValidationDocument {
+    as_of: String,
+    n_days: u32,
+    n_customers: usize,
+    n_personas: Option<usize>,
+    refusal: Option<String>,
+    outcomes: Vec<ValidatedOutcomeDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct ValidatedOutcomeDocument {
+    what: &'static str,
+    problem: Option<String>,
+    groupings: Vec<ValidatedGroupingDocument>,
+}
+
+/// The shares of the deviance explained, and how much more than RFM quintiles: estimate, low, high.
+#[derive(Debug, Serialize)]
+struct ValidatedGroupingDocument {
+    name: String,
+    explained: [f64; 3],
+    gain: [f64; 3],
+}
+
+impl ValidationDocument {
+    /// Returns the document of a validation.
+    pub(crate) fn of(validation: &Validation) -> Self {
+        let interval = |interval: throng_learn::Interval| [interval.estimate, interval.low, interval.high];
+        let outcome = |outcome: &ValidatedOutcome| ValidatedOutcomeDocument {
+            what: outcome.what,
+            problem: outcome.groupings.as_ref().err().map(ToString::to_string),
+            groupings: outcome
+                .groupings
+                .iter()
+                .flatten()
+                .map(|grouping| ValidatedGroupingDocument {
+                    name: grouping.name.clone(),
+                    explained: interval(grouping.explained),
+                    gain: interval(grouping.gain),
+                })
+                .collect(),
+        };
+        Self {
+            as_of: validation.as_of.to_string(),
+            n_days: validation.n_days,
+            n_customers: validation.n_profiles,
+            n_personas: validation.personas.as_ref().ok().map(|(n_personas, _)| *n_personas),
+            refusal: validation.personas.as_ref().err().map(|refusal| refusal.text.clone()),
+            outcomes: validation.outcomes.iter().map(outcome).collect(),
         }
     }
 }

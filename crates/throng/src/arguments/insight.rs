@@ -131,6 +131,8 @@ Examples:
     Show(PersonasShowArguments),
     /// All personas with all evidence, as JSON (or --format markdown)
     Export(PersonasExportArguments),
+    /// How well personas predict what customers do afterwards, beside RFM quintiles and k-means
+    Validate(PersonasValidateArguments),
     /// Every discovery so far: which personas stayed, split, merged, came and went
     #[command(after_help = "\
 Examples:
@@ -150,6 +152,32 @@ pub(crate) struct PersonasShowArguments {
     /// Ids or names, or a part of a name [default: all]
     #[arg(value_name = "ID|NAME")]
     pub(crate) personas: Vec<String>,
+}
+
+/// Validate personas.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng personas validate
+  throng personas validate --days 30 --as-of 2024-06-30
+  throng personas validate --continuum cut --format json
+
+Personas are looked for as of a day in the past and held against what customers did after it. The
+share of the deviance explained is that on customers left out of the fit (10 folds); 0 is no
+better than the mean. Nothing is written.")]
+pub(crate) struct PersonasValidateArguments {
+    /// Days that are predicted
+    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    pub(crate) days: u32,
+    /// The day whose end the personas are taken at [default: so many days before the last event]
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    pub(crate) as_of: Option<Day>,
+    /// What all chance comes from [default: as in throng.toml]
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// Where customers fall into no separate kinds: refuse, or cut [default: as in throng.toml]
+    #[arg(long, value_name = "refuse|cut")]
+    pub(crate) continuum: Option<ContinuumWanted>,
 }
 
 /// Export personas.

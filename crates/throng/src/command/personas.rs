@@ -5,17 +5,20 @@ use std::fmt::Write as _;
 
 use anyhow::bail;
 use owo_colors::OwoColorize;
-use throng_engine::{BookOutcome, PersonaBook};
+use throng_engine::{BookOutcome, DiscoverRequest, Engine, PersonaBook};
 use throng_feature::FeatureDefinition;
+use throng_learn::Interval;
 use throng_persona::{Claim, ClaimKind, History, Persona, Refusal};
 
 use super::write_file;
-use crate::arguments::{Format, PersonasCommand, PersonasExportArguments, PersonasShowArguments};
+use crate::arguments::{
+    ContinuumWanted, Format, PersonasCommand, PersonasExportArguments, PersonasShowArguments, PersonasValidateArguments,
+};
 use crate::failure::Usage;
 use crate::format::{NO_BREAK, clean, count, counted, day, money, share, wrapped};
 use crate::home::Session;
 use crate::output::{Align, Grid, Output};
-use crate::wire::{BookDocument, HistoryDocument};
+use crate::wire::{BookDocument, HistoryDocument, ValidationDocument};
 use crate::wording::{Wording, advice, confidence};
 
 pub(super) fn run(session: &Session, command: PersonasCommand) -> anyhow::Result<()> {
@@ -23,13 +26,16 @@ pub(super) fn run(session: &Session, command: PersonasCommand) -> anyhow::Result
     if matches!(command, PersonasCommand::History) {
         return history(session.output, &engine.persona_history()?);
     }
+    if let PersonasCommand::Validate(arguments) = &command {
+        return validate(session.output, &engine, arguments);
+    }
     let book = engine.persona_book()?;
     let features = &engine.home().config().features;
     match command {
         PersonasCommand::List => list(session.output, &book),
         PersonasCommand::Show(arguments) => show(session.output, &book, features, &arguments),
         PersonasCommand::Export(arguments) => export(session.output, &book, features, &arguments),
-        PersonasCommand::History => Ok(()),
+        PersonasCommand::History | PersonasCommand::Validate(_) => Ok(()),
     }
 }
 
@@ -171,6 +177,65 @@ fn history(output: Output, history: &History) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Prints how well personas predict.
+fn validate(output: Output, engine: &Engine, arguments: &PersonasValidateArguments) -> anyhow::Result<()> {
+    let request = DiscoverRequest {
+        as_of: arguments.as_of,
+        personas: None,
+        seed: arguments.seed,
+        continuum: arguments.continuum.map(ContinuumWanted::continuum),
+    };
+    let validation = engine.validate_personas(&request, arguments.days)?;
+    if output.format() == Format::Json {
+        output.json(&ValidationDocument::of(&validation))?;
+        return Ok(());
+    }
+    output.text(&format!(
+        "{} known on {}, and what they did in the {} days after",
+        counted(u64::try_from(validation.n_profiles).unwrap_or(u64::MAX), "customer"),
+        day(validation.as_of),
+        validation.n_days
+    ))?;
+    if let Err(refusal) = &validation.personas {
+        return Ok(output.text(&refused(refusal, output.prose_width()))?);
+    }
+    let columns = [
+        ("of", Align::Whole),
+        ("customers grouped by", Align::Left),
+        ("explained", Align::Right),
+        ("95 %", Align::Right),
+        ("more than RFM", Align::Right),
+        ("95 %", Align::Right),
+    ];
+    let mut grid = Grid::new(&columns);
+    let range = |interval: Interval| format!("{} to {}", points(interval.low), points(interval.high));
+    for outcome in &validation.outcomes {
+        match &outcome.groupings {
+            Err(error) => grid.row([outcome.what, &format!("cannot be judged: {error}"), "", "", "", ""]),
+            Ok(groupings) => {
+                for (idx, grouping) in groupings.iter().enumerate() {
+                    let (gain, gain_range) = match idx {
+                        0 => (String::new(), String::new()),
+                        _ => (points(grouping.gain.estimate), range(grouping.gain)),
+                    };
+                    let what = if idx == 0 { outcome.what } else { "" };
+                    let explained = points(grouping.explained.estimate);
+                    grid.row([what, &grouping.name, &explained, &range(grouping.explained), &gain, &gain_range]);
+                }
+            }
+        }
+    }
+    output.grid(&grid)?;
+    output.note(
+        "Shares of the deviance explained on customers left out of the fit, in per cent; 0 is no better than the mean.",
+    );
+    Ok(())
+}
+
+fn points(share: f64) -> String {
+    format!("{:.1}", share * 100.0)
 }
 
 /// Returns everything about a persona as lines for a terminal.

@@ -1,0 +1,271 @@
+//! Predictive validity: whether personas as of a day say anything about what customers do after it.
+//!
+//! Personas are looked for among the features as of that day, and nothing later. What customers
+//! did in the days that follow is then explained, out of sample, by their memberships, and beside it
+//! by what a user would have otherwise: quintiles of recency, frequency and money (RFM), and plain
+//! k-means on the same features, standardised, with as many clusters as there are personas.
+
+use std::collections::BTreeSet;
+
+use arrow::array::{Array, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use throng_event::{AsOf, Currency, Day};
+use throng_learn::{Confidence, Interval, KMeansParams, LearnError, Matrix, Response, ValidityParams};
+use throng_persona::{DiscoveryParams, Outcome, Population, Refusal, Separation, Values, discover};
+
+use crate::context::collect;
+use crate::derive::timestamp_literal;
+use crate::engine::{DiscoverRequest, Engine, View};
+use crate::error::EngineError;
+use crate::event_table::text_column;
+use crate::population::population_of;
+use crate::rows::Rows;
+use crate::tables::{EVENTS, FEATURES};
+
+/// Folds of the cross-validation, the confidence of its intervals, and the pull of a group towards
+/// the mean of all, in customers.
+const N_FOLDS: usize = 10;
+const CONFIDENCE: f64 = 0.95;
+const RIDGE: f64 = 1.0;
+/// Parts that recency, frequency and money are each divided into, by custom.
+const N_QUANTILES: usize = 5;
+/// As scikit-learn has it by default, but with as many restarts as personas get.
+const K_MEANS: KMeansParams = KMeansParams { n_clusters: 2, n_init: 10, n_iter_max: 300, tolerance: 1e-4, seed: 0 };
+
+/// How well personas predict.
+#[derive(Debug, Clone)]
+pub struct Validation {
+    /// The day whose end the personas are taken at.
+    pub as_of: Day,
+    /// The days after it that are predicted.
+    pub n_days: u32,
+    /// Customers who were known by then.
+    pub n_profiles: usize,
+    /// How many personas there were, and whether there are borders between them; or why there were none.
+    pub personas: Result<(usize, Option<Separation>), Refusal>,
+    /// What was predicted.
+    pub outcomes: Vec<ValidatedOutcome>,
+}
+
+/// How well one thing is predicted.
+#[derive(Debug, Clone)]
+pub struct ValidatedOutcome {
+    /// What is predicted, in words.
+    pub what: &'static str,
+    /// The ways to group customers, or why the outcome tells nothing.
+    pub groupings: Result<Vec<ValidatedGrouping>, LearnError>,
+}
+
+/// How well one way to group customers predicts.
+#[derive(Debug, Clone)]
+pub struct ValidatedGrouping {
+    /// What the groups are, in words.
+    pub name: String,
+    /// The share of the deviance it explains out of sample.
+    pub explained: Interval,
+    /// How much more than RFM quintiles.
+    pub gain: Interval,
+}
+
+/// What customers did before and after the day, one value each.
+struct Deeds {
+    profiles: BTreeSet<String>,
+    days_since: Vec<f64>,
+    n_before: Vec<f64>,
+    money_before: Vec<f64>,
+    n_after: Vec<f64>,
+    money_after: Vec<f64>,
+    silent_after: Vec<f64>,
+}
+
+impl Engine {
+    /// Says how well personas as of a day predict what customers do in the `n_days` after it. Nothing is
+    /// written.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`] without events, or when no such day lies in the history.
+    pub fn validate_personas(&self, request: &DiscoverRequest, n_days: u32) -> Result<Validation, EngineError> {
+        let config = self.home.config();
+        self.runtime.block_on(async {
+            let view = self.view().await?;
+            let last = self.as_of(&view, None).await?.day;
+            let latest = Day(last.0.saturating_sub(i32::try_from(n_days).unwrap_or(i32::MAX)));
+            let day = request.as_of.unwrap_or(latest);
+            if day > latest {
+                return Err(EngineError::Missing {
+                    what: format!("the history ends on {last}, less than {n_days} days after {day}"),
+                    todo: format!("give --as-of {latest} or an earlier day, or fewer --days"),
+                });
+            }
+            let as_of = self.calendar().as_of(day);
+            let after = self.calendar().as_of(Day(day.0 + i32::try_from(n_days).unwrap_or(i32::MAX)));
+            let deeds = deeds(&view, (as_of, after), config.currency).await?;
+            let features = self.feature_rows(&view, as_of).await?;
+            let features = known(&features, &deeds).map_err(|error| EngineError::table("compute", FEATURES, error))?;
+            let population = population_of(&features, &config.features, as_of)
+                .map_err(|error| EngineError::table("compute", FEATURES, error))?;
+            let params = DiscoveryParams {
+                personas: request.personas.unwrap_or(config.personas),
+                seed: request.seed.unwrap_or(config.seed),
+                weights: config.weights,
+                continuum: request.continuum.unwrap_or(config.continuum),
+            };
+            judged(&population, &deeds, &params, (day, n_days))
+        })
+    }
+}
+
+fn judged(
+    population: &Population,
+    deeds: &Deeds,
+    params: &DiscoveryParams,
+    (as_of, n_days): (Day, u32),
+) -> Result<Validation, EngineError> {
+    let n_profiles = population.profiles.len();
+    let discovery = discover(population, params)?;
+    let found = match discovery.outcome {
+        Outcome::Found(found) => found,
+        Outcome::Refused(refusal) => {
+            return Ok(Validation { as_of, n_days, n_profiles, personas: Err(refusal), outcomes: Vec::new() });
+        }
+    };
+    let failed = |source| EngineError::Persona(throng_persona::PersonaError::Learn { attempt: "validate", source });
+    let n_personas = found.personas.len();
+    let shares = found.memberships.rows().iter().flat_map(|row| {
+        #[expect(clippy::cast_possible_truncation, reason = "shares need no more than an f32 holds")]
+        row.shares.iter().chain([&row.unassigned]).map(|share| *share as f32).collect::<Vec<_>>()
+    });
+    let personas = Matrix::new(n_personas + 1, shares.collect()).map_err(failed)?;
+    let rfm = rfm(deeds).map_err(failed)?;
+    let matrix = standardised(population).map_err(failed)?;
+    let k_means = KMeansParams { n_clusters: n_personas, seed: params.seed, ..K_MEANS }.fit(&matrix);
+    let clusters = k_means.and_then(|model| Matrix::of_labels(model.labels(), n_personas)).map_err(failed)?;
+    let names =
+        ["RFM quintiles".to_owned(), format!("k-means, {n_personas} clusters"), format!("{n_personas} personas")];
+    let confidence = Confidence::new(CONFIDENCE).map_err(failed)?;
+    let validity = ValidityParams { n_folds: N_FOLDS, ridge: RIDGE, confidence, seed: params.seed };
+    let outcome = |what, outcomes: &[f64], response| {
+        let evaluated = validity.evaluate(&[&rfm, &clusters, &personas], outcomes, response);
+        let groupings = evaluated.map(|validity| {
+            let pairs = names.iter().zip(validity.partitions);
+            pairs
+                .map(|(name, own)| ValidatedGrouping { name: name.clone(), explained: own.explained, gain: own.gain })
+                .collect()
+        });
+        ValidatedOutcome { what, groupings }
+    };
+    let outcomes = vec![
+        outcome("revenue", &deeds.money_after, Response::Amount),
+        outcome("orders", &deeds.n_after, Response::Count),
+        outcome("silence", &deeds.silent_after, Response::Occurrence),
+    ];
+    Ok(Validation { as_of, n_days, n_profiles, personas: Ok((n_personas, discovery.separation)), outcomes })
+}
+
+/// Returns what everybody known by the end of a day did until then and after.
+async fn deeds(view: &View, (as_of, after): (AsOf, AsOf), currency: Option<Currency>) -> Result<Deeds, EngineError> {
+    // Without a currency every event counts, and none has a price.
+    let (order, amount) = currency.map_or_else(
+        || ("true".to_owned(), "0".to_owned()),
+        |code| {
+            (
+                format!("currency = '{code}' AND amount_minor > 0"),
+                format!("CASE WHEN currency = '{code}' THEN amount_minor ELSE 0 END"),
+            )
+        },
+    );
+    let (until, end) = (timestamp_literal(as_of.end), timestamp_literal(after.end));
+    let count = |condition: &str| format!("sum(CASE WHEN {condition} THEN 1 ELSE 0 END)");
+    let query = format!(
+        "SELECT profile_of(user_id, anonymous_id) AS profile_id, \
+         coalesce(CAST(max(CASE WHEN occurred_at < {until} AND {order} THEN occurred_at END) AS BIGINT), 0) AS last_at, \
+         {} AS n_before, sum(CASE WHEN occurred_at < {until} THEN {amount} ELSE 0 END) AS money_before, \
+         {} AS n_after, sum(CASE WHEN occurred_at >= {until} THEN {amount} ELSE 0 END) AS money_after, \
+         {} AS active_after FROM events WHERE occurred_at < {end} GROUP BY 1 \
+         HAVING profile_id IS NOT NULL AND min(occurred_at) < {until} ORDER BY 1",
+        count(&format!("occurred_at < {until} AND {order}")),
+        count(&format!("occurred_at >= {until} AND {order}")),
+        count(&format!("occurred_at >= {until}")),
+    );
+    let rows = collect(&view.context, &query).await?;
+    let read = |error| EngineError::table("read", EVENTS, error);
+    let rows = Rows(&rows);
+    let numbers = |name: &str| -> Result<Vec<f64>, EngineError> {
+        let values = rows.integers(name).map_err(read)?;
+        #[expect(clippy::cast_precision_loss, reason = "amounts and counts of one customer are below 2^53")]
+        Ok(values.into_iter().map(|value| value.unwrap_or(0) as f64).collect())
+    };
+    let last = numbers("last_at")?;
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of this era are below 2^53")]
+    let end_us = as_of.end.0 as f64;
+    Ok(Deeds {
+        profiles: rows.words("profile_id").map_err(read)?.into_iter().collect(),
+        days_since: last.iter().map(|at| end_us - at).collect(),
+        n_before: numbers("n_before")?,
+        money_before: numbers("money_before")?,
+        n_after: numbers("n_after")?,
+        // More paid back than paid is no revenue.
+        money_after: numbers("money_after")?.into_iter().map(|minor| (minor / 100.0).max(0.0)).collect(),
+        silent_after: numbers("active_after")?.iter().map(|n| f64::from(u8::from(*n <= 0.0))).collect(),
+    })
+}
+
+/// Returns the rows of those who were known.
+fn known(features: &RecordBatch, deeds: &Deeds) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let ids = text_column(features, "profile_id")?;
+    let known: BooleanArray =
+        (0..ids.len()).map(|row| Some(ids.is_valid(row) && deeds.profiles.contains(ids.value(row)))).collect();
+    filter_record_batch(features, &known)
+}
+
+/// Returns recency, frequency and money as ones and noughts, five columns each.
+fn rfm(deeds: &Deeds) -> Result<Matrix, LearnError> {
+    let scores = [&deeds.days_since, &deeds.n_before, &deeds.money_before].map(|values| quintiles(values));
+    let n_rows = deeds.days_since.len();
+    let mut values = vec![0.0_f32; n_rows * 3 * N_QUANTILES];
+    for (row, target) in values.chunks_exact_mut(3 * N_QUANTILES).enumerate() {
+        for (measure, scores) in scores.iter().enumerate() {
+            target[measure * N_QUANTILES + scores[row]] = 1.0;
+        }
+    }
+    Matrix::new(3 * N_QUANTILES, values)
+}
+
+/// Returns the fifth each value lies in by rank; equal values lie in one.
+fn quintiles(values: &[f64]) -> Vec<usize> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let of = |value: f64| sorted.partition_point(|other| *other < value) * N_QUANTILES / sorted.len().max(1);
+    values.iter().map(|value| of(*value).min(N_QUANTILES - 1)).collect()
+}
+
+/// Returns the numbers of a population with mean 0 and deviation 1, what is not known being 0.
+fn standardised(population: &Population) -> Result<Matrix, LearnError> {
+    let mut columns: Vec<Vec<f32>> = Vec::new();
+    for feature in &population.features {
+        let Values::Numbers(values) = &feature.values else { continue };
+        let known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+        #[expect(clippy::cast_precision_loss, reason = "customers are fewer than 2^53")]
+        let n_known = known.len().max(1) as f64;
+        let mean = known.iter().sum::<f64>() / n_known;
+        let deviation = (known.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n_known).sqrt();
+        if deviation > 0.0 {
+            let scaled = |value: &f64| if value.is_finite() { (value - mean) / deviation } else { 0.0 };
+            #[expect(clippy::cast_possible_truncation, reason = "k-means takes no more than an f32 holds")]
+            columns.push(values.iter().map(|value| scaled(value) as f32).collect());
+        }
+    }
+    Matrix::from_columns(&columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quintiles;
+
+    #[test]
+    fn equal_values_are_in_one_fifth() {
+        assert_eq!(quintiles(&[5.0, 1.0, 2.0, 3.0, 4.0]), [4, 0, 1, 2, 3]);
+        assert_eq!(quintiles(&[0.0, 0.0, 0.0, 1.0]), [0, 0, 0, 3]);
+        assert_eq!(quintiles(&[]), Vec::<usize>::new());
+    }
+}
