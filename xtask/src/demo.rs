@@ -35,7 +35,7 @@ const SIMULATED: &[Words] = &[
 
 const FROM_EVENTS_TO_REPORT: &[Words] = &[
     ("propose features", &["features", "propose"]),
-    ("find the personas", &["discover"]),
+    ("find the personas", &["discover", "--continuum", "cut"]),
     ("list the personas", &["personas", "list"]),
     ("show what sets each apart", &["personas", "show"]),
     ("show their most frequent paths", &["journeys", "paths"]),

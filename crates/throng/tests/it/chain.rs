@@ -60,7 +60,7 @@ fn one_thread_and_two_give_the_same_bytes() {
         let run = |words: &[&str]| shop.run([&["--threads", threads], words].concat());
         run(&["import", "segment", crate::support::simulated_events().to_str().unwrap()]);
         run(&["features", "propose"]);
-        run(&["discover"]);
+        run(&["discover", "--continuum", "cut"]);
         let features = shop.folder().join("features.parquet");
         run(&["features", "export", "-o", features.to_str().unwrap()]);
         (run(&["personas", "export"]), fs::read(features).unwrap(), run(&["personas", "show"]))
@@ -69,6 +69,48 @@ fn one_thread_and_two_give_the_same_bytes() {
     assert_eq!(one.0, two.0);
     assert!(one.1 == two.1, "the features differ");
     assert_eq!(one.2, two.2);
+}
+
+#[test]
+fn personas_keep_their_ids_and_every_discovery_is_remembered() {
+    let shop = Shop::simulated();
+    shop.run(["features", "propose"]);
+    let named = |book: &Value| -> Vec<(String, String)> {
+        let personas = book["personas"].as_array().unwrap().iter();
+        let text = |persona: &Value, key: &str| persona[key].as_str().unwrap().to_owned();
+        personas.map(|persona| (text(persona, "id"), text(persona, "name"))).collect()
+    };
+    let first = shop.json(["discover", "--continuum", "cut"]);
+    let again = shop.json(["discover", "--continuum", "cut", "--seed", "9"]);
+    assert_eq!(named(&first), named(&again));
+    // A refusal between two discoveries takes nobody's id away.
+    shop.json(["discover", "--personas", "12", "--continuum", "refuse"]);
+    let after = shop.json(["discover", "--continuum", "cut"]);
+    assert_eq!(named(&first), named(&after));
+    let history = shop.json(["personas", "history"]);
+    let versions: Vec<u64> =
+        history.as_array().unwrap().iter().map(|entry| entry["version"].as_u64().unwrap()).collect();
+    assert_eq!(versions, [1, 2, 3, 4]);
+    let kinds = history[1]["events"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap());
+    assert!(kinds.clone().count() > 1 && kinds.clone().all(|kind| kind == "persisted"), "{history:#}");
+    shop.json(["discover", "--continuum", "cut"]);
+    assert_eq!(shop.json(["personas", "history"]).as_array().unwrap().len(), 4, "the same again is no news");
+}
+
+#[test]
+fn personas_are_held_against_what_came_after() {
+    let shop = Shop::simulated();
+    shop.run(["features", "propose"]);
+    let found = shop.json(["personas", "validate", "--days", "30", "--continuum", "cut"]);
+    let silence = found["outcomes"].as_array().unwrap().iter().find(|outcome| outcome["what"] == "silence").unwrap();
+    let groupings = silence["groupings"].as_array().unwrap();
+    assert_eq!(groupings.len(), 3, "{found:#}");
+    for grouping in groupings {
+        let interval: Vec<f64> =
+            grouping["explained"].as_array().unwrap().iter().map(|end| end.as_f64().unwrap()).collect();
+        assert!(interval[1] <= interval[0] && interval[0] <= interval[2] && interval[2] <= 1.0, "{found:#}");
+    }
+    assert!(groupings[0]["explained"][0].as_f64().unwrap() > 0.05, "who was silent stays silent: {found:#}");
 }
 
 #[test]

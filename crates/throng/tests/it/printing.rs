@@ -70,6 +70,8 @@ fn every_json_result_is_one_document() {
         &["personas", "list"],
         &["personas", "show", "p1"],
         &["personas", "export"],
+        &["personas", "validate"],
+        &["personas", "history"],
         &["journeys", "paths"],
         &["journeys", "transitions"],
         &["journeys", "funnel"],

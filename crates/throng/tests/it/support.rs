@@ -40,7 +40,7 @@ impl Shop {
     pub(crate) fn discovered() -> Self {
         let shop = Self::simulated();
         shop.run(["features", "propose"]);
-        shop.run(["discover"]);
+        shop.run(["discover", "--continuum", "cut"]);
         shop
     }
 
