@@ -112,7 +112,7 @@ impl Engine {
         self.home.set_config(text)
     }
 
-    fn calendar(&self) -> &Calendar {
+    pub(crate) fn calendar(&self) -> &Calendar {
         &self.home.config().calendar
     }
 

@@ -1,6 +1,7 @@
 //! Why there are no personas, in words and numbers a customer of ours can act on.
 
 use crate::format::{n, share, whole};
+use crate::lineage::listed;
 use crate::number::{count, real_count};
 
 /// An answer: these data hold no personas that could be relied on.
@@ -168,12 +169,13 @@ fn varying(dimensions: &[throng_learn::Dimension], columns: &[String]) -> String
                 }
             }
             let sign = named.first()?.1.signum();
-            let side = |with: f64| -> Vec<&str> {
-                named.iter().filter(|(_, loading)| loading * sign * with > 0.0).map(|(name, _)| *name).collect()
+            let side = |with: f64| {
+                let same = named.iter().filter(|(_, loading)| loading * sign * with > 0.0);
+                listed(same.map(|(name, _)| (*name).to_owned()))
             };
             let against = side(-1.0);
-            let beside = if against.is_empty() { String::new() } else { format!(" against {}", against.join(" and ")) };
-            Some(format!("{}{beside} ({} of the differences)", side(1.0).join(" and "), share(dimension.share)))
+            let beside = if against.is_empty() { against } else { format!(" against {against}") };
+            Some(format!("{}{beside} ({} of the differences)", side(1.0), share(dimension.share)))
         })
         .collect();
     match told.len() {

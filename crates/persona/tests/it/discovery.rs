@@ -173,7 +173,7 @@ fn structureless_customers_are_refused() {
         let Outcome::Refused(refusal) = discovery.outcome else {
             panic!("seed {seed} gave {:?}", discovery.candidates);
         };
-        assert_eq!(refusal.reason, RefusalReason::NoStructure, "{}", refusal.text);
+        assert_eq!(refusal.reason, RefusalReason::NoSeparateKinds, "{}", refusal.text);
         assert_eq!(discovery.separation, None);
         assert!(!discovery.candidates.is_empty(), "what was tried is shown");
     }

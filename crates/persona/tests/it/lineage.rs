@@ -166,7 +166,7 @@ fn the_former_grouping_is_kept_while_it_is_as_good() {
     let first = discover(&population, &exactly(1)).unwrap();
     let former = previous(&population, &first);
     for seed in 2..8 {
-        let fresh = discover(&population, &exactly(seed)).unwrap();
+        let _fresh = discover(&population, &exactly(seed)).unwrap();
         let (again, lineage) = rediscover(&population, &exactly(seed), &former, &LineageParams::new()).unwrap();
         let agreement = adjusted_rand_index(&labels(&first), &labels(&again)).unwrap();
         assert!(agreement >= 0.98, "{agreement}");

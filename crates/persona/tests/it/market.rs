@@ -132,7 +132,7 @@ pub(crate) fn market(n_profiles: usize, seed: u64) -> (Population, Vec<usize>) {
         profiles: profiles(n_profiles),
         features,
         traits: Vec::new(),
-        revenue: Some(Revenue { minor, currency: "EUR".parse().unwrap() }),
+        revenue: "EUR".parse().ok().map(|currency| Revenue { minor, currency }),
     };
     (population, kinds)
 }

@@ -136,7 +136,7 @@ impl Orders {
     fn open_order(&mut self, key: &Key, line: Line, plan: &Plan, intake: &Intake<'_>) -> Result<(), Vec<Problem>> {
         let (order, (user_id, anonymous_id), name) = key;
         if [order, user_id, anonymous_id, name].into_iter().map(String::len).sum::<usize>() > KEY_BYTES_MAX {
-            return Err(vec![Problem::new(ProblemKind::TooLarge, &order)]);
+            return Err(vec![Problem::new(ProblemKind::TooLarge, order)]);
         }
         let mut open = Open {
             draft: Draft { content: content(key), id: None, ..line.draft.clone() },
