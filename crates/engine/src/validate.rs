@@ -3,7 +3,9 @@
 //! Personas are looked for among the features as of that day, and nothing later. What customers
 //! did in the days that follow is then explained, out of sample, by their memberships, and beside it
 //! by what a user would have otherwise: quintiles of recency, frequency and money (RFM), and plain
-//! k-means on the same features, standardised, with as many clusters as there are personas.
+//! k-means on the same features, standardised, with as many clusters as there are personas. The
+//! quintiles are fifteen groups of three kinds that add up; the RFM score has as many groups as there
+//! are personas.
 
 use std::collections::BTreeSet;
 
@@ -137,15 +139,20 @@ fn judged(
     });
     let personas = Matrix::new(n_personas + 1, shares.collect()).map_err(failed)?;
     let rfm = rfm(deeds).map_err(failed)?;
+    let score = rfm_score(deeds, n_personas).map_err(failed)?;
     let matrix = standardised(population).map_err(failed)?;
     let k_means = KMeansParams { n_clusters: n_personas, seed: params.seed, ..K_MEANS }.fit(&matrix);
     let clusters = k_means.and_then(|model| Matrix::of_labels(model.labels(), n_personas)).map_err(failed)?;
-    let names =
-        ["RFM quintiles".to_owned(), format!("k-means, {n_personas} clusters"), format!("{n_personas} personas")];
+    let names = [
+        "RFM quintiles".to_owned(),
+        format!("RFM score, {n_personas} groups"),
+        format!("k-means, {n_personas} clusters"),
+        format!("{n_personas} personas"),
+    ];
     let confidence = Confidence::new(CONFIDENCE).map_err(failed)?;
     let validity = ValidityParams { n_folds: N_FOLDS, ridge: RIDGE, confidence, seed: params.seed };
     let outcome = |what, outcomes: &[f64], response| {
-        let evaluated = validity.evaluate(&[&rfm, &clusters, &personas], outcomes, response);
+        let evaluated = validity.evaluate(&[&rfm, &score, &clusters, &personas], outcomes, response);
         let groupings = evaluated.map(|validity| {
             let pairs = names.iter().zip(validity.partitions);
             pairs
@@ -231,12 +238,28 @@ fn rfm(deeds: &Deeds) -> Result<Matrix, LearnError> {
     Matrix::new(3 * N_QUANTILES, values)
 }
 
+/// Returns the sum of the three scores, by rank in as many groups as are asked for: what RFM says with
+/// no more groups than there are personas.
+fn rfm_score(deeds: &Deeds, n_groups: usize) -> Result<Matrix, LearnError> {
+    let [recency, frequency, money] =
+        [&deeds.days_since, &deeds.n_before, &deeds.money_before].map(|values| quintiles(values));
+    // Long ago is a low score; five parts each, so the sums are whole numbers below 13.
+    let scores = recency.iter().zip(&frequency).zip(&money).map(|((recency, frequency), money)| {
+        u8::try_from(N_QUANTILES - 1 - recency + frequency + money).map_or(0.0, f64::from)
+    });
+    Matrix::of_labels(&quantiles(&scores.collect::<Vec<f64>>(), n_groups), n_groups)
+}
+
 /// Returns the fifth each value lies in by rank; equal values lie in one.
 fn quintiles(values: &[f64]) -> Vec<usize> {
+    quantiles(values, N_QUANTILES)
+}
+
+fn quantiles(values: &[f64], n_parts: usize) -> Vec<usize> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let of = |value: f64| sorted.partition_point(|other| *other < value) * N_QUANTILES / sorted.len().max(1);
-    values.iter().map(|value| of(*value).min(N_QUANTILES - 1)).collect()
+    let of = |value: f64| sorted.partition_point(|other| *other < value) * n_parts / sorted.len().max(1);
+    values.iter().map(|value| of(*value).min(n_parts - 1)).collect()
 }
 
 /// Returns the numbers of a population with mean 0 and deviation 1, what is not known being 0.

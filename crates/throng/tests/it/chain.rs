@@ -104,7 +104,7 @@ fn personas_are_held_against_what_came_after() {
     let found = shop.json(["personas", "validate", "--days", "30", "--continuum", "cut"]);
     let silence = found["outcomes"].as_array().unwrap().iter().find(|outcome| outcome["what"] == "silence").unwrap();
     let groupings = silence["groupings"].as_array().unwrap();
-    assert_eq!(groupings.len(), 3, "{found:#}");
+    assert_eq!(groupings.len(), 4, "{found:#}");
     for grouping in groupings {
         let interval: Vec<f64> =
             grouping["explained"].as_array().unwrap().iter().map(|end| end.as_f64().unwrap()).collect();
