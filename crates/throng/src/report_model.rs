@@ -111,10 +111,7 @@ fn sections(
                 self::revenue(total, persona.n_profiles, revenue.share)
             }),
             stability: stability(persona),
-            claims: [ClaimKind::Rule, ClaimKind::Distinction, ClaimKind::Cost, ClaimKind::Nearest]
-                .into_iter()
-                .flat_map(|kind| lines(persona, kind, wording))
-                .collect(),
+            claims: told(persona).map(|claim| line(claim, wording)).collect(),
             demographics: lines(persona, ClaimKind::Demographic, wording),
             traits: traits.remove(&persona.id).unwrap_or_default(),
             exemplars: persona.exemplars.iter().map(ToString::to_string).collect(),
@@ -151,6 +148,15 @@ fn stability(persona: &Persona) -> Stability {
         Confidence::Doubtful => StabilityWord::Doubtful,
     };
     Stability { value: persona.stability, word }
+}
+
+/// Returns the claims in the order they are told in: the rule, what sets apart, what it costs, the
+/// neighbour, and last how the rule fared where it was not sought.
+fn told(persona: &Persona) -> impl Iterator<Item = &Claim> {
+    let checked = |claim: &&Claim| matches!(claim.measure, Measure::RuleShareHeldOut { .. });
+    let kinds = [ClaimKind::Rule, ClaimKind::Distinction, ClaimKind::Cost, ClaimKind::Nearest];
+    let told = kinds.into_iter().flat_map(|kind| persona.claims.iter().filter(move |claim| claim.kind == kind));
+    told.filter(move |claim| !checked(claim)).chain(persona.claims.iter().filter(checked))
 }
 
 fn lines(persona: &Persona, kind: ClaimKind, wording: Wording<'_>) -> Vec<ClaimLine> {

@@ -305,6 +305,8 @@ pub(crate) struct CertaintySection {
     pub(crate) verdict: String,
     /// One sentence: how far the personas lie apart.
     pub(crate) separation: String,
+    /// Whether there are no borders between the personas.
+    pub(crate) gradual: bool,
     /// One sentence: the method and its seed.
     pub(crate) method: String,
     /// The numbers of personas that were tried.

@@ -104,6 +104,7 @@ fn certainty(word: &str) -> CertaintySection {
     CertaintySection {
         verdict: word.to_owned(),
         separation: word.to_owned(),
+        gradual: false,
         method: word.to_owned(),
         candidates: vec![Candidate { n_personas: 2, silhouette: 0.4, stability: 0.9, note: word.to_owned() }],
         n_personas_chosen: Some(2),

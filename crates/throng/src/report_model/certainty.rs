@@ -24,6 +24,7 @@ pub(super) fn section(book: &PersonaBook, wording: Wording<'_>) -> CertaintySect
     CertaintySection {
         verdict: verdict(book, chosen),
         separation: book.separation.map_or_else(String::new, |separation| separation.sentence().to_owned()),
+        gradual: book.separation == Some(Separation::Gradual),
         method: format!(
             "Groups of customers by {} features, each made comparable. {} Seed {}.",
             used.len(),
