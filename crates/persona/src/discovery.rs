@@ -300,7 +300,6 @@ pub fn discover(population: &Population, params: &DiscoveryParams) -> Result<Dis
         candidate.chosen = candidate.n_personas == choice.model.n_clusters();
     }
     let separation = Some(choice.separation);
-    assert_eq!(choice.jaccard.len(), choice.model.n_clusters(), "every cluster of the choice has a stability");
     let found = found(population, Fit { columns: columns.columns, scaler, matrix, choice })?;
     Ok(Discovery { outcome: Outcome::Found(Box::new(found)), candidates, features_used: columns.uses, separation })
 }
@@ -326,7 +325,7 @@ impl Choice {
 /// Returns the grouping that becomes personas, if there is one.
 ///
 /// Where `select_k` finds borders between groups, those groups are the personas. Otherwise customers
-/// are a continuum, and a cut through it is taken, among those all of whose clusters are stable. How
+/// are a continuum, and where its cut was asked for, one all of whose clusters are stable is taken. How
 /// finely is decided here: where the silhouette peaks above 2, the number is the data's own. Where it
 /// is best for 2, as on any continuum ("good customers and bad", which nobody can act on), the most
 /// detailed cut is taken; as long as every single cluster comes back, more of them say more.
