@@ -4,6 +4,8 @@
 //! cluster that holds is described by claims ([`crate::telling`], [`crate::evidence`]) and named
 //! ([`crate::naming`]). Same population, parameters and seed: same bytes.
 
+mod choice;
+
 use throng_learn::{
     Continuum, KMeans, KMeansParams, LearnError, Matrix, MembershipModel, MembershipParams, Preparation, Projection,
     Selection, SelectionParams, select_k,
@@ -14,6 +16,7 @@ use crate::description::{Clusters, describe};
 use crate::membership::{gridded, largest_position};
 use crate::refusal::{from_learn, nothing_to_compare, too_few_customers};
 use crate::{CategoryWeights, Memberships, ModelColumn, Persona, PersonaError, PersonaId, Population, Refusal};
+use choice::{Choice, choose};
 
 /// Customers below which nothing is tried: ten for each of ten personas, and enough for the
 /// resamples to mean something.
@@ -27,14 +30,6 @@ const PERSONAS_MAX: usize = 12;
 
 /// Share of the customers a persona needs, to be worth acting for.
 const SHARE_MIN: f64 = 0.03;
-
-/// What a grouping must hold to be counted on: every cluster valid and stable (Hennig 2007), and
-/// the whole coming back too.
-const LASTING_JACCARD_MIN: f64 = 0.75;
-const LASTING_ADJUSTED_RAND_MIN: f64 = 0.75;
-
-/// How well separated a more detailed grouping must be, as a share of the best silhouette.
-const SILHOUETTE_SHARE_MIN: f64 = 0.5;
 
 /// Share of a persona's own members within its reach; the rest are as far out as outsiders.
 const REACH_SHARE: f64 = 0.99;
@@ -300,89 +295,9 @@ pub fn discover(population: &Population, params: &DiscoveryParams) -> Result<Dis
         candidate.chosen = candidate.n_personas == choice.model.n_clusters();
     }
     let separation = Some(choice.separation);
+    assert_eq!(choice.jaccard.len(), choice.model.n_clusters(), "every cluster of the choice has a stability");
     let found = found(population, Fit { columns: columns.columns, scaler, matrix, choice })?;
     Ok(Discovery { outcome: Outcome::Found(Box::new(found)), candidates, features_used: columns.uses, separation })
-}
-
-/// The clusters that become personas.
-struct Choice {
-    projection: Projection,
-    model: KMeans,
-    /// Whether each row is in a cluster; outliers are not.
-    inside: Vec<bool>,
-    /// Mean Jaccard similarity of each cluster under resampling.
-    jaccard: Vec<f64>,
-    separation: Separation,
-}
-
-impl Choice {
-    fn of(choice: throng_learn::Choice, jaccard: Vec<f64>, separation: Separation) -> Self {
-        let inside = choice.labels.iter().map(Option::is_some).collect();
-        Self { projection: choice.projection, model: choice.model, inside, jaccard, separation }
-    }
-}
-
-/// Returns the grouping that becomes personas, if there is one.
-///
-/// Where `select_k` finds borders between groups, those groups are the personas. Otherwise customers
-/// are a continuum, and where its cut was asked for, one all of whose clusters are stable is taken. How
-/// finely is decided here: where the silhouette peaks above 2, the number is the data's own. Where it
-/// is best for 2, as on any continuum ("good customers and bad", which nobody can act on), the most
-/// detailed cut is taken; as long as every single cluster comes back, more of them say more.
-///
-/// Without borders and without stability there is nothing: such a cut is one of many.
-fn choose(
-    selection: Selection,
-    matrix: &Matrix,
-    params: &SelectionParams,
-) -> Result<Result<Choice, throng_learn::Refusal>, PersonaError> {
-    let jaccard_found = selection.chosen().map(|candidate| candidate.jaccard.clone()).unwrap_or_default();
-    let choice = match selection.outcome {
-        Ok(choice) => choice,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    if choice.separation == throng_learn::Separation::Distinct {
-        return Ok(Ok(Choice::of(choice, jaccard_found, Separation::Distinct)));
-    }
-    let stable: Vec<&throng_learn::Candidate> =
-        selection.candidates.iter().filter(|candidate| lasting(candidate)).collect();
-    // Of equal silhouettes the fewer clusters, as `max_by` keeps the last of equals.
-    let peak = stable.iter().rev().max_by(|a, b| a.silhouette.total_cmp(&b.silhouette));
-    let chosen = peak.and_then(|peak| {
-        if peak.n_clusters > 2 {
-            return Some(*peak);
-        }
-        let separate =
-            |candidate: &&&throng_learn::Candidate| candidate.silhouette >= SILHOUETTE_SHARE_MIN * peak.silhouette;
-        stable.iter().rev().find(separate).copied()
-    });
-    let mut candidates = selection.candidates.iter();
-    let Some(chosen) = chosen.or_else(|| candidates.find(|candidate| candidate.n_clusters == choice.n_clusters)) else {
-        return Ok(Err(throng_learn::Refusal::TooFewDistinctRows { n_clusters: choice.n_clusters }));
-    };
-    if !lasting(chosen) {
-        let (n_clusters, adjusted_rand) = (chosen.n_clusters, chosen.adjusted_rand);
-        let jaccard_min = chosen.jaccard_min();
-        return Ok(Err(throng_learn::Refusal::NoStableStructure { n_clusters, jaccard_min, adjusted_rand }));
-    }
-    if chosen.n_clusters == choice.n_clusters {
-        return Ok(Ok(Choice::of(choice, chosen.jaccard.clone(), Separation::Gradual)));
-    }
-    // Fitted as it was judged; large populations are judged on a sample, so a plain fit would give
-    // another model.
-    let n_clusters = chosen.n_clusters..=chosen.n_clusters;
-    let selection = attempted(
-        "fit the chosen number of clusters",
-        select_k(matrix, &SelectionParams { n_clusters, ..params.clone() }),
-    )?;
-    let jaccard = selection.candidates.into_iter().next().map(|candidate| candidate.jaccard).unwrap_or_default();
-    Ok(selection.outcome.map(|choice| Choice::of(choice, jaccard, Separation::Gradual)))
-}
-
-/// Whether every cluster of a grouping can be expected to come back.
-fn lasting(candidate: &throng_learn::Candidate) -> bool {
-    let each = candidate.jaccard.iter().all(|jaccard| *jaccard >= LASTING_JACCARD_MIN);
-    each && candidate.adjusted_rand >= LASTING_ADJUSTED_RAND_MIN && candidate.share_min >= SHARE_MIN
 }
 
 /// What was fitted, on its way into a model.

@@ -1,6 +1,6 @@
 //! One column's scaling: which transform, which centre, which spread.
 
-use crate::number::real;
+use crate::number::{position, real};
 use crate::scale::transform::{ColumnTransform, NORMAL_INTERQUARTILE_RANGE, choose_transform, tails};
 use crate::statistics::quantile_of_sorted;
 
@@ -89,8 +89,7 @@ impl ColumnScaling {
 }
 
 fn spread(sorted: &[f64]) -> (f64, Spread) {
-    let at = |share| quantile_of_sorted(sorted, share).unwrap_or(0.0);
-    let by_quartiles = (at(0.75) - at(0.25)) / NORMAL_INTERQUARTILE_RANGE;
+    let by_quartiles = (quartile(sorted, 0.75) - quartile(sorted, 0.25)) / NORMAL_INTERQUARTILE_RANGE;
     let (low, high) = tails(sorted).unwrap_or((0.0, 0.0));
     let (_, trimmed) = moments(sorted.iter().map(|value| value.clamp(low, high)));
     let (_, plain) = moments(sorted.iter().copied());
@@ -107,6 +106,23 @@ fn spread(sorted: &[f64]) -> (f64, Spread) {
         // Different values whose difference is lost in the squares: too close to tell apart.
         (1.0, Spread::Constant)
     }
+}
+
+/// Ranks on either side that a quartile is averaged over, as a share of all. One value more moves a
+/// plain quartile by the gap to the next value, whatever it is; it moves the average by a share of
+/// the few gaps there are.
+const QUARTILE_HALF_WIDTH: f64 = 0.025;
+
+/// Returns the mean of the values around a quartile, or where they are too few for that, the quartile.
+fn quartile(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    let rank = |share: f64| position((share * real(last)).round(), last);
+    let around = sorted.get(rank(share - QUARTILE_HALF_WIDTH)..=rank(share + QUARTILE_HALF_WIDTH)).unwrap_or(&[]);
+    if around.len() < 3 {
+        return quantile_of_sorted(sorted, share).unwrap_or(0.0);
+    }
+    // Against the first, for values so large that their sum is none.
+    around[0] + around.iter().map(|value| (value - around[0]) / real(around.len())).sum::<f64>()
 }
 
 /// Returns the mean and the standard deviation, both 0 of no values.

@@ -221,6 +221,7 @@ proptest! {
         }
     }
 
+    /// The transform of the wild column may be another one only where the clean one is at the border.
     #[test]
     fn one_wild_value_hardly_moves_the_others(
         seed in 0..1000_u64,
@@ -233,15 +234,10 @@ proptest! {
         let mut values = clean.values().to_vec();
         values[row_idx] = wild;
         let (scaler, upset) = (fit(&clean), fit(&column(values.clone())));
-        let transform = |scaler: &RobustScaler| std::mem::discriminant(&scaler.columns()[0].transform);
-        // Where the tail is at the very border, one value may choose another transform.
-        if transform(&scaler) != transform(&upset) {
-            return Ok(());
-        }
         let (first, second) = (scaler.transform(&clean).unwrap(), upset.transform(&column(values)).unwrap());
         for other in (0..500).filter(|other| *other != row_idx) {
             let change = (first.row(other)[0] - second.row(other)[0]).abs();
-            prop_assert!(change < 0.3, "row {other} moves by {change}");
+            prop_assert!(change < 0.1, "row {other} moves by {change}");
         }
         prop_assert!(second.row(row_idx)[0].abs() <= CLIP);
     }
