@@ -1,6 +1,7 @@
 //! The persona book: what a discovery found, written to tables and read back.
 //!
-//! Tables `personas`, `claims`, `memberships` and `models` hold the newest discovery.
+//! Tables `personas`, `claims`, `memberships` and `models` hold the newest discovery, and those of
+//! [`crate::sub_kinds`] the kinds within its personas.
 //! Everything the command line and the report show comes from here, so they agree.
 
 use std::collections::BTreeMap;
@@ -13,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use throng_event::{Currency, Day};
 use throng_persona::{
     Candidate, Claim, ClaimId, ClaimKind, Contrast, Discovery, Effect, EffectKind, Evidence, FeatureUse, Interval,
-    Measure, Membership, Memberships, Outcome, Persona, PersonaId, PersonaRevenue, Refusal, RefusalReason, Separation,
+    Measure, Membership, Memberships, Opened, Outcome, Persona, PersonaId, PersonaRevenue, Refusal, RefusalReason,
+    Separation,
 };
 use throng_profile::ProfileId;
 
@@ -21,6 +23,7 @@ use crate::context::collect;
 use crate::error::EngineError;
 use crate::rows::{Rows, batch, counts, integers, named_batch, numbers, texts};
 use crate::store::Store;
+use crate::sub_kinds::read_sub_kinds;
 use crate::tables::{CLAIMS, MEMBERSHIPS, MODELS, PERSONAS};
 
 /// The newest discovery of a home.
@@ -40,6 +43,16 @@ pub struct PersonaBook {
     pub features_used: Vec<FeatureUse>,
     /// Whether there are gaps between the personas.
     pub separation: Option<Separation>,
+    /// The personas that open into kinds within them.
+    pub opened: Vec<Opened>,
+}
+
+impl PersonaBook {
+    /// Returns the kinds within a persona, the largest first; none where it does not open.
+    #[must_use]
+    pub fn kinds_within(&self, persona: &PersonaId) -> &[Persona] {
+        self.opened.iter().find(|opened| opened.persona == *persona).map_or(&[], |opened| &opened.kinds)
+    }
 }
 
 /// Personas and who belongs to them, or why there are none.
@@ -151,7 +164,7 @@ fn model_row(discovery: &Discovery, as_of: Day, seed: u64, n_profiles: usize) ->
     ])
 }
 
-fn persona_rows(personas: &[Persona]) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn persona_rows(personas: &[Persona]) -> Result<RecordBatch, ArrowError> {
     let each = || personas.iter();
     let revenue = || each().map(|persona| persona.revenue);
     batch(vec![
@@ -174,7 +187,7 @@ fn persona_rows(personas: &[Persona]) -> Result<RecordBatch, ArrowError> {
     ])
 }
 
-fn claim_rows(personas: &[Persona]) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn claim_rows(personas: &[Persona]) -> Result<RecordBatch, ArrowError> {
     let rows: Vec<(&PersonaId, &Claim)> =
         personas.iter().flat_map(|persona| persona.claims.iter().map(move |claim| (&persona.id, claim))).collect();
     let claims = || rows.iter().map(|(_, claim)| *claim);
@@ -245,6 +258,10 @@ pub(crate) async fn read_book(context: &SessionContext) -> Result<Option<Persona
             numbers: form.refusal_numbers,
         })
     };
+    let opened = match &outcome {
+        BookOutcome::Found(personas, _) => read_sub_kinds(context, personas).await?,
+        BookOutcome::Refused(_) => Vec::new(),
+    };
     let day = integer("as_of_day")?.and_then(|day| i32::try_from(day).ok()).unwrap_or(0);
     Ok(Some(PersonaBook {
         as_of: Day(day),
@@ -254,6 +271,7 @@ pub(crate) async fn read_book(context: &SessionContext) -> Result<Option<Persona
         candidates: form.candidates.into_iter().map(CandidateForm::candidate).collect(),
         features_used: form.features_used.into_iter().map(FeatureUseForm::feature_use).collect(),
         separation,
+        opened,
     }))
 }
 
@@ -301,7 +319,10 @@ async fn read_found(context: &SessionContext) -> Result<BookOutcome, EngineError
     Ok(BookOutcome::Found(personas, read_memberships(&rows, ids)?))
 }
 
-fn read_personas(rows: &RecordBatch, mut claims: BTreeMap<PersonaId, Vec<Claim>>) -> Result<Vec<Persona>, EngineError> {
+pub(crate) fn read_personas(
+    rows: &RecordBatch,
+    mut claims: BTreeMap<PersonaId, Vec<Claim>>,
+) -> Result<Vec<Persona>, EngineError> {
     let rows = Rows(rows);
     let words = |name: &str| rows.words(name).map_err(read_failed(PERSONAS));
     let floats = |name: &str| rows.numbers(name).map_err(read_failed(PERSONAS));
@@ -336,7 +357,7 @@ fn read_personas(rows: &RecordBatch, mut claims: BTreeMap<PersonaId, Vec<Claim>>
     Ok(personas)
 }
 
-fn read_claims(rows: &RecordBatch) -> Result<BTreeMap<PersonaId, Vec<Claim>>, EngineError> {
+pub(crate) fn read_claims(rows: &RecordBatch) -> Result<BTreeMap<PersonaId, Vec<Claim>>, EngineError> {
     let rows = Rows(rows);
     let words = |name: &str| rows.words(name).map_err(read_failed(CLAIMS));
     let optional = |name: &str| rows.texts(name).map_err(read_failed(CLAIMS));

@@ -8,7 +8,7 @@ use arrow::array::{Array, RecordBatch};
 use datafusion::prelude::SessionContext;
 use throng_event::{AsOf, Calendar, Currency, Day, Instant};
 use throng_feature::{FeatureDefinition, propose};
-use throng_persona::{Continuum, DiscoveryParams, History, PersonaCount};
+use throng_persona::{Continuum, DiscoveryParams, History, Opened, Outcome, PersonaCount, open};
 use throng_profile::ProfileId;
 use tokio::runtime::Runtime;
 
@@ -30,6 +30,7 @@ use crate::people::{People, times};
 use crate::population::read_population;
 use crate::rows::Rows;
 use crate::store::Store;
+use crate::sub_kinds::write_sub_kinds;
 use crate::tables::{EVENTS, FEATURES};
 use crate::verify::{Subject, VerifyReport, verify};
 use crate::vocabulary::read_vocabulary;
@@ -308,12 +309,23 @@ impl Engine {
             let population = read_population(&context, &config.features, as_of, config.currency).await?;
             let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.get()).build();
             let past = Past::read(&context).await?;
-            let made = match pool {
-                Ok(pool) => pool.install(|| past.discover(&population, &params))?,
-                Err(_) => past.discover(&population, &params)?,
+            let look = || -> Result<(Rediscovery, Vec<Opened>), EngineError> {
+                let made = past.discover(&population, &params)?;
+                let opened = match &made.discovery.outcome {
+                    Outcome::Found(found) => open(&population, &found.memberships, &params)?,
+                    Outcome::Refused(_) => Vec::new(),
+                };
+                Ok((made, opened))
+            };
+            let (made, opened) = match pool {
+                Ok(pool) => pool.install(look)?,
+                Err(_) => look()?,
             };
             let entry = past.entry(&population, (&made, params.seed))?;
             step("tables");
+            if let Outcome::Found(_) = made.discovery.outcome {
+                write_sub_kinds(&self.store, &opened).await?;
+            }
             write_book(&self.store, &made.discovery, as_of.day, params.seed, population.profiles.len()).await?;
             Past::write(&self.store, &population, (&made, entry)).await?;
             Ok(made)

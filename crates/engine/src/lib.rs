@@ -28,6 +28,7 @@ mod people;
 mod population;
 mod rows;
 mod store;
+mod sub_kinds;
 mod tables;
 mod validate;
 mod verify;

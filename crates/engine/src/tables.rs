@@ -26,6 +26,9 @@ pub(crate) const FEATURES: &str = "features";
 pub(crate) const MEMBERSHIPS: &str = "memberships";
 pub(crate) const PERSONAS: &str = "personas";
 pub(crate) const CLAIMS: &str = "claims";
+pub(crate) const SUB_KINDS: &str = "sub_kinds";
+pub(crate) const SUB_KIND_CLAIMS: &str = "sub_kind_claims";
+pub(crate) const SUB_KIND_MEMBERS: &str = "sub_kind_members";
 pub(crate) const MODELS: &str = "models";
 pub(crate) const PERSONA_HISTORY: &str = "persona_history";
 pub(crate) const BASELINES: &str = "baselines";
@@ -52,6 +55,9 @@ pub const TABLES: &[TableInfo] = &[
     TableInfo { name: MEMBERSHIPS, row: "the shares of a profile in each persona", ground: false },
     TableInfo { name: PERSONAS, row: "a persona", ground: false },
     TableInfo { name: CLAIMS, row: "a statement about a persona and its evidence", ground: false },
+    TableInfo { name: SUB_KINDS, row: "a kind within a persona", ground: false },
+    TableInfo { name: SUB_KIND_CLAIMS, row: "a statement about a sub-kind and its evidence", ground: false },
+    TableInfo { name: SUB_KIND_MEMBERS, row: "a customer of a persona and the sub-kind", ground: false },
     TableInfo { name: MODELS, row: "a discovery: its parameters and how sure it is", ground: false },
     TableInfo { name: BASELINES, row: "how customers were when personas were last found", ground: false },
 ];

@@ -5,7 +5,8 @@
 //! by what a user would have otherwise: quintiles of recency, frequency and money (RFM), and plain
 //! k-means on the same features, standardised, with as many clusters as there are personas. The
 //! quintiles are fifteen groups of three kinds that add up; the RFM score has as many groups as there
-//! are personas.
+//! are personas. Whether personas say anything that recency, frequency and money do not is seen where
+//! both explain more than RFM alone.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +14,7 @@ use arrow::array::{Array, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use throng_event::{AsOf, Currency, Day};
 use throng_learn::{Confidence, Interval, KMeansParams, LearnError, Matrix, Response, ValidityParams};
-use throng_persona::{DiscoveryParams, Outcome, Population, Refusal, Separation, Values, discover};
+use throng_persona::{DiscoveryParams, Memberships, Outcome, Population, Refusal, Separation, Values, discover};
 
 use crate::context::collect;
 use crate::derive::timestamp_literal;
@@ -31,6 +32,8 @@ const CONFIDENCE: f64 = 0.95;
 const RIDGE: f64 = 1.0;
 /// Parts that recency, frequency and money are each divided into, by custom.
 const N_QUANTILES: usize = 5;
+/// A share below this is as good as none.
+const SHARE_MIN: f64 = 0.001;
 /// As scikit-learn has it by default, but with as many restarts as personas get.
 const K_MEANS: KMeansParams = KMeansParams { n_clusters: 2, n_init: 10, n_iter_max: 300, tolerance: 1e-4, seed: 0 };
 
@@ -138,7 +141,9 @@ fn judged(
         row.shares.iter().chain([&row.unassigned]).map(|share| *share as f32).collect::<Vec<_>>()
     });
     let personas = Matrix::new(n_personas + 1, shares.collect()).map_err(failed)?;
+    let degrees = degrees(&found.memberships).map_err(failed)?;
     let rfm = rfm(deeds).map_err(failed)?;
+    let both = beside(&rfm, &degrees).map_err(failed)?;
     let score = rfm_score(deeds, n_personas).map_err(failed)?;
     let matrix = standardised(population).map_err(failed)?;
     let k_means = KMeansParams { n_clusters: n_personas, seed: params.seed, ..K_MEANS }.fit(&matrix);
@@ -148,11 +153,13 @@ fn judged(
         format!("RFM score, {n_personas} groups"),
         format!("k-means, {n_personas} clusters"),
         format!("{n_personas} personas"),
+        format!("{n_personas} personas by degree"),
+        "RFM quintiles and personas".to_owned(),
     ];
     let confidence = Confidence::new(CONFIDENCE).map_err(failed)?;
     let validity = ValidityParams { n_folds: N_FOLDS, ridge: RIDGE, confidence, seed: params.seed };
     let outcome = |what, outcomes: &[f64], response| {
-        let evaluated = validity.evaluate(&[&rfm, &score, &clusters, &personas], outcomes, response);
+        let evaluated = validity.evaluate(&[&rfm, &score, &clusters, &personas, &degrees, &both], outcomes, response);
         let groupings = evaluated.map(|validity| {
             let pairs = names.iter().zip(validity.partitions);
             pairs
@@ -236,6 +243,29 @@ fn rfm(deeds: &Deeds) -> Result<Matrix, LearnError> {
         }
     }
     Matrix::new(3 * N_QUANTILES, values)
+}
+
+/// Returns how far every customer is towards each persona: the logarithms of the shares, in their
+/// proportions (Aitchison's centred log-ratio, 1986). A share says who counts for what; of two near one
+/// centre, this says which is nearer.
+fn degrees(memberships: &Memberships) -> Result<Matrix, LearnError> {
+    let mut values = Vec::new();
+    for row in memberships.rows() {
+        let logarithms: Vec<f64> =
+            row.shares.iter().chain([&row.unassigned]).map(|share| share.max(SHARE_MIN).ln()).collect();
+        #[expect(clippy::cast_precision_loss, reason = "personas are few")]
+        let mean = logarithms.iter().sum::<f64>() / logarithms.len() as f64;
+        #[expect(clippy::cast_possible_truncation, reason = "logarithms of shares need no more than an f32 holds")]
+        values.extend(logarithms.iter().map(|value| (value - mean) as f32));
+    }
+    Matrix::new(memberships.personas().len() + 1, values)
+}
+
+/// Returns two partitions as one, side by side.
+fn beside(first: &Matrix, second: &Matrix) -> Result<Matrix, LearnError> {
+    let rows = first.rows().zip(second.rows());
+    let values = rows.flat_map(|(first, second)| first.iter().chain(second).copied()).collect();
+    Matrix::new(first.n_columns() + second.n_columns(), values)
 }
 
 /// Returns the sum of the three scores, by rank in as many groups as are asked for: what RFM says with

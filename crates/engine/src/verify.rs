@@ -4,7 +4,7 @@
 //! event by event with the live accumulators; claims are recomputed from the stored
 //! population, and a second time by the query each carries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type};
@@ -12,7 +12,8 @@ use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use throng_event::AsOf;
 use throng_feature::{Catalogue, Compiled, FeatureValue, ProfileState};
-use throng_persona::{Claim, Evidence, Memberships, PersonaId, Population, recompute};
+use throng_persona::{Claim, Evidence, Memberships, Opened, Persona, PersonaId, Population, recompute};
+use throng_profile::ProfileId;
 
 use crate::book::{BookOutcome, PersonaBook};
 use crate::context::{collect, explain};
@@ -95,14 +96,21 @@ pub(crate) async fn verify(subject: &Subject<'_>, step: &mut dyn FnMut(&str)) ->
     step("features, event by event");
     let live = fold_live(home, context, people, as_of).await?;
     checks.push(compare_live(features, &live, people)?);
-    if let Some(PersonaBook { outcome: BookOutcome::Found(personas, memberships), .. }) = book {
+    if let Some(PersonaBook { outcome: BookOutcome::Found(personas, memberships), opened, .. }) = book {
         step("claims");
         let config = home.config();
         let population = read_population(context, &config.features, as_of, config.currency).await?;
-        let claims: Vec<(&PersonaId, &Claim)> =
-            personas.iter().flat_map(|persona| persona.claims.iter().map(move |claim| (&persona.id, claim))).collect();
-        checks.push(recompute_claims(&claims, &population, memberships));
-        checks.push(query_claims(context, &claims).await?);
+        let claims = claims_of(personas);
+        let mut recomputed = Check::new("evidence of claims = evidence recomputed");
+        recompute_claims(&mut recomputed, &claims, &population, memberships);
+        let mut queried = Check::new("evidence of claims = the query each claim carries");
+        query_claims(&mut queried, context, &claims).await?;
+        for opened in opened {
+            let claims = claims_of(&opened.kinds);
+            recompute_claims(&mut recomputed, &claims, &among(&population, opened), &opened.memberships);
+            query_claims(&mut queried, context, &claims).await?;
+        }
+        checks.extend([recomputed, queried]);
     }
     Ok(VerifyReport { checks })
 }
@@ -185,7 +193,7 @@ fn compare_live(
     });
     for row in 0..batch.num_rows() {
         let id = ids.value(row);
-        let number = throng_profile::ProfileId::parse(id).and_then(|profile| people.position(&profile));
+        let number = ProfileId::parse(id).and_then(|profile| people.position(&profile));
         let Some(values) = number.and_then(|number| live.get(&number)) else {
             check.compare(false, || format!("{id} has no live state"));
             continue;
@@ -212,8 +220,24 @@ fn equals(column: &ArrayRef, row: usize, value: &FeatureValue) -> bool {
     }
 }
 
-fn recompute_claims(claims: &[(&PersonaId, &Claim)], population: &Population, memberships: &Memberships) -> Check {
-    let mut check = Check::new("evidence of claims = evidence recomputed");
+fn claims_of(personas: &[Persona]) -> Vec<(&PersonaId, &Claim)> {
+    personas.iter().flat_map(|persona| persona.claims.iter().map(move |claim| (&persona.id, claim))).collect()
+}
+
+/// Returns the customers of an opened persona; both are in the order of the profiles' ids.
+fn among(population: &Population, opened: &Opened) -> Population {
+    let members: BTreeSet<&ProfileId> = opened.memberships.rows().iter().map(|row| &row.profile).collect();
+    let rows = population.profiles.iter().enumerate();
+    let rows: Vec<usize> = rows.filter(|(_, profile)| members.contains(profile)).map(|(row, _)| row).collect();
+    population.of_some(&rows)
+}
+
+fn recompute_claims(
+    check: &mut Check,
+    claims: &[(&PersonaId, &Claim)],
+    population: &Population,
+    memberships: &Memberships,
+) {
     for (persona, claim) in claims {
         match recompute(&claim.measure, population, memberships, persona, claim.against.as_ref()) {
             Ok(evidence) => {
@@ -224,7 +248,6 @@ fn recompute_claims(claims: &[(&PersonaId, &Claim)], population: &Population, me
             Err(error) => check.compare(false, || format!("{}: {error}", claim.id)),
         }
     }
-    check
 }
 
 fn same_evidence(a: &Evidence, b: &Evidence) -> bool {
@@ -246,8 +269,11 @@ fn same_evidence(a: &Evidence, b: &Evidence) -> bool {
 /// Sums of floats depend on the order a query engine adds them in, in the last digits.
 const QUERY_TOLERANCE: f64 = 1e-9;
 
-async fn query_claims(context: &SessionContext, claims: &[(&PersonaId, &Claim)]) -> Result<Check, EngineError> {
-    let mut check = Check::new("evidence of claims = the query each claim carries");
+async fn query_claims(
+    check: &mut Check,
+    context: &SessionContext,
+    claims: &[(&PersonaId, &Claim)],
+) -> Result<(), EngineError> {
     for (_, claim) in claims {
         let evidence = &claim.evidence;
         let answer = match collect(context, &evidence.query).await {
@@ -273,5 +299,5 @@ async fn query_claims(context: &SessionContext, claims: &[(&PersonaId, &Claim)])
             format!("{}: stored {stored:?}, the query says {found:?}", claim.id)
         });
     }
-    Ok(check)
+    Ok(())
 }

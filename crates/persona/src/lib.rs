@@ -35,6 +35,7 @@ mod rule_search;
 mod rule_statement;
 mod sense;
 mod statement;
+mod sub_kind;
 mod telling;
 
 pub use claim::{Claim, ClaimId, ClaimKind, Evidence, Measure};
@@ -60,4 +61,5 @@ pub use persona::{Confidence, Persona, PersonaRevenue, rename};
 pub use population::{FeatureColumn, Population, Revenue, TraitColumn, Values};
 pub use refusal::{Refusal, RefusalReason};
 pub use rule::{Bound, Condition, Rule};
+pub use sub_kind::{Opened, open};
 pub use throng_learn::Continuum;

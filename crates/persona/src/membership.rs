@@ -13,7 +13,8 @@ use crate::PersonaError;
 /// Steps in one whole share. Finer steps would claim a precision that memberships do not have.
 const GRID: f64 = 4_294_967_296.0;
 
-/// The key of a persona: short, readable, safe in SQL and file names (`p1`).
+/// The key of a persona (`p1`), or of a sub-kind, a kind within one (`p1.2`): short, readable, safe in
+/// SQL and file names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersonaId(String);
 
@@ -25,6 +26,18 @@ impl PersonaId {
     #[must_use]
     pub fn at(persona_idx: usize) -> Self {
         Self(format!("p{}", persona_idx + 1))
+    }
+
+    /// Returns the id of the sub-kind at a position within this persona: `p1.1` for 0.
+    #[must_use]
+    pub fn sub_kind(&self, kind_idx: usize) -> Self {
+        Self(format!("{}.{}", self.0, kind_idx + 1))
+    }
+
+    /// Returns the persona that this is a sub-kind of; `None` for a persona.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        self.0.split_once('.').map(|(parent, _)| Self(parent.to_owned()))
     }
 
     /// Returns the id's text.
@@ -43,11 +56,14 @@ impl fmt::Display for PersonaId {
 impl FromStr for PersonaId {
     type Err = PersonaError;
 
-    /// Reads lower-case letters and digits, a letter first.
+    /// Reads lower-case letters and digits, a letter first; for a sub-kind also a dot and its number.
     fn from_str(text: &str) -> Result<Self, PersonaError> {
+        let (persona, kind) = text.split_once('.').map_or((text, None), |(persona, kind)| (persona, Some(kind)));
         let lower = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let starts = text.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
-        if starts && text.len() <= PERSONA_ID_LENGTH_MAX && text.bytes().all(lower) {
+        let starts = persona.as_bytes().first().is_some_and(u8::is_ascii_lowercase);
+        let numbered = |kind: &str| !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = text.len() <= PERSONA_ID_LENGTH_MAX && persona.bytes().all(lower);
+        if starts && fits && kind.is_none_or(numbered) {
             return Ok(Self(text.to_owned()));
         }
         Err(PersonaError::InvalidPersonaId(text.to_owned()))

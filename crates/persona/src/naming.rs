@@ -11,7 +11,7 @@ use throng_event::Field;
 use throng_feature::{FeatureDefinition, FeatureKind, SignalCategory, ValueSource, Weekdays};
 
 use crate::Measure;
-use crate::format::{calm, capitalised};
+use crate::format::{calm, capitalised, clause};
 use crate::sense::{Sense, Theme, Topic, long, sense, sums, theme, topic};
 use crate::telling::{Difference, EFFECT_MIN, Subjects};
 
@@ -69,6 +69,8 @@ enum Place {
     Time,
     Value,
     Channel,
+    /// How much of something that has no word of its own; it serves where no other place is filled.
+    Figure,
 }
 
 impl Place {
@@ -76,12 +78,26 @@ impl Place {
     /// have a habit of and what they buy say more than how, when and where.
     ///
     /// The order is fixed: two strong differences change places easily.
-    const BY_MEANING: [Self; 8] =
-        [Self::Rhythm, Self::Lifecycle, Self::Habit, Self::Value, Self::Money, Self::Time, Self::Channel, Self::Manner];
+    const BY_MEANING: [Self; 9] = [
+        Self::Rhythm,
+        Self::Lifecycle,
+        Self::Habit,
+        Self::Value,
+        Self::Money,
+        Self::Time,
+        Self::Channel,
+        Self::Manner,
+        Self::Figure,
+    ];
 
     /// Whether the word tells what, where or when, rather than how.
     fn colour(self) -> bool {
-        matches!(self, Self::Time | Self::Value | Self::Channel)
+        matches!(self, Self::Time | Self::Value | Self::Channel | Self::Figure)
+    }
+
+    /// Whether the word stands after the noun.
+    fn after(self) -> bool {
+        matches!(self, Self::Channel | Self::Figure)
     }
 }
 
@@ -153,8 +169,14 @@ struct Draft {
 impl Draft {
     /// Chooses, of the parts that stand out, as many as read well.
     fn new(parts: Vec<Part>, noun: &'static str) -> Self {
-        let n_outstanding = n_outstanding(&parts);
-        let mut draft = Self { parts, chosen: Vec::new(), noun };
+        let (mut figures, mut words): (Vec<Part>, Vec<Part>) =
+            parts.into_iter().partition(|part| part.place == Place::Figure);
+        if words.is_empty() {
+            std::mem::swap(&mut figures, &mut words);
+        }
+        let n_outstanding = n_outstanding(&words);
+        words.append(&mut figures);
+        let mut draft = Self { parts: words, chosen: Vec::new(), noun };
         for place in Place::BY_MEANING {
             let outstanding = draft.parts.iter().take(n_outstanding);
             let Some((position, part)) = outstanding.enumerate().find(|(_, part)| part.place == place) else {
@@ -240,7 +262,7 @@ fn composed(parts: &[&Part], noun: &str) -> String {
     ordered.sort_by_key(|part| part.place);
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for part in ordered {
-        if part.place == Place::Channel { after.push(part.text.as_str()) } else { before.push(part.text.as_str()) }
+        if part.place.after() { after.push(part.text.as_str()) } else { before.push(part.text.as_str()) }
     }
     if before.is_empty() && after.is_empty() {
         before.push("typical");
@@ -322,7 +344,11 @@ fn word(definition: &FeatureDefinition, difference: &Difference) -> Option<(Plac
             }
             _ => None,
         },
-        Sense::Rate | Sense::Number => None,
+        Sense::Number => {
+            let phrase = clause(&definition.phrase);
+            either(Place::Figure, &format!("high in {phrase}"), &format!("low in {phrase}"))
+        }
+        Sense::Rate => None,
     }
 }
 
@@ -490,6 +516,18 @@ mod tests {
         let online = part(Place::Channel, "online", 0.4);
         let [both, one] = [vec![lapsed.clone(), online.clone(), wine[1].clone()], vec![lapsed, online]];
         check(&[&both, &one], &["Lapsed wine shoppers", "Lapsed shoppers online"]);
+    }
+
+    #[test]
+    fn a_figure_names_only_those_whom_no_word_names() {
+        let figure = part(Place::Figure, "high in meat products", 0.9);
+        check(&[std::slice::from_ref(&figure)], &["Shoppers high in meat products"]);
+        check(&[&[figure.clone(), part(Place::Manner, "steady", 0.4)]], &["Steady shoppers"]);
+        let seldom = part(Place::Rhythm, "seldom-seen", 0.6);
+        check(
+            &[&[figure, seldom.clone()], &[seldom]],
+            &["Seldom-seen shoppers high in meat products", "Seldom-seen shoppers"],
+        );
     }
 
     #[test]

@@ -110,6 +110,37 @@ impl Population {
         Ok(())
     }
 
+    /// Returns the population made of some of the profiles, by their positions, in that order.
+    ///
+    /// # Panics
+    /// When there is no profile at a position.
+    #[must_use]
+    pub fn of_some(&self, rows: &[usize]) -> Self {
+        fn taken<T: Clone>(values: &[T], rows: &[usize]) -> Vec<T> {
+            rows.iter().map(|row| values[*row].clone()).collect()
+        }
+        let values = |values: &Values| match values {
+            Values::Numbers(numbers) => Values::Numbers(taken(numbers, rows)),
+            Values::Categories(categories) => Values::Categories(taken(categories, rows)),
+        };
+        let features = self.features.iter();
+        let traits = self.traits.iter();
+        Self {
+            as_of: self.as_of,
+            profiles: taken(&self.profiles, rows),
+            features: features
+                .map(|own| FeatureColumn { definition: own.definition.clone(), values: values(&own.values) })
+                .collect(),
+            traits: traits
+                .map(|own| TraitColumn { name: own.name.clone(), values: taken(&own.values, rows) })
+                .collect(),
+            revenue: self
+                .revenue
+                .as_ref()
+                .map(|own| Revenue { minor: taken(&own.minor, rows), currency: own.currency }),
+        }
+    }
+
     fn check_length(&self, column: &str, found: usize) -> Result<(), PersonaError> {
         let expected = self.profiles.len();
         if found == expected {

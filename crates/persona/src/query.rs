@@ -20,6 +20,14 @@ pub(crate) fn held_out(profile: &ProfileId) -> bool {
 
 /// Returns the query of one measure for one persona, at the day the features were taken.
 pub(crate) fn query(measure: &Measure, persona: &PersonaId, against: Option<&PersonaId>, day: Day) -> String {
+    // Sub-kinds are compared among the customers of their persona.
+    let everybody = match persona.parent() {
+        None => "memberships AS m".to_owned(),
+        Some(parent) => format!(
+            "(SELECT profile_id, persona_id FROM sub_kind_members WHERE within = {}) AS m",
+            literal(parent.as_str())
+        ),
+    };
     let inside = format!("m.persona_id = {}", literal(persona.as_str()));
     // The parentheses are for parsers that read `IS DISTINCT FROM a AND b` as `FROM (a AND b)`.
     let outside = match against {
@@ -29,21 +37,21 @@ pub(crate) fn query(measure: &Measure, persona: &PersonaId, against: Option<&Per
     // Shares of a whole are shares of the two that are compared.
     let both = against.map_or_else(String::new, |_| format!(" WHERE {inside} OR {outside}"));
     let features =
-        format!("FROM memberships AS m JOIN features AS f ON f.profile_id = m.profile_id AND f.as_of = DATE '{day}'");
+        format!("FROM {everybody} JOIN features AS f ON f.profile_id = m.profile_id AND f.as_of = DATE '{day}'");
     match measure {
         Measure::Size => format!(
             "SELECT avg(CASE WHEN {inside} THEN 1.0 ELSE 0.0 END) AS persona, \
              avg(CASE WHEN {outside} THEN 1.0 ELSE 0.0 END) AS rest, \
              count(*) FILTER (WHERE {inside}) AS n_persona, \
              count(*) FILTER (WHERE {outside}) AS n_rest \
-             FROM memberships AS m{both}"
+             FROM {everybody}{both}"
         ),
         Measure::RevenueShare => format!(
             "SELECT CAST(sum(r.revenue_minor) FILTER (WHERE {inside}) AS DOUBLE) / sum(r.revenue_minor) AS persona, \
              CAST(sum(r.revenue_minor) FILTER (WHERE {outside}) AS DOUBLE) / sum(r.revenue_minor) AS rest, \
              count(r.revenue_minor) FILTER (WHERE {inside}) AS n_persona, \
              count(r.revenue_minor) FILTER (WHERE {outside}) AS n_rest \
-             FROM memberships AS m JOIN profiles AS r ON r.profile_id = m.profile_id{both}"
+             FROM {everybody} JOIN profiles AS r ON r.profile_id = m.profile_id{both}"
         ),
         Measure::RuleShare { rule } => rule_share(rule, &[&inside, &outside], &features),
         Measure::RuleShareHeldOut { rule } => {
@@ -67,7 +75,7 @@ pub(crate) fn query(measure: &Measure, persona: &PersonaId, against: Option<&Per
         }
         Measure::TraitShare { name, value } => {
             let traits = format!(
-                "FROM memberships AS m JOIN traits AS t ON t.profile_id = m.profile_id AND t.name = {}",
+                "FROM {everybody} JOIN traits AS t ON t.profile_id = m.profile_id AND t.name = {}",
                 literal(name)
             );
             share("t.value", value, &[&inside, &outside], &traits)

@@ -12,7 +12,7 @@ mod tests;
 
 pub(crate) use model::{
     Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine,
-    FunnelStep, JourneySection, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
+    FunnelStep, JourneySection, KindLine, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
     QuarantineReason, Refusal, ReportModel, Revenue, SignalLine, SourceLine, Stability, StabilityWord, SufficiencyLine,
     TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature, WeekActivity,
 };
@@ -65,6 +65,7 @@ fn limits() -> Value {
         claims => 12,
         traits => 6,
         trait_values => 12,
+        kinds => 5,
         exemplars => 6,
         paths => 6,
         path_steps => 8,

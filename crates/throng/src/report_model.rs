@@ -17,8 +17,8 @@ use throng_profile::ProfileId;
 
 use crate::format::{day, money};
 use crate::report::{
-    ClaimLine, Comparison, Effect, Period, PersonaSection, Refusal, ReportModel, Revenue, Stability, StabilityWord,
-    Unassigned,
+    ClaimLine, Comparison, Effect, KindLine, Period, PersonaSection, Refusal, ReportModel, Revenue, Stability,
+    StabilityWord, Unassigned,
 };
 use crate::rows::Rows;
 use crate::wording::{Wording, advice};
@@ -114,6 +114,7 @@ fn sections(
             claims: told(persona).map(|claim| line(claim, wording)).collect(),
             demographics: lines(persona, ClaimKind::Demographic, wording),
             traits: traits.remove(&persona.id).unwrap_or_default(),
+            kinds: book.kinds_within(&persona.id).iter().map(kind_line).collect(),
             exemplars: persona.exemplars.iter().map(ToString::to_string).collect(),
             week,
             months,
@@ -121,6 +122,10 @@ fn sections(
         }
     });
     Ok(sections.collect())
+}
+
+fn kind_line(kind: &Persona) -> KindLine {
+    KindLine { id: kind.id.to_string(), name: kind.name.clone(), share: kind.share, summary: kind.summary.clone() }
 }
 
 /// Returns the name of the home's folder, as people know the shop.

@@ -49,6 +49,8 @@ pub(crate) struct PersonaDocument {
     confidence: &'static str,
     claims: Vec<ClaimDocument>,
     exemplars: Vec<String>,
+    /// The kinds within it, whose shares and others are those of the persona; their own lists are empty.
+    sub_kinds: Vec<Self>,
 }
 
 #[derive(Debug, Serialize)]
@@ -126,7 +128,13 @@ impl BookDocument {
             refusal,
             n_unassigned,
             separation: book.separation.map(throng_persona::Separation::as_str),
-            personas: shown.iter().map(|persona| persona_document(persona)).collect(),
+            personas: shown
+                .iter()
+                .map(|persona| PersonaDocument {
+                    sub_kinds: book.kinds_within(&persona.id).iter().map(persona_document).collect(),
+                    ..persona_document(persona)
+                })
+                .collect(),
             candidates: book.candidates.iter().map(candidate_document).collect(),
             features: book.features_used.iter().map(feature_document).collect(),
         }
@@ -149,6 +157,7 @@ fn persona_document(persona: &Persona) -> PersonaDocument {
         confidence: confidence_word(persona.confidence()),
         claims: persona.claims.iter().map(claim_document).collect(),
         exemplars: persona.exemplars.iter().map(ToString::to_string).collect(),
+        sub_kinds: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod drift;
 mod history;
 mod market;
+mod sub_kinds;
 
 use std::collections::BTreeSet;
 

@@ -70,7 +70,7 @@ pub(super) fn run(session: &Session, arguments: &DemoArguments) -> anyhow::Resul
         for persona in found {
             output.text("")?;
             let wording = Wording::new(&engine.home().config().features);
-            output.text(&personas::page(persona, wording, output.prose_width()))?;
+            output.text(&personas::page(&book, persona, wording, output.prose_width()))?;
         }
     }
     let verified = parts.time("verify", || {

@@ -118,7 +118,7 @@ fn show(
         (Format::Markdown, _) => output.text(&markdown(book, &personas, wording))?,
         (Format::Text, _) => {
             let pages: Vec<String> =
-                personas.iter().map(|persona| page(persona, wording, output.prose_width())).collect();
+                personas.iter().map(|persona| page(book, persona, wording, output.prose_width())).collect();
             output.text(&pages.join("\n"))?;
         }
     }
@@ -132,6 +132,11 @@ fn show(
 pub(super) fn find<'a>(book: &'a PersonaBook, wanted: &str) -> anyhow::Result<&'a Persona> {
     let personas = shown(book);
     let lower = wanted.to_lowercase();
+    // A sub-kind goes by its id only: its name tells it from the others of its persona.
+    let mut kinds = book.opened.iter().flat_map(|opened| &opened.kinds);
+    if let Some(kind) = kinds.find(|kind| kind.id.as_str() == lower) {
+        return Ok(kind);
+    }
     let exact = |persona: &&&Persona| persona.id.as_str() == lower || persona.name.to_lowercase() == lower;
     if let Some(persona) = personas.iter().find(exact) {
         return Ok(persona);
@@ -238,17 +243,19 @@ fn points(share: f64) -> String {
     format!("{:.1}", share * 100.0)
 }
 
-/// Returns everything about a persona as lines for a terminal.
-pub(super) fn page(persona: &Persona, wording: Wording<'_>, width: usize) -> String {
+/// Returns everything about a persona, or a sub-kind, as lines for a terminal.
+pub(super) fn page(book: &PersonaBook, persona: &Persona, wording: Wording<'_>, width: usize) -> String {
     let mut text = String::new();
     let name = format!("{} · {}", persona.id, clean(&persona.name));
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{}", name.bold().cyan());
     let _ = writeln!(text, "{}\n", wrapped(&clean(&persona.summary), width, 0));
-    let mut facts = vec![format!("{} ({})", counted(persona.n_profiles, "customer"), share(persona.share))];
+    // A sub-kind is held against its persona.
+    let whole = persona.id.parent().map_or_else(String::new, |parent| format!(" of {parent}"));
+    let mut facts = vec![format!("{} ({}{whole})", counted(persona.n_profiles, "customer"), share(persona.share))];
     if let Some(revenue) = persona.revenue {
         let total = throng_event::Money { minor: revenue.minor, currency: revenue.currency };
-        facts.push(format!("{} ({} of the revenue)", money(total), share(revenue.share)));
+        facts.push(format!("{} ({} of the revenue{whole})", money(total), share(revenue.share)));
     }
     let _ = writeln!(text, "  {}", facts.join("  ·  "));
     let word = persona.confidence();
@@ -268,6 +275,15 @@ pub(super) fn page(persona: &Persona, wording: Wording<'_>, width: usize) -> Str
             let _ = writeln!(text, "  • {statement}");
             let _ = writeln!(text, "    {}", wrapped(&evidence(claim, wording), width - 4, 4).dimmed());
         }
+    }
+    let kinds = book.kinds_within(&persona.id);
+    if !kinds.is_empty() {
+        let _ = writeln!(text, "\n  {}", "Kinds within it".bold());
+    }
+    for kind in kinds {
+        let name = format!("{} · {}", kind.id, clean(&kind.name));
+        let _ = writeln!(text, "  • {}", name.bold());
+        let _ = writeln!(text, "    {}", wrapped(&clean(&kind.summary), width - 4, 4));
     }
     if !persona.exemplars.is_empty() {
         let ids: Vec<String> = persona.exemplars.iter().map(|id| clean(id.as_str())).collect();
@@ -320,6 +336,10 @@ fn markdown(book: &PersonaBook, personas: &[&Persona], wording: Wording<'_>) -> 
                 count(claim.evidence.n_persona),
                 claim.id
             );
+        }
+        for (position, kind) in book.kinds_within(&persona.id).iter().enumerate() {
+            let heading = if position == 0 { "\nKinds within it:\n\n" } else { "" };
+            let _ = writeln!(text, "{heading}- **{}** ({}): {}", plain(&kind.name), kind.id, plain(&kind.summary));
         }
         let ids: Vec<String> = persona.exemplars.iter().map(|id| format!("`{}`", clean(id.as_str()))).collect();
         if !ids.is_empty() {

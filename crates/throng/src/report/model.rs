@@ -93,6 +93,8 @@ pub(crate) struct PersonaSection {
     pub(crate) demographics: Vec<ClaimLine>,
     /// How traits are spread among them and among the rest.
     pub(crate) traits: Vec<TraitSplit>,
+    /// The kinds within it, the largest first.
+    pub(crate) kinds: Vec<KindLine>,
     /// Profile ids of typical customers.
     pub(crate) exemplars: Vec<String>,
     /// When in the week they are active.
@@ -101,6 +103,19 @@ pub(crate) struct PersonaSection {
     pub(crate) months: Option<MonthActivity>,
     /// The ways they take.
     pub(crate) journey: Option<JourneySection>,
+}
+
+/// A kind within a persona.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct KindLine {
+    /// Its id, the persona's with a number.
+    pub(crate) id: String,
+    /// What tells it from the others of the persona, in a few words.
+    pub(crate) name: String,
+    /// Its share of the persona's customers, 0 to 1.
+    pub(crate) share: f64,
+    /// The same in a sentence.
+    pub(crate) summary: String,
 }
 
 /// Money brought by a group of customers.

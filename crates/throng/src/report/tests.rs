@@ -2,7 +2,7 @@
 
 use super::{
     Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine,
-    FunnelStep, JourneySection, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
+    FunnelStep, JourneySection, KindLine, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
     QuarantineReason, Refusal, ReportModel, Revenue, SignalLine, SourceLine, Stability, StabilityWord, SufficiencyLine,
     TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature, WeekActivity, render,
 };
@@ -65,6 +65,7 @@ fn persona(word: &str) -> PersonaSection {
             n_known: 9,
             values: vec![TraitShare { label: word.to_owned(), persona: 0.2, rest: 0.1 }],
         }],
+        kinds: vec![KindLine { id: word.to_owned(), name: word.to_owned(), share: 0.25, summary: word.to_owned() }],
         exemplars: vec![word.to_owned()],
         week: Some(week),
         months: Some(MonthActivity { unit: word.to_owned(), months: vec![month(1.0), month(2.0)] }),

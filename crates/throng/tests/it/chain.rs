@@ -104,13 +104,33 @@ fn personas_are_held_against_what_came_after() {
     let found = shop.json(["personas", "validate", "--days", "30", "--continuum", "cut"]);
     let silence = found["outcomes"].as_array().unwrap().iter().find(|outcome| outcome["what"] == "silence").unwrap();
     let groupings = silence["groupings"].as_array().unwrap();
-    assert_eq!(groupings.len(), 4, "{found:#}");
+    assert_eq!(groupings.len(), 6, "{found:#}");
     for grouping in groupings {
         let interval: Vec<f64> =
             grouping["explained"].as_array().unwrap().iter().map(|end| end.as_f64().unwrap()).collect();
         assert!(interval[1] <= interval[0] && interval[0] <= interval[2] && interval[2] <= 1.0, "{found:#}");
     }
     assert!(groupings[0]["explained"][0].as_f64().unwrap() > 0.05, "who was silent stays silent: {found:#}");
+}
+
+#[test]
+fn personas_open_into_kinds_that_can_be_looked_at() {
+    let shop = shared();
+    let book = shop.json(["personas", "list"]);
+    let personas = book["personas"].as_array().unwrap().iter();
+    let kinds: Vec<(&str, &Value)> = personas
+        .flat_map(|persona| {
+            let kinds = persona["sub_kinds"].as_array().unwrap().iter();
+            kinds.map(|kind| (persona["id"].as_str().unwrap(), kind))
+        })
+        .collect();
+    assert!(!kinds.is_empty());
+    for (persona, kind) in kinds {
+        let id = kind["id"].as_str().unwrap();
+        assert!(id.starts_with(&format!("{persona}.")), "{id} within {persona}");
+        let shown = shop.run(["personas", "show", id]);
+        assert!(shown.contains(id) && shown.contains("What sets them apart"), "{shown}");
+    }
 }
 
 #[test]
