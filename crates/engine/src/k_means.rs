@@ -35,9 +35,7 @@ pub(crate) fn settle(
     runtime: &Runtime,
 ) -> Result<Option<KMeans>, EngineError> {
     let centroids = scoring.model.membership.k_means().centroids();
-    let n_clusters = centroids.n_rows();
-    let params = KMeansParams { n_clusters, n_init: 1, n_iter_max: N_ITER_MAX, tolerance: TOLERANCE, seed: 0 };
-    let refined = params.fit_passes(centroids, |pass| {
+    let refined = refinement(centroids.n_rows()).fit_passes(centroids, |pass| {
         runtime.block_on(go_through(features.clone(), scoring, &pass)).map_err(Interrupted::Engine)
     });
     match refined {
@@ -48,6 +46,11 @@ pub(crate) fn settle(
         }
         Err(Interrupted::Engine(error)) => Err(error),
     }
+}
+
+/// Returns how far centroids are refined.
+pub(crate) fn refinement(n_clusters: usize) -> KMeansParams {
+    KMeansParams { n_clusters, n_init: 1, n_iter_max: N_ITER_MAX, tolerance: TOLERANCE, seed: 0 }
 }
 
 /// Why passes ended early.

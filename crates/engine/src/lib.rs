@@ -6,6 +6,8 @@
 mod accounts;
 mod audit;
 mod bench;
+#[cfg(test)]
+mod beyond_memory;
 mod book;
 mod config;
 mod context;

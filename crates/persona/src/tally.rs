@@ -136,6 +136,7 @@ pub struct Recount<'a> {
     sought_among: &'a Population,
     /// For each claim of each persona, what everybody says; `None` where it cannot be measured.
     evidence: Vec<Vec<Option<Evidence>>>,
+    /// The sizes of the personas, and last of those who are in none.
     sizes: Vec<u64>,
     /// The sums of revenue of the personas, and last of those who are in none.
     revenues: Vec<i128>,
@@ -170,8 +171,8 @@ impl<'a> Recount<'a> {
     /// [`PersonaError::Unknown`] when it is of other personas.
     pub fn take(&mut self, tally: &Tally) -> Result<(), PersonaError> {
         match tally.measure {
-            Measure::Size => self.sizes = tally.parts.iter().map(|part| part.n).collect(),
-            Measure::RevenueShare => self.revenues = tally.parts.iter().map(|part| part.sum).collect(),
+            Measure::Size => self.sizes = self.of_each(tally)?.map(|part| part.n).collect(),
+            Measure::RevenueShare => self.revenues = self.of_each(tally)?.map(|part| part.sum).collect(),
             Measure::RuleShare { .. }
             | Measure::RuleShareHeldOut { .. }
             | Measure::MeanRatio { .. }
@@ -190,6 +191,13 @@ impl<'a> Recount<'a> {
             };
         }
         Ok(())
+    }
+
+    /// Returns what was gathered of each persona, in their order, and of those who are in none.
+    fn of_each<'t>(&self, tally: &'t Tally) -> Result<impl Iterator<Item = &'t Gathered> + use<'t>, PersonaError> {
+        let positions = self.personas.iter().map(|persona| tally.position(&persona.id));
+        let positions = positions.collect::<Result<Vec<usize>, _>>()?;
+        Ok(positions.into_iter().chain([tally.personas.len()]).map(|position| &tally.parts[position]))
     }
 
     /// Returns the personas with the sizes, revenues and claims of everybody. A difference that is
