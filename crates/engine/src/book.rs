@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, RecordBatch};
 use arrow::error::ArrowError;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{DataFrame, SessionContext};
 use serde::{Deserialize, Serialize};
 use throng_event::{Currency, Day};
 use throng_persona::{
@@ -21,6 +21,7 @@ use throng_profile::ProfileId;
 
 use crate::context::collect;
 use crate::error::EngineError;
+use crate::population::Drawn;
 use crate::rows::{Rows, batch, counts, integers, named_batch, numbers, texts};
 use crate::store::Store;
 use crate::sub_kinds::read_sub_kinds;
@@ -33,8 +34,11 @@ pub struct PersonaBook {
     pub as_of: Day,
     /// The seed of the discovery.
     pub seed: u64,
-    /// How many customers were looked at.
+    /// How many customers there are.
     pub n_profiles: u64,
+    /// How many of them were drawn to look for personas among, where they were too many to be held in
+    /// memory; sizes, claims and memberships are of all.
+    pub n_drawn: Option<u64>,
     /// What came of it.
     pub outcome: BookOutcome,
     /// Every number of personas that was tried.
@@ -70,6 +74,8 @@ struct ModelForm {
     candidates: Vec<CandidateForm>,
     features_used: Vec<FeatureUseForm>,
     refusal_numbers: Vec<(String, f64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    n_drawn: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,23 +107,40 @@ fn read_failed<E: Into<Box<dyn std::error::Error + Send + Sync>>>(table: &str) -
     move |error| EngineError::table("read", &table, error)
 }
 
+/// What a discovery was made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sought {
+    pub(crate) as_of: Day,
+    pub(crate) seed: u64,
+    pub(crate) n_profiles: u64,
+    /// How many of them were drawn; `None` for all.
+    pub(crate) n_drawn: Option<u64>,
+}
+
 /// Writes a discovery; the `models` table comes last, for it says that the rest is there.
+/// `memberships` are everybody's, where those of the discovery are only of some; they come first,
+/// for they are still being computed.
 pub(crate) async fn write_book(
     store: &Store,
     discovery: &Discovery,
-    as_of: Day,
-    seed: u64,
-    n_profiles: usize,
+    sought: Sought,
+    memberships: Option<(&SessionContext, DataFrame)>,
 ) -> Result<(), EngineError> {
     if let Outcome::Found(found) = &discovery.outcome {
+        let of_all = memberships.is_some();
+        if let Some((context, rows)) = memberships {
+            store.replace_from(MEMBERSHIPS, context, rows).await?;
+        }
         let personas = persona_rows(&found.personas).map_err(write_failed(PERSONAS))?;
         store.replace(PERSONAS, vec![personas]).await?;
         let claims = claim_rows(&found.personas).map_err(write_failed(CLAIMS))?;
         store.replace(CLAIMS, vec![claims]).await?;
-        let memberships = membership_rows(&found.memberships).map_err(write_failed(MEMBERSHIPS))?;
-        store.replace(MEMBERSHIPS, vec![memberships]).await?;
+        if !of_all {
+            let memberships = membership_rows(&found.memberships).map_err(write_failed(MEMBERSHIPS))?;
+            store.replace(MEMBERSHIPS, vec![memberships]).await?;
+        }
     }
-    let model = model_row(discovery, as_of, seed, n_profiles).map_err(write_failed(MODELS))?;
+    let model = model_row(discovery, sought).map_err(write_failed(MODELS))?;
     store.replace(MODELS, vec![model]).await
 }
 
@@ -125,7 +148,7 @@ fn day_column(days: impl IntoIterator<Item = Day>) -> ArrayRef {
     Arc::new(days.into_iter().map(|day| Some(day.0)).collect::<Date32Array>())
 }
 
-fn model_row(discovery: &Discovery, as_of: Day, seed: u64, n_profiles: usize) -> Result<RecordBatch, ArrowError> {
+fn model_row(discovery: &Discovery, sought: Sought) -> Result<RecordBatch, ArrowError> {
     let refusal = match &discovery.outcome {
         Outcome::Found(_) => None,
         Outcome::Refused(refusal) => Some(refusal),
@@ -149,13 +172,14 @@ fn model_row(discovery: &Discovery, as_of: Day, seed: u64, n_profiles: usize) ->
         candidates: candidates.collect(),
         features_used: features_used.collect(),
         refusal_numbers: refusal.map(|refusal| refusal.numbers.clone()).unwrap_or_default(),
+        n_drawn: sought.n_drawn,
     };
     let json = serde_json::to_string(&form).map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
     batch(vec![
         ("format", integers([Some(1)])),
-        ("as_of", day_column([as_of])),
-        ("seed", texts([Some(seed.to_string())])),
-        ("n_profiles", integers([i64::try_from(n_profiles).ok()])),
+        ("as_of", day_column([sought.as_of])),
+        ("seed", texts([Some(sought.seed.to_string())])),
+        ("n_profiles", counts([sought.n_profiles])),
         ("outcome", texts([Some(if refusal.is_none() { "found" } else { "refused" })])),
         ("refusal_reason", texts([refusal.map(|refusal| refusal.reason.as_str())])),
         ("refusal", texts([refusal.map(|refusal| refusal.text.as_str())])),
@@ -217,7 +241,8 @@ pub(crate) fn claim_rows(personas: &[Persona]) -> Result<RecordBatch, ArrowError
     ])
 }
 
-fn membership_rows(memberships: &Memberships) -> Result<RecordBatch, ArrowError> {
+/// Returns the rows of the table `memberships`.
+pub(crate) fn membership_rows(memberships: &Memberships) -> Result<RecordBatch, ArrowError> {
     let rows = memberships.rows();
     let personas = memberships.personas();
     let assigned = |row: &Membership| row.assigned.map(|idx| personas[idx].as_str().to_owned());
@@ -267,6 +292,7 @@ pub(crate) async fn read_book(context: &SessionContext) -> Result<Option<Persona
         as_of: Day(day),
         seed: text("seed")?.and_then(|seed| seed.parse().ok()).unwrap_or(0),
         n_profiles: integer("n_profiles")?.and_then(|count| u64::try_from(count).ok()).unwrap_or(0),
+        n_drawn: form.n_drawn,
         outcome,
         candidates: form.candidates.into_iter().map(CandidateForm::candidate).collect(),
         features_used: form.features_used.into_iter().map(FeatureUseForm::feature_use).collect(),
@@ -295,14 +321,16 @@ impl FeatureUseForm {
     }
 }
 
-/// Returns who belonged to the personas that were found last, also when a later discovery refused;
-/// nobody where the table is not that of these personas.
+/// Returns who of those drawn belonged to the personas that were found last, also when a later
+/// discovery refused; nobody where the table is not that of these personas.
 pub(crate) async fn read_last_found(
     context: &SessionContext,
     personas: Vec<PersonaId>,
+    drawn: Drawn,
 ) -> Result<Memberships, EngineError> {
     if context.table_exist(MEMBERSHIPS).unwrap_or(false) {
-        let rows = collect(context, "SELECT * FROM memberships ORDER BY profile_id").await?;
+        let query = format!("SELECT * FROM memberships WHERE {} ORDER BY profile_id", drawn.condition());
+        let rows = collect(context, &query).await?;
         let has = |column: String| rows.column_by_name(&column).is_some();
         if personas.iter().all(|id| has(format!("share_{id}"))) {
             return read_memberships(&rows, personas);

@@ -14,12 +14,13 @@ use tokio::runtime::Runtime;
 
 use crate::accounts::write_accounts;
 use crate::audit::{Audit, AuditSubject, audit};
-use crate::book::{PersonaBook, read_book, write_book};
+use crate::book::{PersonaBook, read_book};
 use crate::context::{collect, session};
 use crate::derive::{profile_of, timestamp_literal, write_people};
+use crate::discover::discover;
 use crate::error::EngineError;
 use crate::features::{FeatureRun, dated};
-use crate::history::{Past, Rediscovery, read_history};
+use crate::history::{Rediscovery, read_history};
 use crate::home::Home;
 use crate::identity::find;
 use crate::import::{
@@ -27,10 +28,9 @@ use crate::import::{
 };
 use crate::journeys::JourneyBook;
 use crate::people::{People, times};
-use crate::population::read_population;
+use crate::population::PROFILES_DRAWN_MAX;
 use crate::rows::Rows;
 use crate::store::Store;
-use crate::sub_kinds::write_sub_kinds;
 use crate::tables::{EVENTS, FEATURES};
 use crate::verify::{Subject, VerifyReport, verify};
 use crate::vocabulary::read_vocabulary;
@@ -42,6 +42,8 @@ pub struct Engine {
     pub(crate) store: Store,
     pub(crate) threads: NonZeroUsize,
     pub(crate) runtime: Runtime,
+    /// [`PROFILES_DRAWN_MAX`], fewer in tests.
+    pub(crate) n_drawn_max: usize,
 }
 
 /// What to discover, where it differs from the configuration.
@@ -96,7 +98,7 @@ impl Engine {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads.get()).enable_all().build();
         let runtime = runtime.map_err(|source| EngineError::io("start threads for", home.root(), source))?;
         let store = home.store()?;
-        Ok(Self { home, store, threads, runtime })
+        Ok(Self { home, store, threads, runtime, n_drawn_max: PROFILES_DRAWN_MAX })
     }
 
     /// Returns the home.
@@ -296,7 +298,7 @@ impl Engine {
             weights: config.weights,
             continuum: request.continuum.unwrap_or(config.continuum),
         };
-        self.runtime.block_on(async {
+        let as_of = self.runtime.block_on(async {
             step("who is who");
             let view = self.view().await?;
             let as_of = self.as_of(&view, request.as_of).await?;
@@ -304,32 +306,9 @@ impl Engine {
             step("features");
             self.store.replace(FEATURES, vec![self.feature_rows(&view, as_of).await?]).await?;
             write_accounts(&self.store, &view, &self.home, as_of).await?;
-            step("personas");
-            let context = session(&self.store, self.threads.get()).await?;
-            let population = read_population(&context, &config.features, as_of, config.currency).await?;
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.get()).build();
-            let past = Past::read(&context).await?;
-            let look = || -> Result<(Rediscovery, Vec<Opened>), EngineError> {
-                let made = past.discover(&population, &params)?;
-                let opened = match &made.discovery.outcome {
-                    Outcome::Found(found) => open(&population, &found.memberships, &params)?,
-                    Outcome::Refused(_) => Vec::new(),
-                };
-                Ok((made, opened))
-            };
-            let (made, opened) = match pool {
-                Ok(pool) => pool.install(look)?,
-                Err(_) => look()?,
-            };
-            let entry = past.entry(&population, (&made, params.seed))?;
-            step("tables");
-            if let Outcome::Found(_) = made.discovery.outcome {
-                write_sub_kinds(&self.store, &opened).await?;
-            }
-            write_book(&self.store, &made.discovery, as_of.day, params.seed, population.profiles.len()).await?;
-            Past::write(&self.store, &population, (&made, entry)).await?;
-            Ok(made)
-        })
+            Ok::<_, EngineError>(as_of)
+        })?;
+        discover(self, &params, as_of, step)
     }
 
     /// Returns the newest discovery.

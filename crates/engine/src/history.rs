@@ -13,14 +13,16 @@ use serde::{Deserialize, Serialize};
 use throng_event::Day;
 use throng_learn::QuantileBins;
 use throng_persona::{
-    Baseline, Basis, Discovery, Distribution, Drift, DriftLevel, DriftParams, DriftSummary, FeatureBaseline, Flow,
-    History, HistoryEntry, HistoryPersona, Lineage, LineageEvent, LineageKind, LineageParams, LineagePersona, Occasion,
-    PersonaBaseline, PersonaError, PersonaId, Population, Previous, discover, rediscover, with_fresh_ids,
+    Baseline, Basis, Continuity, Discovery, Distribution, Drift, DriftLevel, DriftParams, DriftSummary,
+    FeatureBaseline, Flow, History, HistoryEntry, HistoryPersona, Lineage, LineageEvent, LineageKind, LineageParams,
+    LineagePersona, Occasion, PersonaBaseline, PersonaError, PersonaId, Population, Previous, carry_over, discover,
+    discover_again, with_fresh_ids,
 };
 
-use crate::book::read_last_found;
+use crate::book::{Sought, read_last_found};
 use crate::context::collect;
 use crate::error::EngineError;
+use crate::population::Drawn;
 use crate::rows::{Rows, batch, counts, integers, texts};
 use crate::store::Store;
 use crate::tables::{BASELINES, PERSONA_HISTORY};
@@ -43,14 +45,15 @@ pub(crate) struct Past {
 }
 
 impl Past {
-    pub(crate) async fn read(context: &SessionContext) -> Result<Past, EngineError> {
+    /// Reads the history, the baseline, and who of those drawn was in which persona.
+    pub(crate) async fn read(context: &SessionContext, drawn: Drawn) -> Result<Past, EngineError> {
         let history = read_history(context).await?;
         let baseline = read_baseline(context).await?;
         let previous = match baseline {
             None => None,
             Some(baseline) => {
                 let ids = baseline.personas.iter().map(|persona| persona.id.clone()).collect();
-                let memberships = read_last_found(context, ids).await?;
+                let memberships = read_last_found(context, ids, drawn).await?;
                 Some(Previous { baseline, memberships, ids_used: history.ids_used() })
             }
         };
@@ -62,13 +65,26 @@ impl Past {
         &self,
         population: &Population,
         params: &throng_persona::DiscoveryParams,
+    ) -> Result<(Discovery, Option<Continuity>), PersonaError> {
+        match &self.previous {
+            None => Ok((discover(population, params)?, None)),
+            Some(previous) => discover_again(population, params, previous, &LineageParams::new()),
+        }
+    }
+
+    /// Gives the personas of a discovery their ids and names, and says what became of those of before.
+    pub(crate) fn carry_over(
+        &self,
+        (discovery, continuity): (Discovery, Option<Continuity>),
+        population: &Population,
     ) -> Result<Rediscovery, PersonaError> {
         let Some(previous) = &self.previous else {
-            let discovery = with_fresh_ids(discover(population, params)?, &self.history.ids_used(), population)?;
+            let discovery = with_fresh_ids(discovery, &self.history.ids_used(), population)?;
             let lineage = Lineage::first(&discovery);
             return Ok(Rediscovery { discovery, lineage, drift: None });
         };
-        let (discovery, lineage) = rediscover(population, params, previous, &LineageParams::new())?;
+        let (discovery, lineage) = carry_over(discovery, previous, population, &LineageParams::new())?;
+        let lineage = Lineage { continuity, ..lineage };
         let memberships = match &discovery.outcome {
             throng_persona::Outcome::Found(found) => Some(&found.memberships),
             throng_persona::Outcome::Refused(_) => None,
@@ -78,16 +94,9 @@ impl Past {
     }
 
     /// Returns the entry of a discovery; `None` when it says what the last one says. Nothing is written.
-    pub(crate) fn entry(
-        &self,
-        population: &Population,
-        (made, seed): (&Rediscovery, u64),
-    ) -> Result<Option<HistoryEntry>, EngineError> {
-        let occasion = Occasion {
-            as_of: population.as_of.day,
-            seed,
-            n_profiles: u64::try_from(population.profiles.len()).unwrap_or(u64::MAX),
-        };
+    pub(crate) fn entry(&self, made: &Rediscovery, sought: Sought) -> Result<Option<HistoryEntry>, EngineError> {
+        let Sought { as_of, seed, n_profiles, .. } = sought;
+        let occasion = Occasion { as_of, seed, n_profiles };
         let entry = self.history.entry(occasion, &made.discovery, &made.lineage, made.drift.as_ref());
         if self.repeats(&entry) {
             return Ok(None);
@@ -100,15 +109,15 @@ impl Past {
     /// is still known by the baseline.
     pub(crate) async fn write(
         store: &Store,
-        population: &Population,
-        (made, entry): (&Rediscovery, Option<HistoryEntry>),
+        baseline: Option<&Baseline>,
+        entry: Option<&HistoryEntry>,
     ) -> Result<(), EngineError> {
-        if let Some(baseline) = Baseline::of(population, &made.discovery)? {
-            let rows = baseline_row(&baseline).map_err(|error| EngineError::table("write", BASELINES, error))?;
+        if let Some(baseline) = baseline {
+            let rows = baseline_row(baseline).map_err(|error| EngineError::table("write", BASELINES, error))?;
             store.replace(BASELINES, vec![rows]).await?;
         }
         if let Some(entry) = entry {
-            let rows = history_row(&entry).map_err(|error| EngineError::table("write", PERSONA_HISTORY, error))?;
+            let rows = history_row(entry).map_err(|error| EngineError::table("write", PERSONA_HISTORY, error))?;
             store.append(PERSONA_HISTORY, vec![rows]).await?;
         }
         Ok(())

@@ -6,10 +6,13 @@
 mod accounts;
 mod audit;
 mod bench;
+#[cfg(test)]
+mod beyond_memory;
 mod book;
 mod config;
 mod context;
 mod derive;
+mod discover;
 mod engine;
 mod error;
 mod event_table;
@@ -21,12 +24,15 @@ mod home;
 mod identity;
 mod import;
 mod journeys;
+mod k_means;
 mod linkage;
 #[cfg(test)]
 mod parity;
 mod people;
 mod population;
+mod recount;
 mod rows;
+mod scoring;
 mod store;
 mod sub_kinds;
 mod tables;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{DataFrame, SessionContext};
 use deltalake::kernel::StructType;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::CommitProperties;
@@ -126,6 +126,32 @@ impl Store {
     /// Replaces all rows and the columns; earlier versions stay readable by time travel.
     pub(crate) async fn replace(&self, table: &str, batches: Vec<RecordBatch>) -> Result<(), EngineError> {
         self.write(table, batches, SaveMode::Overwrite).await
+    }
+
+    /// Replaces all rows and the columns by those of a frame, which are computed while they are
+    /// written and never in memory together. One commit, as everywhere.
+    pub(crate) async fn replace_from(
+        &self,
+        table: &str,
+        context: &SessionContext,
+        rows: DataFrame,
+    ) -> Result<(), EngineError> {
+        let error = |source: DeltaTableError| EngineError::table("write", table, source);
+        let delta = match self.open(table).await? {
+            Some(delta) => delta,
+            None => self.create(table, rows.schema().inner()).await?,
+        };
+        delta
+            .write(Vec::new())
+            .with_input_plan(rows.into_unoptimized_plan())
+            .with_session_state(Arc::new(context.state()))
+            .with_save_mode(SaveMode::Overwrite)
+            .with_schema_mode(SchemaMode::Overwrite)
+            .with_writer_properties(writer_properties())
+            .with_commit_properties(CommitProperties::default().with_create_checkpoint(true))
+            .await
+            .map_err(error)?;
+        Ok(())
     }
 
     async fn write(&self, table: &str, batches: Vec<RecordBatch>, mode: SaveMode) -> Result<(), EngineError> {

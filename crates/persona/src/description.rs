@@ -1,5 +1,6 @@
 //! Clusters described as personas: claims, summary, name, typical members.
 
+use throng_feature::FeatureDefinition;
 use throng_learn::LearnError;
 use throng_profile::ProfileId;
 
@@ -188,27 +189,40 @@ impl Telling<'_> {
         .collect()
     }
 
-    /// Says who they say they are.
     fn said(&self, difference: &Difference, n_persona: u64) -> String {
-        let evidence = &difference.evidence;
-        let value = difference.measure.value();
-        match (self.subjects.definition(difference), value) {
-            (Some(definition), Some(value)) => trait_statement(&definition.phrase, value, n_persona, evidence),
-            (Some(definition), None) => number_statement(definition, evidence, OTHERS),
-            (None, value) => {
-                trait_statement(difference.measure.subject().unwrap_or(""), value.unwrap_or(""), n_persona, evidence)
-            }
-        }
+        said(&difference.measure, self.subjects.definition(difference), &difference.evidence, n_persona)
     }
 
-    /// Says what they do, beside `others`.
     fn done(&self, difference: &Difference, others: &str) -> String {
-        let evidence = &difference.evidence;
-        match (self.subjects.definition(difference), difference.measure.value()) {
-            (Some(definition), Some(value)) => category_statement(definition, value, evidence, others),
-            (Some(definition), None) => number_statement(definition, evidence, others),
-            (None, _) => String::new(),
-        }
+        done(&difference.measure, self.subjects.definition(difference), &difference.evidence, others)
+    }
+}
+
+/// Says who they say they are; `definition` is that of the feature, `None` for a trait.
+pub(crate) fn said(
+    measure: &Measure,
+    definition: Option<&FeatureDefinition>,
+    evidence: &Evidence,
+    n_persona: u64,
+) -> String {
+    match (definition, measure.value()) {
+        (Some(definition), Some(value)) => trait_statement(&definition.phrase, value, n_persona, evidence),
+        (Some(definition), None) => number_statement(definition, evidence, OTHERS),
+        (None, value) => trait_statement(measure.subject().unwrap_or(""), value.unwrap_or(""), n_persona, evidence),
+    }
+}
+
+/// Says what they do, beside `others`.
+pub(crate) fn done(
+    measure: &Measure,
+    definition: Option<&FeatureDefinition>,
+    evidence: &Evidence,
+    others: &str,
+) -> String {
+    match (definition, measure.value()) {
+        (Some(definition), Some(value)) => category_statement(definition, value, evidence, others),
+        (Some(definition), None) => number_statement(definition, evidence, others),
+        (None, _) => String::new(),
     }
 }
 
@@ -264,11 +278,12 @@ fn revenue(population: &Population, memberships: &Memberships, persona_idx: usiz
 }
 
 /// Returns the sum as stored; a sum beyond 9 · 10^18 minor units is no company's.
-fn saturated(sum: i128) -> i64 {
+pub(crate) fn saturated(sum: i128) -> i64 {
     i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
 }
 
-fn summary_of(claims: &[Claim]) -> String {
+/// Returns the one sentence of the strongest claims.
+pub(crate) fn summary_of(claims: &[Claim]) -> String {
     let of_kind = |kind: ClaimKind| claims.iter().find(|claim| claim.kind == kind).map(|claim| &claim.evidence);
     let strongest: Vec<&str> = claims
         .iter()

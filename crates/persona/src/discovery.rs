@@ -5,6 +5,7 @@
 //! ([`crate::naming`]). Same population, parameters and seed: same bytes.
 
 mod choice;
+mod settle;
 
 use throng_learn::{
     Continuum, KMeans, KMeansParams, LearnError, Matrix, MembershipModel, MembershipParams, Preparation, Projection,
@@ -17,6 +18,8 @@ use crate::membership::{gridded, largest_position};
 use crate::refusal::{from_learn, nothing_to_compare, too_few_customers};
 use crate::{CategoryWeights, Memberships, ModelColumn, Persona, PersonaError, PersonaId, Population, Refusal};
 use choice::{Choice, choose};
+
+pub use settle::settled;
 
 /// Customers below which nothing is tried: ten for each of ten personas, and enough for the
 /// resamples to mean something.
@@ -213,8 +216,7 @@ impl Model {
     /// [`PersonaError::Learn`] when a value is infinite.
     pub fn memberships(&self, population: &Population) -> Result<Memberships, PersonaError> {
         population.check()?;
-        let matrix = attempted("scale the features", scaled_matrix(&self.columns, &self.scaler, population))?;
-        let matrix = attempted("compute memberships", self.projection.transform(&matrix))?;
+        let matrix = self.points(population)?;
         let found = attempted("compute memberships", self.membership.predict_proba(&matrix))?;
         let mut rows = Vec::with_capacity(population.profiles.len());
         // A cut through a continuum is at equal distances; groups with borders between them have

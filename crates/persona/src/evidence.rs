@@ -8,6 +8,7 @@
 //! expected. That they exist rests on [`Persona::stability`](crate::Persona) and
 //! [`Discovery::separation`](crate::Discovery).
 
+use throng_event::Day;
 use throng_learn::LearnError;
 
 use crate::compare::{Comparison, compare_numbers, compare_revenue, compare_shares};
@@ -90,34 +91,13 @@ impl<'a> Groups<'a> {
         self.parts.iter().map(|part| *part == Part::Persona).collect()
     }
 
-    /// Returns the known numbers of the persona and of the rest, in the population's order.
-    fn numbers(&self, values: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let (mut persona, mut rest) = (Vec::new(), Vec::new());
-        for (part, &value) in self.parts.iter().zip(values) {
-            match part {
-                Part::Persona if !value.is_nan() => persona.push(value),
-                Part::Rest if !value.is_nan() => rest.push(value),
-                Part::Persona | Part::Rest | Part::Neither => {}
-            }
-        }
-        (persona, rest)
-    }
-
-    /// Returns how many known values there are and how many equal `value`, for each part.
-    fn hits(&self, values: &[Option<String>], value: &str) -> [Hits; 2] {
-        self.counted(values.iter().map(|known| known.as_ref().map(|known| known == value)))
-    }
-
-    /// Returns, for each part, how many are known and how many of those are true.
-    fn counted(&self, known: impl Iterator<Item = Option<bool>>) -> [Hits; 2] {
-        let (mut persona, mut rest) = (Hits::default(), Hits::default());
-        for (part, known) in self.parts.iter().zip(known) {
-            let (Some(hit), Part::Persona | Part::Rest) = (known, part) else { continue };
-            let hits = if *part == Part::Persona { &mut persona } else { &mut rest };
-            hits.n += 1;
-            hits.n_hit += u64::from(hit);
-        }
-        [persona, rest]
+    /// Returns where each profile counts: 0 for the persona, 1 for those it is compared with.
+    fn places(&self) -> impl Iterator<Item = Option<usize>> {
+        self.parts.iter().map(|part| match part {
+            Part::Persona => Some(0),
+            Part::Rest => Some(1),
+            Part::Neither => None,
+        })
     }
 
     /// Returns the exact sum of the persona's revenue.
@@ -137,6 +117,30 @@ impl<'a> Groups<'a> {
     }
 }
 
+/// What a measure is computed from, gathered from one part of a population.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Gathered {
+    /// Profiles of whom it is known.
+    pub(crate) n: u64,
+    /// Those of them that have the value in question.
+    pub(crate) n_hit: u64,
+    /// The exact sum of revenue.
+    pub(crate) sum: i128,
+    /// Known numbers, in the population's order.
+    pub(crate) numbers: Vec<f64>,
+}
+
+impl Gathered {
+    fn push(&mut self, number: f64) {
+        self.n += 1;
+        self.numbers.push(number);
+    }
+
+    fn hits(&self) -> Hits {
+        Hits { n: self.n, n_hit: self.n_hit }
+    }
+}
+
 /// Known values of one part of a population, and those that are the value in question.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Hits {
@@ -144,58 +148,100 @@ pub(crate) struct Hits {
     pub(crate) n_hit: u64,
 }
 
-pub(crate) fn measured(measure: &Measure, groups: &Groups<'_>) -> Result<Measured, PersonaError> {
-    let (n_persona, n_rest, compared) = match measure {
-        Measure::Size => {
-            let (n_persona, n_rest) = groups.n();
-            (n_persona, n_rest, size(n_persona, n_rest))
-        }
+/// Adds what a measure needs of a population to its `parts`; `places` says in which one each profile
+/// counts.
+pub(crate) fn gather(
+    measure: &Measure,
+    population: &Population,
+    places: impl Iterator<Item = Option<usize>>,
+    parts: &mut [Gathered],
+) -> Result<(), PersonaError> {
+    match measure {
+        Measure::Size => places.flatten().for_each(|place| parts[place].n += 1),
         Measure::RevenueShare => {
-            let Some(revenue) = &groups.population.revenue else {
+            let Some(revenue) = &population.revenue else {
                 return Err(PersonaError::Unknown { what: "column", name: "revenue_minor".to_owned() });
             };
-            let (n_persona, n_rest) = groups.n();
-            let sums = [groups.sum_of(Part::Persona, revenue), groups.sum_of(Part::Rest, revenue)];
-            let amounts: Vec<f64> = revenue.minor.iter().map(|&minor| real(i128::from(minor))).collect();
-            let (persona, rest) = groups.numbers(&amounts);
-            (n_persona, n_rest, compare_revenue(sums, &persona, &rest))
+            for (place, minor) in places.zip(&revenue.minor) {
+                let Some(part) = place.map(|place| &mut parts[place]) else { continue };
+                part.sum += i128::from(*minor);
+                part.push(real(i128::from(*minor)));
+            }
         }
-        Measure::RuleShare { rule } => {
-            let fits = rule.fits(groups.population)?;
-            let [persona, rest] = groups.counted(fits.into_iter().map(Some));
-            (persona.n, rest.n, compare_shares(persona, rest))
-        }
+        Measure::RuleShare { rule } => count_hits(places, rule.fits(population)?.into_iter().map(Some), parts),
         Measure::RuleShareHeldOut { rule } => {
-            let fits = rule.fits(groups.population)?.into_iter().zip(&groups.population.profiles);
-            let [persona, rest] = groups.counted(fits.map(|(fits, profile)| held_out(profile).then_some(fits)));
-            (persona.n, rest.n, compare_shares(persona, rest))
+            let fits = rule.fits(population)?.into_iter().zip(&population.profiles);
+            count_hits(places, fits.map(|(fits, profile)| held_out(profile).then_some(fits)), parts);
         }
-        Measure::MeanRatio { feature } => {
-            let (persona, rest) = groups.numbers(numbers(groups.population, feature)?);
-            (count(persona.len()), count(rest.len()), compare_numbers(&persona, &rest, Contrast::Ratio))
-        }
-        Measure::MeanDifference { feature } => {
-            let (persona, rest) = groups.numbers(numbers(groups.population, feature)?);
-            (count(persona.len()), count(rest.len()), compare_numbers(&persona, &rest, Contrast::Difference))
+        Measure::MeanRatio { feature } | Measure::MeanDifference { feature } => {
+            for (place, &number) in places.zip(numbers(population, feature)?) {
+                if let Some(place) = place
+                    && !number.is_nan()
+                {
+                    parts[place].push(number);
+                }
+            }
         }
         Measure::CategoryShare { feature, value } => {
-            let [persona, rest] = groups.hits(categories(groups.population, feature)?, value);
-            (persona.n, rest.n, compare_shares(persona, rest))
+            let known = categories(population, feature)?.iter();
+            count_hits(places, known.map(|known| known.as_ref().map(|known| known == value)), parts);
         }
         Measure::TraitShare { name, value } => {
-            let [persona, rest] = groups.hits(stated(groups.population, name)?, value);
-            (persona.n, rest.n, compare_shares(persona, rest))
+            let known = stated(population, name)?.iter();
+            count_hits(places, known.map(|known| known.as_ref().map(|known| known == value)), parts);
         }
+    }
+    Ok(())
+}
+
+/// Counts, for each part, how many are known and how many of those are true.
+fn count_hits(
+    places: impl Iterator<Item = Option<usize>>,
+    known: impl Iterator<Item = Option<bool>>,
+    parts: &mut [Gathered],
+) {
+    for (place, known) in places.zip(known) {
+        let (Some(place), Some(hit)) = (place, known) else { continue };
+        parts[place].n += 1;
+        parts[place].n_hit += u64::from(hit);
+    }
+}
+
+pub(crate) fn measured(measure: &Measure, groups: &Groups<'_>) -> Result<Measured, PersonaError> {
+    let mut parts = [Gathered::default(), Gathered::default()];
+    gather(measure, groups.population, groups.places(), &mut parts)?;
+    let [persona, rest] = &parts;
+    concluded(measure, (persona, rest), (groups.persona, groups.against), groups.population.as_of.day)
+}
+
+/// Returns the evidence that follows from what was gathered of a persona and of those it is compared
+/// with.
+pub(crate) fn concluded(
+    measure: &Measure,
+    (persona, rest): (&Gathered, &Gathered),
+    (id, against): (&PersonaId, Option<&PersonaId>),
+    day: Day,
+) -> Result<Measured, PersonaError> {
+    let numbers = |contrast: Contrast| compare_numbers(&persona.numbers, &rest.numbers, contrast);
+    let compared = match measure {
+        Measure::Size => size(persona.n, rest.n),
+        Measure::RevenueShare => compare_revenue([persona.sum, rest.sum], &persona.numbers, &rest.numbers),
+        Measure::MeanRatio { .. } => numbers(Contrast::Ratio),
+        Measure::MeanDifference { .. } => numbers(Contrast::Difference),
+        Measure::RuleShare { .. }
+        | Measure::RuleShareHeldOut { .. }
+        | Measure::CategoryShare { .. }
+        | Measure::TraitShare { .. } => compare_shares(persona.hits(), rest.hits()),
     };
-    let comparison = compared.map_err(|source| unmeasurable(measure, n_persona, n_rest, source))?;
+    let comparison = compared.map_err(|source| unmeasurable(measure, persona.n, rest.n, source))?;
     let evidence = Evidence {
         persona_value: comparison.persona_value,
         rest_value: comparison.rest_value,
-        n_persona,
-        n_rest,
+        n_persona: persona.n,
+        n_rest: rest.n,
         effect: comparison.effect,
         interval: comparison.interval,
-        query: query(measure, groups.persona, groups.against, groups.population.as_of.day),
+        query: query(measure, id, against, day),
     };
     Ok(Measured { evidence, p_value: comparison.p_value })
 }

@@ -36,6 +36,7 @@ mod rule_statement;
 mod sense;
 mod statement;
 mod sub_kind;
+mod tally;
 mod telling;
 
 pub use claim::{Claim, ClaimId, ClaimKind, Evidence, Measure};
@@ -43,6 +44,7 @@ pub use columns::{CategoryWeights, ModelColumn};
 pub use cost::Negative;
 pub use discovery::{
     Candidate, Discovery, DiscoveryParams, FeatureUse, Found, Model, Outcome, PersonaCount, Separation, discover,
+    settled,
 };
 pub use drift::{
     Baseline, Change, Distribution, Drift, DriftLevel, DriftParams, FeatureBaseline, FeatureDrift, MixDrift,
@@ -54,7 +56,7 @@ pub use evidence::recompute;
 pub use history::{DriftSummary, History, HistoryEntry, HistoryPersona, Occasion};
 pub use lineage::{
     Basis, Continuity, Flow, Kept, Lineage, LineageEvent, LineageKind, LineageParams, LineagePersona, NameKept,
-    PersonaSteadiness, Previous, Steadiness, carry_over, rediscover, with_fresh_ids,
+    PersonaSteadiness, Previous, Steadiness, carry_over, discover_again, rediscover, with_fresh_ids,
 };
 pub use membership::{Membership, Memberships, PersonaId};
 pub use persona::{Confidence, Persona, PersonaRevenue, rename};
@@ -62,4 +64,5 @@ pub use population::{FeatureColumn, Population, Revenue, TraitColumn, Values};
 pub use refusal::{Refusal, RefusalReason};
 pub use rule::{Bound, Condition, Rule};
 pub use sub_kind::{Opened, open};
+pub use tally::{Recount, Tally};
 pub use throng_learn::Continuum;

@@ -16,7 +16,7 @@ mod verdict;
 
 use std::collections::BTreeSet;
 
-pub use continuity::{Continuity, Kept, rediscover};
+pub use continuity::{Continuity, Kept, discover_again, rediscover};
 pub use event::{Basis, Flow, LineageEvent, LineageKind, LineagePersona};
 
 use crate::drift::ratio;

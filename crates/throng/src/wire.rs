@@ -14,6 +14,9 @@ pub(crate) struct BookDocument {
     pub(crate) seed: u64,
     /// Customers that were looked at.
     pub(crate) n_customers: u64,
+    /// Among how many of them personas were sought, where not among all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_customers_drawn: Option<u64>,
     /// `found` or `refused`.
     pub(crate) outcome: &'static str,
     /// Why there are no personas; null when there are some.
@@ -124,6 +127,7 @@ impl BookDocument {
             as_of: book.as_of.to_string(),
             seed: book.seed,
             n_customers: book.n_profiles,
+            n_customers_drawn: book.n_drawn,
             outcome: if refusal.is_none() { "found" } else { "refused" },
             refusal,
             n_unassigned,

@@ -1,11 +1,12 @@
 //! Claims, evidence and feature values in words, shared by the terminal, Markdown and
 //! the report so that they say the same.
 
+use throng_engine::{BookOutcome, PersonaBook};
 use throng_event::Currency;
 use throng_feature::FeatureDefinition;
 use throng_persona::{Claim, Confidence, Contrast, Measure, Refusal, RefusalReason};
 
-use crate::format::{duration, major, quantity, share};
+use crate::format::{count, duration, major, quantity, share};
 
 /// What is known of the features a claim may be about.
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +129,23 @@ pub(crate) fn confidence(confidence: Confidence) -> &'static str {
         Confidence::Stable => "it comes back when customers are drawn anew, with changes at its edge",
         Confidence::Doubtful => "it often dissolves when customers are drawn anew, read it with care",
     }
+}
+
+/// Returns what rests on some of the customers and what on all, where personas were sought among some.
+pub(crate) fn drawn(book: &PersonaBook) -> Option<String> {
+    let n_drawn = count(book.n_drawn?);
+    Some(match book.outcome {
+        BookOutcome::Found(..) => format!(
+            "Personas were sought among {n_drawn} customers, drawn by the hash of their ids: how many personas, their \
+             stability, typical members and what changed since the last time rest on these. Sizes, memberships and \
+             every claim are counted on all {}.",
+            count(book.n_profiles)
+        ),
+        BookOutcome::Refused(_) => format!(
+            "Personas were sought among {n_drawn} of the {} customers, drawn by the hash of their ids.",
+            count(book.n_profiles)
+        ),
+    })
 }
 
 /// Returns what can be done about a refusal.

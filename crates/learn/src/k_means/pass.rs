@@ -74,6 +74,12 @@ impl KMeansPass {
         })
     }
 
+    /// Returns the centroids the pass is around.
+    #[must_use]
+    pub fn centroids(&self) -> &Matrix {
+        &self.centroids
+    }
+
     /// Assigns the rows of a block to their nearest centroids.
     pub fn update(&mut self, block: &Matrix) -> Result<(), LearnError> {
         block.require_columns(self.centroids.n_columns())?;

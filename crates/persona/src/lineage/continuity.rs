@@ -129,12 +129,27 @@ pub fn rediscover(
     previous: &Previous,
     lineage_params: &LineageParams,
 ) -> Result<(Discovery, Lineage), PersonaError> {
+    let (discovery, continuity) = discover_again(population, params, previous, lineage_params)?;
+    let (discovery, lineage) = carry_over(discovery, previous, population, lineage_params)?;
+    Ok((discovery, Lineage { continuity, ..lineage }))
+}
+
+/// Looks for personas as [`rediscover`] does, and leaves it to [`carry_over`] to give them ids and
+/// names.
+///
+/// # Errors
+/// As [`rediscover`].
+pub fn discover_again(
+    population: &Population,
+    params: &DiscoveryParams,
+    previous: &Previous,
+    lineage_params: &LineageParams,
+) -> Result<(Discovery, Option<Continuity>), PersonaError> {
     previous.check()?;
     let fresh = discover(population, params)?;
     let (discovery, mut continuity) = with_former_number(fresh, population, params, (previous, lineage_params))?;
     let discovery = with_former_grouping(discovery, population, (previous, lineage_params), continuity.as_mut())?;
-    let (discovery, lineage) = carry_over(discovery, previous, population, lineage_params)?;
-    Ok((discovery, Lineage { continuity, ..lineage }))
+    Ok((discovery, continuity))
 }
 
 /// Looks again for as many personas as there were, if so many are as good as what was found.

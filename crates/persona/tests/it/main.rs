@@ -10,4 +10,6 @@ mod market;
 #[cfg(test)]
 mod meaning;
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod shop;

@@ -9,7 +9,7 @@ use crate::format::{clean, counted, day, share, wrapped};
 use crate::home::Session;
 use crate::output::{Align, Grid, Output, Steps};
 use crate::wire::BookDocument;
-use crate::wording::advice;
+use crate::wording::{advice, drawn};
 
 /// The most personas looked for when the configuration names a number and the caller says auto.
 const PERSONAS_AUTO_MAX: usize = 8;
@@ -57,6 +57,9 @@ pub(super) fn print(output: Output, book: &PersonaBook) -> anyhow::Result<()> {
         day(book.as_of),
         book.features_used.len()
     ))?;
+    if let Some(drawn) = drawn(book) {
+        output.text(&wrapped(&drawn, width, 0))?;
+    }
     if !book.candidates.is_empty() {
         output.heading("\nHow many personas")?;
         output.grid(&candidates_grid(&book.candidates))?;

@@ -19,7 +19,7 @@ use crate::format::{NO_BREAK, clean, count, counted, day, money, share, wrapped}
 use crate::home::Session;
 use crate::output::{Align, Grid, Output};
 use crate::wire::{BookDocument, HistoryDocument, ValidationDocument};
-use crate::wording::{Wording, advice, confidence};
+use crate::wording::{Wording, advice, confidence, drawn};
 
 pub(super) fn run(session: &Session, command: PersonasCommand) -> anyhow::Result<()> {
     let engine = session.engine()?;
@@ -312,6 +312,9 @@ fn evidence(claim: &Claim, wording: Wording<'_>) -> String {
 
 fn markdown(book: &PersonaBook, personas: &[&Persona], wording: Wording<'_>) -> String {
     let mut text = format!("# Personas as of {}\n", day(book.as_of));
+    if let Some(drawn) = drawn(book) {
+        let _ = writeln!(text, "\n{drawn}");
+    }
     for persona in personas {
         let _ = writeln!(text, "\n## {} ({})\n", plain(&persona.name), persona.id);
         let _ = writeln!(text, "{}\n", plain(&persona.summary));

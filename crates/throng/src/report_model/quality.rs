@@ -8,6 +8,7 @@ use throng_event::ProblemKind;
 use crate::format::counted;
 use crate::report::{FindingLine, QualitySection, QuarantineReason, SignalLine, SourceLine, SufficiencyLine};
 use crate::rows::Rows;
+use crate::wording::drawn;
 use crate::world;
 
 /// Returns the section on the data.
@@ -106,7 +107,7 @@ fn signals(engine: &Engine, audit: &Audit) -> Vec<SignalLine> {
 }
 
 fn notes(engine: &Engine, book: &PersonaBook) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = drawn(book).into_iter().collect();
     let mut left_out: BTreeMap<&str, u64> = BTreeMap::new();
     for reason in book.features_used.iter().filter_map(|used| used.left_out.as_deref()) {
         *left_out.entry(reason).or_default() += 1;
