@@ -8,7 +8,7 @@ use arrow::array::{Array, RecordBatch};
 use datafusion::prelude::SessionContext;
 use throng_event::{AsOf, Calendar, Currency, Day, Instant};
 use throng_feature::{FeatureDefinition, propose};
-use throng_persona::{Continuum, DiscoveryParams, History, Opened, Outcome, PersonaCount, open};
+use throng_persona::{Continuum, DiscoveryParams, History, PersonaCount};
 use throng_profile::ProfileId;
 use tokio::runtime::Runtime;
 
