@@ -12,7 +12,7 @@ use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 use throng_event::{AsOf, Instant};
 use throng_learn::KMeans;
-use throng_persona::{Continuum, Found, LineageKind, Outcome};
+use throng_persona::{Continuum, Found, LineageKind, Outcome, PersonaCount};
 
 use crate::book::{BookOutcome, membership_rows};
 use crate::config::features_to_toml;
@@ -70,9 +70,11 @@ fn messages() -> String {
     text
 }
 
-/// Asks for a cut where there are no borders: the tests are about any personas.
+/// Asks for as many personas as were planted, by a cut where there are no borders: the tests are about
+/// any personas.
 fn request() -> DiscoverRequest {
-    DiscoverRequest { continuum: Some(Continuum::Cut), ..DiscoverRequest::default() }
+    let personas = Some(PersonaCount::Exactly(KINDS.len()));
+    DiscoverRequest { personas, continuum: Some(Continuum::Cut), ..DiscoverRequest::default() }
 }
 
 struct Shop {
@@ -163,7 +165,7 @@ fn bits(k_means: &KMeans) -> (Vec<u32>, Vec<usize>, u64, usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn passes_through_the_query_engine_are_lloyds_refinement_in_memory(
