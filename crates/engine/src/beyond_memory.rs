@@ -2,7 +2,6 @@
 //! the bits of Lloyd's refinement in memory, everybody's memberships are the model's, and everything
 //! stored can be computed again.
 
-use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 
@@ -61,10 +60,10 @@ fn messages() -> String {
                 false => ("Product Viewed", format!(r#"{{"product_id":"p{}"}}"#, dice / 11 % 30)),
             };
             let (day, hour, minute) = (1 + dice / 13 % 28, hour + dice / 17 % 4, dice / 19 % 60);
-            let _ = writeln!(
-                text,
+            text.push_str(&format!(
                 r#"{{"messageId":"{customer}-{event}","type":"track","userId":"u{customer}","event":"{name}","timestamp":"2024-01-{day:02}T{hour:02}:{minute:02}:00Z","properties":{properties},"context":{{"device":{{"type":"{device}"}}}}}}"#
-            );
+            ));
+            text.push('\n');
         }
     }
     text
@@ -259,6 +258,7 @@ fn as_many_as_the_bound_are_looked_at_together() {
 #[test]
 fn the_same_customers_are_drawn_again_and_more_of_them_include_fewer() {
     let shop = drawn_shop();
+    let as_of = shop.as_of();
     shop.engine.runtime.block_on(async {
         let context = session(&shop.engine.store, 2).await.unwrap();
         let mut fewer: Vec<String> = Vec::new();
@@ -268,7 +268,7 @@ fn the_same_customers_are_drawn_again_and_more_of_them_include_fewer() {
             let ids = Rows(&collect(&context, &query).await.unwrap()).words("profile_id").unwrap();
             assert_eq!(ids.len(), n_max);
             assert!(fewer.iter().all(|id| ids.contains(id)));
-            let population = read_population(&context, &[], (shop.as_of(), None), drawn).await.unwrap();
+            let population = read_population(&context, &[], (as_of, None), drawn).await.unwrap();
             assert_eq!(population.profiles.len(), n_max);
             fewer = ids;
         }
