@@ -62,9 +62,11 @@ impl Scoring {
     /// Returns the rows of the table `memberships`, of everybody who has features.
     pub(crate) async fn memberships(self: Arc<Self>, context: &SessionContext) -> Result<DataFrame, EngineError> {
         let output = self.output()?;
-        let mut columns = vec![plain("profile_id")];
-        columns.extend(output.iter().map(|field| get_field(plain("m"), field.name().as_str()).alias(field.name())));
+        // Fields taken one by one would have the function called for each.
         let scored = self.scored(context, &output, Vec::new()).await?;
+        let scored = scored.unnest_columns(&["m"]).map_err(failed)?;
+        let mut columns = vec![plain("profile_id")];
+        columns.extend(output.iter().map(|field| plain(&format!("m.{}", field.name())).alias(field.name())));
         scored.select(columns).map_err(failed)
     }
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{DataFrame, SessionContext};
+use deltalake::delta_datafusion::planner::DeltaPlanner;
 use deltalake::kernel::StructType;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::CommitProperties;
@@ -141,10 +143,12 @@ impl Store {
             Some(delta) => delta,
             None => self.create(table, rows.schema().inner()).await?,
         };
+        // Delta plans a write with nodes of its own, which our session has no planner for.
+        let session = SessionStateBuilder::new_from_existing(context.state()).with_query_planner(DeltaPlanner::new());
         delta
             .write(Vec::new())
             .with_input_plan(rows.into_unoptimized_plan())
-            .with_session_state(Arc::new(context.state()))
+            .with_session_state(Arc::new(session.build()))
             .with_save_mode(SaveMode::Overwrite)
             .with_schema_mode(SchemaMode::Overwrite)
             .with_writer_properties(writer_properties())
