@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use throng_event::{Currency, Day};
 use throng_persona::{
     Candidate, Claim, ClaimId, ClaimKind, Contrast, Discovery, Effect, EffectKind, Evidence, FeatureUse, Interval,
-    Measure, Membership, Memberships, Outcome, Persona, PersonaId, PersonaRevenue, Refusal, RefusalReason, Separation,
+    Measure, Membership, Memberships, Method, Outcome, Persona, PersonaId, PersonaRevenue, Refusal, RefusalReason,
+    Separation, Teller,
 };
 use throng_profile::ProfileId;
 
@@ -40,6 +41,8 @@ pub struct PersonaBook {
     pub features_used: Vec<FeatureUse>,
     /// Whether there are gaps between the personas.
     pub separation: Option<Separation>,
+    /// By which method customers were divided.
+    pub method: Method,
 }
 
 /// Personas and who belongs to them, or why there are none.
@@ -147,6 +150,7 @@ fn model_row(discovery: &Discovery, as_of: Day, seed: u64, n_profiles: usize) ->
         ("refusal_reason", texts([refusal.map(|refusal| refusal.reason.as_str())])),
         ("refusal", texts([refusal.map(|refusal| refusal.text.as_str())])),
         ("separation", texts([discovery.separation.map(Separation::as_str)])),
+        ("method", texts([Some(discovery.method.as_str())])),
         ("details", texts([Some(json)])),
     ])
 }
@@ -216,6 +220,7 @@ fn membership_rows(memberships: &Memberships) -> Result<RecordBatch, ArrowError>
         columns.push((format!("share_{persona}"), numbers(rows.iter().map(|row| Some(row.shares[idx])))));
     }
     columns.push(("unassigned".to_owned(), numbers(rows.iter().map(|row| Some(row.unassigned)))));
+    columns.push(("by".to_owned(), texts(rows.iter().map(|row| Some(row.by.as_str())))));
     named_batch(columns)
 }
 
@@ -236,6 +241,11 @@ pub(crate) async fn read_book(context: &SessionContext) -> Result<Option<Persona
         None => None,
         Some(word) => Some(Separation::parse(&word)?),
     };
+    // Homes of before methods could be chosen have no such column.
+    let method = match model.column_by_name("method").is_some() {
+        true => Method::parse(&text("method")?.unwrap_or_default())?,
+        false => Method::Auto,
+    };
     let outcome = if text("outcome")?.as_deref() == Some("found") {
         read_found(context).await?
     } else {
@@ -254,6 +264,7 @@ pub(crate) async fn read_book(context: &SessionContext) -> Result<Option<Persona
         candidates: form.candidates.into_iter().map(CandidateForm::candidate).collect(),
         features_used: form.features_used.into_iter().map(FeatureUseForm::feature_use).collect(),
         separation,
+        method,
     }))
 }
 
@@ -389,6 +400,11 @@ fn read_memberships(rows: &RecordBatch, personas: Vec<PersonaId>) -> Result<Memb
     let profiles = rows.words("profile_id").map_err(read_failed(MEMBERSHIPS))?;
     let assigned = rows.texts("persona_id").map_err(read_failed(MEMBERSHIPS))?;
     let unassigned = rows.numbers("unassigned").map_err(read_failed(MEMBERSHIPS))?;
+    // Nor had memberships another teller.
+    let by = match rows.0.column_by_name("by").is_some() {
+        true => rows.words("by").map_err(read_failed(MEMBERSHIPS))?,
+        false => vec![Teller::Mixture.as_str().to_owned(); profiles.len()],
+    };
     let mut shares = Vec::with_capacity(personas.len());
     for persona in &personas {
         shares.push(rows.numbers(&format!("share_{persona}")).map_err(read_failed(MEMBERSHIPS))?);
@@ -403,6 +419,7 @@ fn read_memberships(rows: &RecordBatch, personas: Vec<PersonaId>) -> Result<Memb
             assigned: assigned[row]
                 .as_deref()
                 .and_then(|id| personas.iter().position(|persona| persona.as_str() == id)),
+            by: Teller::parse(&by[row])?,
         });
     }
     Ok(Memberships::new(personas, memberships)?)

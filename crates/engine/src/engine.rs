@@ -8,7 +8,7 @@ use arrow::array::{Array, RecordBatch};
 use datafusion::prelude::SessionContext;
 use throng_event::{AsOf, Calendar, Currency, Day, Instant};
 use throng_feature::{FeatureDefinition, propose};
-use throng_persona::{Continuum, DiscoveryParams, History, PersonaCount};
+use throng_persona::{Continuum, DiscoveryParams, History, Method, PersonaCount};
 use throng_profile::ProfileId;
 use tokio::runtime::Runtime;
 
@@ -54,6 +54,8 @@ pub struct DiscoverRequest {
     pub seed: Option<u64>,
     /// What is done with a continuum; as configured when absent.
     pub continuum: Option<Continuum>,
+    /// By which method customers are divided; as configured when absent.
+    pub method: Option<Method>,
 }
 
 /// What the data suggests for the configuration.
@@ -294,6 +296,7 @@ impl Engine {
             seed: request.seed.unwrap_or(config.seed),
             weights: config.weights,
             continuum: request.continuum.unwrap_or(config.continuum),
+            method: request.method.unwrap_or(config.method),
         };
         self.runtime.block_on(async {
             step("who is who");
@@ -305,7 +308,8 @@ impl Engine {
             write_accounts(&self.store, &view, &self.home, as_of).await?;
             step("personas");
             let context = session(&self.store, self.threads.get()).await?;
-            let population = read_population(&context, &config.features, as_of, config.currency).await?;
+            let mut population = read_population(&context, &config.features, as_of, config.currency).await?;
+            population.histories = Some(self.histories(&view, &population).await?);
             let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.get()).build();
             let past = Past::read(&context).await?;
             let made = match pool {
@@ -314,6 +318,7 @@ impl Engine {
             };
             let entry = past.entry(&population, (&made, params.seed))?;
             step("tables");
+            crate::reliability::write(&self.store, &made.discovery, as_of.day).await?;
             write_book(&self.store, &made.discovery, as_of.day, params.seed, population.profiles.len()).await?;
             Past::write(&self.store, &population, (&made, entry)).await?;
             Ok(made)

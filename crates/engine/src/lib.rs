@@ -26,6 +26,7 @@ mod linkage;
 mod parity;
 mod people;
 mod population;
+mod reliability;
 mod rows;
 mod store;
 mod tables;

@@ -29,6 +29,7 @@ pub(crate) const CLAIMS: &str = "claims";
 pub(crate) const MODELS: &str = "models";
 pub(crate) const PERSONA_HISTORY: &str = "persona_history";
 pub(crate) const BASELINES: &str = "baselines";
+pub(crate) const RELIABILITY: &str = "reliability";
 
 /// The tables in the order a reader wants to meet them.
 pub const TABLES: &[TableInfo] = &[
@@ -54,4 +55,5 @@ pub const TABLES: &[TableInfo] = &[
     TableInfo { name: CLAIMS, row: "a statement about a persona and its evidence", ground: false },
     TableInfo { name: MODELS, row: "a discovery: its parameters and how sure it is", ground: false },
     TableInfo { name: BASELINES, row: "how customers were when personas were last found", ground: false },
+    TableInfo { name: RELIABILITY, row: "how far memberships can be relied on, as a discovery found", ground: false },
 ];

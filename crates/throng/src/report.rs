@@ -13,7 +13,7 @@ mod tests;
 pub(crate) use model::{
     Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine,
     FunnelStep, JourneySection, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
-    QuarantineReason, Refusal, ReportModel, Revenue, SignalLine, SourceLine, Stability, StabilityWord, SufficiencyLine,
+    QuarantineReason, Refusal, ReliabilityBin, ReliabilityDiagram, ReportModel, Revenue, SignalLine, SourceLine, Stability, StabilityWord, SufficiencyLine,
     TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature, WeekActivity,
 };
 
@@ -96,10 +96,17 @@ fn pictures(model: &ReportModel) -> Value {
             funnel => drawn(funnel),
         });
     }
+    let diagrams = model.certainty.reliability.iter().enumerate();
+    let reliability: Vec<Value> = diagrams
+        .map(|(diagram_idx, diagram)| {
+            drawn(picture::reliability(&format!("reliability-{}", diagram_idx + 1), diagram))
+        })
+        .collect();
     context! {
         personas => personas,
         shares => drawn(picture::shares(model)),
         candidates => drawn(picture::candidates(&model.certainty)),
+        reliability => reliability,
     }
 }
 

@@ -10,4 +10,8 @@ mod market;
 #[cfg(test)]
 mod meaning;
 #[cfg(test)]
+mod method;
+#[cfg(test)]
+mod partial;
+#[cfg(test)]
 mod shop;
