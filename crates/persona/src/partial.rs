@@ -255,11 +255,7 @@ impl Looks<'_> {
     }
 
     /// Judges what a mixture fitted to all others said of held-out customers; `None` where they are few.
-    fn complete(
-        &self,
-        seen: &[Seen],
-        (placed, inside): (&Matrix, &[bool]),
-    ) -> Result<Option<Diagram>, PersonaError> {
+    fn complete(&self, seen: &[Seen], (placed, inside): (&Matrix, &[bool])) -> Result<Option<Diagram>, PersonaError> {
         if seen.len() < N_JUDGED_MIN {
             return Ok(None);
         }

@@ -13,8 +13,9 @@ mod tests;
 pub(crate) use model::{
     Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine,
     FunnelStep, JourneySection, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
-    QuarantineReason, Refusal, ReliabilityBin, ReliabilityDiagram, ReportModel, Revenue, SignalLine, SourceLine, Stability, StabilityWord, SufficiencyLine,
-    TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature, WeekActivity,
+    QuarantineReason, Refusal, ReliabilityBin, ReliabilityDiagram, ReportModel, Revenue, SignalLine, SourceLine,
+    Stability, StabilityWord, SufficiencyLine, TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature,
+    WeekActivity,
 };
 
 use minijinja::syntax::SyntaxConfig;
@@ -98,9 +99,7 @@ fn pictures(model: &ReportModel) -> Value {
     }
     let diagrams = model.certainty.reliability.iter().enumerate();
     let reliability: Vec<Value> = diagrams
-        .map(|(diagram_idx, diagram)| {
-            drawn(picture::reliability(&format!("reliability-{}", diagram_idx + 1), diagram))
-        })
+        .map(|(diagram_idx, diagram)| drawn(picture::reliability(&format!("reliability-{}", diagram_idx + 1), diagram)))
         .collect();
     context! {
         personas => personas,

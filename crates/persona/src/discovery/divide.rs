@@ -106,7 +106,8 @@ impl Subject<'_> {
         let labels: Vec<Option<usize>> = groups.iter().map(|group| group.map(|group| clusters[group])).collect();
         let judged = drawn(labels.len(), N_ROWS_JUDGED_MAX, (params.seed, STREAM_JUDGED));
         let sample_labels: Vec<Option<usize>> = judged.iter().map(|row| labels[*row]).collect();
-        let (jaccard, adjusted_rand) = stability(recipe, &space.take(&judged), (&sample_labels, n_groups), params.seed)?;
+        let (jaccard, adjusted_rand) =
+            stability(recipe, &space.take(&judged), (&sample_labels, n_groups), params.seed)?;
         let share_min = real_count(sizes.iter().copied().min().unwrap_or(0)) / real_count(labels.len());
         let candidate = Candidate {
             n_personas: n_groups,

@@ -8,8 +8,8 @@
 //! features as shares of a usual greatest value.
 
 use throng_learn::{
-    Agglomerative, AgglomerativeParams, Clusters, Covariance, Factorisation, FactorisationParams,
-    GaussianMixture, GaussianMixtureParams, Hdbscan, HdbscanParams, KMeans, KMeansParams, LearnError, Matrix,
+    Agglomerative, AgglomerativeParams, Clusters, Covariance, Factorisation, FactorisationParams, GaussianMixture,
+    GaussianMixtureParams, Hdbscan, HdbscanParams, KMeans, KMeansParams, LearnError, Matrix,
 };
 
 use super::mix::Mix;

@@ -132,9 +132,8 @@ pub(super) fn judged(said: &[Said], truth: &[Option<usize>]) -> Result<Diagram, 
         said.iter().zip(&right).filter_map(|(said, right)| said.agreement.map(|agreement| (agreement, *right))).unzip();
     let agreement = if agreements.is_empty() { Vec::new() } else { bins(&evaluated(&agreements, &agreed)?) };
     let n_columns = said.first().map_or(1, |said| said.shares.len());
-    let frequent = (0..n_columns).map(|column| {
-        said.iter().zip(truth).filter(|(said, label)| said.truth(**label) == column).count()
-    });
+    let frequent = (0..n_columns)
+        .map(|column| said.iter().zip(truth).filter(|(said, label)| said.truth(**label) == column).count());
     let sure: Vec<bool> = said.iter().zip(&right).filter(|(said, _)| said.sure).map(|(_, right)| *right).collect();
     let n_right = |right: &[bool]| right.iter().filter(|right| **right).count();
     let accuracy = attempted(Proportion::new(n_right(&right), right.len()))?.interval(attempted(confidence())?);

@@ -29,7 +29,9 @@ fn shop(n_profiles: usize, early: Early, seed: u64) -> Population {
     let n_known = n_profiles - n_profiles / 10;
     let mut chance = Chance(seed + 1);
     let days: Vec<u32> = (0..n_profiles)
-        .map(|row| if row < n_known { 100 + u32::try_from(row % 160).unwrap() } else { 20 + u32::try_from(row % 60).unwrap() })
+        .map(|row| {
+            if row < n_known { 100 + u32::try_from(row % 160).unwrap() } else { 20 + u32::try_from(row % 60).unwrap() }
+        })
         .collect();
     let seen: Vec<usize> = (0..n_known).collect();
     let mut look = taken(&population, &seen);

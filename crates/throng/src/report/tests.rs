@@ -4,8 +4,8 @@ use super::{
     Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine,
     FunnelStep, JourneySection, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
     QuarantineReason, Refusal, ReliabilityBin, ReliabilityDiagram, ReportModel, Revenue, SignalLine, SourceLine,
-    Stability, StabilityWord, SufficiencyLine,
-    TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature, WeekActivity, render,
+    Stability, StabilityWord, SufficiencyLine, TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature,
+    WeekActivity, render,
 };
 
 /// Texts customers' data has held.

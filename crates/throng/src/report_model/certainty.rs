@@ -33,7 +33,10 @@ pub(super) fn section(
             "Groups of customers by {} features, each made comparable. {} Seed {}.",
             used.len(),
             match (book.separation, book.method) {
-                (Some(_), Method::KMeans | Method::Mixture | Method::Ward | Method::Hdbscan | Method::Factorisation) => {
+                (
+                    Some(_),
+                    Method::KMeans | Method::Mixture | Method::Ward | Method::Hdbscan | Method::Factorisation,
+                ) => {
                     format!(
                         "Customers were divided {}, as was asked for; each group comes back when they are drawn anew \
                          and divided in the same way.",
