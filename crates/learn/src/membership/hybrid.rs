@@ -144,12 +144,11 @@ impl HybridParams {
         let n_columns = model.k_means().n_clusters() + 1;
         let mut targets = vec![0.0; taken.len() * n_columns];
         for (target, &row) in targets.chunks_exact_mut(n_columns).zip(taken) {
-            let column = labels[row].unwrap_or(n_columns - 1);
-            if column >= n_columns {
-                let found = real(column);
+            if let Some(label) = labels[row].filter(|label| label + 1 >= n_columns) {
+                let found = real(label);
                 return Err(LearnError::InvalidParameter { parameter: "label", found, allowed: "below n_clusters" });
             }
-            target[column] = 1.0;
+            target[labels[row].unwrap_or(n_columns - 1)] = 1.0;
         }
         let inputs = inputs.take(taken);
         let targets = Memberships::from_values(n_columns, targets);

@@ -26,6 +26,11 @@ const RESAMPLE_SHARE: f64 = 0.632;
 /// division is one at those borders.
 const SAME_BORDERS_MIN: f64 = 0.9;
 
+/// By how much the least group of HDBSCAN grows while what is found does not come back, and the share
+/// of the customers beyond which it does not: two groups of a quarter may still be found.
+const GROUP_SHARE_FACTOR: f64 = 2.0;
+const GROUP_SHARE_MAX: f64 = 0.2;
+
 /// What is divided.
 pub(super) struct Subject<'a> {
     pub(super) population: &'a Population,
@@ -89,13 +94,32 @@ impl Subject<'_> {
             None => None,
         };
         let space = shares.as_ref().unwrap_or(self.matrix);
-        let recipe = Recipe { method: params.method, n_clusters, mix: mix.as_ref() };
-        let Some(fitted) = fitted(recipe.fit(space, params.seed))? else {
-            return Ok(Err(self.too_much_alike(n_clusters)));
+        let recipe = Recipe { method: params.method, n_clusters, group_share_min: SHARE_MIN, mix: mix.as_ref() };
+        let mut divided = self.by_recipe(recipe, space, (usual, params.seed))?;
+        let mut group_share_min = SHARE_MIN;
+        // Dense regions within a group come and go; the larger the least group, the fewer are found.
+        while params.method == Method::Hdbscan && divided.is_err() && group_share_min < GROUP_SHARE_MAX {
+            group_share_min *= GROUP_SHARE_FACTOR;
+            let coarser = self.by_recipe(Recipe { group_share_min, ..recipe }, space, (usual, params.seed))?;
+            // If none holds, the reason why the finest does not.
+            divided = coarser.or(divided);
+        }
+        Ok(divided)
+    }
+
+    fn by_recipe(
+        &self,
+        recipe: Recipe<'_>,
+        space: &Matrix,
+        (usual, seed): (Option<&Choice>, u64),
+    ) -> Result<Result<Divided, Refusal>, PersonaError> {
+        let method = recipe.method;
+        let Some(fitted) = fitted(recipe.fit(space, seed))? else {
+            return Ok(Err(self.too_much_alike(recipe.n_clusters)));
         };
         let groups = attempted("divide customers", fitted.predict(space))?;
         let n_groups = fitted.n_clusters();
-        if let Some(refusal) = self.wrong_number(n_groups, params.method) {
+        if let Some(refusal) = self.wrong_number(n_groups, method) {
             return Ok(Err(refusal));
         }
         let sizes: Vec<usize> =
@@ -104,21 +128,20 @@ impl Subject<'_> {
             return Ok(Err(self.too_much_alike(n_groups)));
         };
         let labels: Vec<Option<usize>> = groups.iter().map(|group| group.map(|group| clusters[group])).collect();
-        let judged = drawn(labels.len(), N_ROWS_JUDGED_MAX, (params.seed, STREAM_JUDGED));
+        let judged = drawn(labels.len(), N_ROWS_JUDGED_MAX, (seed, STREAM_JUDGED));
         let sample_labels: Vec<Option<usize>> = judged.iter().map(|row| labels[*row]).collect();
-        let (jaccard, adjusted_rand) =
-            stability(recipe, &space.take(&judged), (&sample_labels, n_groups), params.seed)?;
+        let (jaccard, adjusted_rand) = stability(recipe, &space.take(&judged), (&sample_labels, n_groups), seed)?;
         let share_min = real_count(sizes.iter().copied().min().unwrap_or(0)) / real_count(labels.len());
         let candidate = Candidate {
             n_personas: n_groups,
-            silhouette: mean_silhouette(&self.matrix.take(&judged), &sample_labels, params.seed)?,
+            silhouette: mean_silhouette(&self.matrix.take(&judged), &sample_labels, seed)?,
             silhouette_reference: None,
             stability_min: jaccard.iter().copied().fold(1.0, f64::min),
             adjusted_rand,
             share_min,
             chosen: true,
         };
-        if let Some(refusal) = self.not_lasting(&candidate, params.method) {
+        if let Some(refusal) = self.not_lasting(&candidate, method) {
             return Ok(Err(refusal));
         }
         let separation = separation(usual, &labels)?;

@@ -13,7 +13,7 @@ use throng_learn::{
 };
 
 use super::mix::Mix;
-use super::{N_INIT, N_ITER_MAX, SHARE_MIN, Separation, TOLERANCE};
+use super::{N_INIT, N_ITER_MAX, Separation, TOLERANCE};
 use crate::number::{floor, real_count};
 use crate::{ModelColumn, PersonaError, Population};
 
@@ -134,6 +134,8 @@ pub(super) struct Recipe<'a> {
     pub(super) method: Method,
     /// The number of groups; of no meaning to HDBSCAN.
     pub(super) n_clusters: usize,
+    /// The least share of the rows that makes a group, to HDBSCAN.
+    pub(super) group_share_min: f64,
     /// How the rows were made that a factorisation is fitted to.
     pub(super) mix: Option<&'a Mix>,
 }
@@ -155,7 +157,7 @@ impl Recipe<'_> {
                 params.fit(matrix).map(Fitted::Ward)
             }
             (Method::Hdbscan, _) => {
-                let share = floor(SHARE_MIN * real_count(matrix.n_rows().min(HDBSCAN_N_ROWS_MAX)));
+                let share = floor(self.group_share_min * real_count(matrix.n_rows().min(HDBSCAN_N_ROWS_MAX)));
                 let params = HdbscanParams {
                     min_cluster_size: usize::try_from(share).unwrap_or(0).max(2),
                     min_samples: HDBSCAN_MIN_SAMPLES,
