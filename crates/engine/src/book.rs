@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use throng_event::{Currency, Day};
 use throng_persona::{
     Candidate, Claim, ClaimId, ClaimKind, Contrast, Discovery, Effect, EffectKind, Evidence, FeatureUse, Interval,
-    Measure, Membership, Memberships, Opened, Outcome, Persona, PersonaId, PersonaRevenue, Refusal, RefusalReason,
-    Separation,
+    Measure, Membership, Memberships, Method, Opened, Outcome, Persona, PersonaId, PersonaRevenue, Refusal,
+    RefusalReason, Separation, Teller,
 };
 use throng_profile::ProfileId;
 
@@ -47,6 +47,8 @@ pub struct PersonaBook {
     pub features_used: Vec<FeatureUse>,
     /// Whether there are gaps between the personas.
     pub separation: Option<Separation>,
+    /// By which method customers were divided.
+    pub method: Method,
     /// The personas that open into kinds within them.
     pub opened: Vec<Opened>,
 }
@@ -184,6 +186,7 @@ fn model_row(discovery: &Discovery, sought: Sought) -> Result<RecordBatch, Arrow
         ("refusal_reason", texts([refusal.map(|refusal| refusal.reason.as_str())])),
         ("refusal", texts([refusal.map(|refusal| refusal.text.as_str())])),
         ("separation", texts([discovery.separation.map(Separation::as_str)])),
+        ("method", texts([Some(discovery.method.as_str())])),
         ("details", texts([Some(json)])),
     ])
 }
@@ -254,6 +257,7 @@ pub(crate) fn membership_rows(memberships: &Memberships) -> Result<RecordBatch, 
         columns.push((format!("share_{persona}"), numbers(rows.iter().map(|row| Some(row.shares[idx])))));
     }
     columns.push(("unassigned".to_owned(), numbers(rows.iter().map(|row| Some(row.unassigned)))));
+    columns.push(("by".to_owned(), texts(rows.iter().map(|row| Some(row.by.as_str())))));
     named_batch(columns)
 }
 
@@ -273,6 +277,11 @@ pub(crate) async fn read_book(context: &SessionContext) -> Result<Option<Persona
     let separation = match text("separation")? {
         None => None,
         Some(word) => Some(Separation::parse(&word)?),
+    };
+    // Homes of before methods could be chosen have no such column.
+    let method = match model.column_by_name("method").is_some() {
+        true => Method::parse(&text("method")?.unwrap_or_default())?,
+        false => Method::Auto,
     };
     let outcome = if text("outcome")?.as_deref() == Some("found") {
         read_found(context).await?
@@ -297,6 +306,7 @@ pub(crate) async fn read_book(context: &SessionContext) -> Result<Option<Persona
         candidates: form.candidates.into_iter().map(CandidateForm::candidate).collect(),
         features_used: form.features_used.into_iter().map(FeatureUseForm::feature_use).collect(),
         separation,
+        method,
         opened,
     }))
 }
@@ -438,6 +448,11 @@ fn read_memberships(rows: &RecordBatch, personas: Vec<PersonaId>) -> Result<Memb
     let profiles = rows.words("profile_id").map_err(read_failed(MEMBERSHIPS))?;
     let assigned = rows.texts("persona_id").map_err(read_failed(MEMBERSHIPS))?;
     let unassigned = rows.numbers("unassigned").map_err(read_failed(MEMBERSHIPS))?;
+    // Nor had memberships another teller.
+    let by = match rows.0.column_by_name("by").is_some() {
+        true => rows.words("by").map_err(read_failed(MEMBERSHIPS))?,
+        false => vec![Teller::Mixture.as_str().to_owned(); profiles.len()],
+    };
     let mut shares = Vec::with_capacity(personas.len());
     for persona in &personas {
         shares.push(rows.numbers(&format!("share_{persona}")).map_err(read_failed(MEMBERSHIPS))?);
@@ -452,6 +467,7 @@ fn read_memberships(rows: &RecordBatch, personas: Vec<PersonaId>) -> Result<Memb
             assigned: assigned[row]
                 .as_deref()
                 .and_then(|id| personas.iter().position(|persona| persona.as_str() == id)),
+            by: Teller::parse(&by[row])?,
         });
     }
     Ok(Memberships::new(personas, memberships)?)

@@ -13,7 +13,7 @@ use std::path::Path;
 use serde::Deserialize;
 use throng_event::{Calendar, Currency};
 use throng_feature::{FeatureDefinition, SESSION_GAP_MINUTES};
-use throng_persona::{CategoryWeights, Continuum, PersonaCount};
+use throng_persona::{CategoryWeights, Continuum, Method, PersonaCount};
 
 use crate::error::EngineError;
 
@@ -45,6 +45,8 @@ pub struct Config {
     pub personas: PersonaCount,
     /// What is done where customers do not fall into separate kinds.
     pub continuum: Continuum,
+    /// By which method customers are divided.
+    pub method: Method,
     /// How much features count by signal category.
     pub weights: CategoryWeights,
     /// The seed of everything that draws by chance.
@@ -101,6 +103,7 @@ struct PersonasForm {
     seed: Option<u64>,
     #[serde(default)]
     continuum: ContinuumForm,
+    method: Option<String>,
     #[serde(default)]
     weights: WeightsForm,
 }
@@ -170,6 +173,7 @@ impl Config {
                 ContinuumForm::Refuse => Continuum::Refused,
                 ContinuumForm::Cut => Continuum::Cut,
             },
+            method: method(form.personas.method.as_deref()).map_err(invalid)?,
             weights: CategoryWeights {
                 behavioural: form.personas.weights.behavioural,
                 transactional: form.personas.weights.transactional,
@@ -220,6 +224,9 @@ impl Config {
              # Where customers differ by degrees and fall into no separate kinds, say so (\"refuse\"),\n\
              # or cut the continuum all the same, if it is cut alike each time (\"cut\").\n\
              continuum = \"refuse\"\n\
+             # How customers are divided once it is known into how many: auto, k-means, mixture, ward,\n\
+             # hdbscan (which has a number of its own) or factorisation\n\
+             # method = \"auto\"\n\
              # [personas.weights]             # how much features count by signal category\n\
              # behavioural = 1.0\n\
              # transactional = 1.0\n\
@@ -254,6 +261,13 @@ fn persona_count(count: Option<u32>, max: u32) -> Result<PersonaCount, String> {
         None if max < 2 => Err("personas.max must be at least 2".to_owned()),
         None => Ok(PersonaCount::Auto { max: to_usize(max) }),
     }
+}
+
+fn method(word: Option<&str>) -> Result<Method, String> {
+    let Some(word) = word else { return Ok(Method::Auto) };
+    Method::parse(word).map_err(|_| {
+        format!("personas.method = {word:?} is none of auto, k-means, mixture, ward, hdbscan and factorisation")
+    })
 }
 
 /// A count from a configuration fits every machine this runs on.

@@ -11,16 +11,19 @@ use std::sync::Arc;
 use datafusion::prelude::SessionContext;
 use rayon::ThreadPool;
 use throng_event::AsOf;
-use throng_persona::{Baseline, Discovery, DiscoveryParams, Found, Outcome, Population, Recount, Tally, open, settled};
+use throng_persona::{
+    Baseline, Discovery, DiscoveryParams, Division, Found, Outcome, Population, Recount, Tally, open, settled,
+};
 
 use crate::book::{Sought, write_book};
 use crate::context::session;
-use crate::engine::Engine;
+use crate::engine::{Engine, View};
 use crate::error::EngineError;
 use crate::history::{Past, Rediscovery};
 use crate::k_means::settle;
 use crate::population::{Drawn, n_profiles, read_population};
 use crate::recount::Everybody;
+use crate::reliability;
 use crate::scoring::{Scoring, failed};
 use crate::sub_kinds::write_sub_kinds;
 use crate::tables::FEATURES;
@@ -29,11 +32,11 @@ use crate::tables::FEATURES;
 pub(crate) fn discover(
     engine: &Engine,
     params: &DiscoveryParams,
-    as_of: AsOf,
+    (view, as_of): (&View, AsOf),
     step: &mut dyn FnMut(&str),
 ) -> Result<Rediscovery, EngineError> {
     step("personas");
-    let subject = Subject::read(engine, as_of)?;
+    let subject = Subject::read(engine, view, as_of)?;
     let Subject { population, past, .. } = &subject;
     let (mut discovery, continuity) = subject.pool.install(|| past.discover(population, params))?;
     if subject.sought.n_drawn.is_some() {
@@ -64,6 +67,7 @@ pub(crate) fn discover(
         if let Outcome::Found(_) = made.discovery.outcome {
             write_sub_kinds(&engine.store, &opened).await?;
         }
+        reliability::write(&engine.store, &made.discovery, as_of.day).await?;
         write_book(&engine.store, &made.discovery, sought, memberships).await?;
         Past::write(&engine.store, baseline.as_ref(), entry.as_ref()).await
     })?;
@@ -81,7 +85,7 @@ struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    fn read(engine: &'a Engine, as_of: AsOf) -> Result<Self, EngineError> {
+    fn read(engine: &'a Engine, view: &View, as_of: AsOf) -> Result<Self, EngineError> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(engine.threads.get()).build();
         let io = |error| EngineError::io("start threads for", engine.home.root(), std::io::Error::other(error));
         let pool = Arc::new(pool.map_err(io)?);
@@ -89,7 +93,10 @@ impl<'a> Subject<'a> {
         engine.runtime.block_on(async {
             let context = session(&engine.store, engine.threads.get()).await?;
             let drawn = Drawn::of(&context, engine.n_drawn_max).await?;
-            let population = read_population(&context, &config.features, (as_of, config.currency), drawn).await?;
+            let mut population = read_population(&context, &config.features, (as_of, config.currency), drawn).await?;
+            if drawn == Drawn::Everybody {
+                population.histories = Some(engine.histories(view, &population).await?);
+            }
             let past = Past::read(&context, drawn).await?;
             let n_drawn = match drawn {
                 Drawn::Everybody => None,
@@ -109,8 +116,9 @@ impl<'a> Subject<'a> {
     /// Returns a discovery among those drawn, its centroids refined among everybody.
     fn settled(&self, discovery: Discovery) -> Result<Discovery, EngineError> {
         let scoring = match &discovery.outcome {
-            Outcome::Found(found) => self.scoring(found),
-            Outcome::Refused(_) => return Ok(discovery),
+            // Centroids say nothing of what another method divides by.
+            Outcome::Found(found) if !matches!(found.model.division, Division::Method(_)) => self.scoring(found),
+            Outcome::Found(_) | Outcome::Refused(_) => return Ok(discovery),
         };
         let runtime = &self.engine.runtime;
         let features = runtime.block_on(self.context.table(FEATURES)).map_err(failed)?;

@@ -8,7 +8,7 @@ use arrow::array::{Array, RecordBatch};
 use datafusion::prelude::SessionContext;
 use throng_event::{AsOf, Calendar, Currency, Day, Instant};
 use throng_feature::{FeatureDefinition, propose};
-use throng_persona::{Continuum, DiscoveryParams, History, PersonaCount};
+use throng_persona::{Continuum, DiscoveryParams, History, Method, PersonaCount};
 use throng_profile::ProfileId;
 use tokio::runtime::Runtime;
 
@@ -57,6 +57,8 @@ pub struct DiscoverRequest {
     pub seed: Option<u64>,
     /// What is done with a continuum; as configured when absent.
     pub continuum: Option<Continuum>,
+    /// By which method customers are divided; as configured when absent.
+    pub method: Option<Method>,
 }
 
 /// What the data suggests for the configuration.
@@ -297,8 +299,9 @@ impl Engine {
             seed: request.seed.unwrap_or(config.seed),
             weights: config.weights,
             continuum: request.continuum.unwrap_or(config.continuum),
+            method: request.method.unwrap_or(config.method),
         };
-        let as_of = self.runtime.block_on(async {
+        let (view, as_of) = self.runtime.block_on(async {
             step("who is who");
             let view = self.view().await?;
             let as_of = self.as_of(&view, request.as_of).await?;
@@ -306,9 +309,9 @@ impl Engine {
             step("features");
             self.store.replace(FEATURES, vec![self.feature_rows(&view, as_of).await?]).await?;
             write_accounts(&self.store, &view, &self.home, as_of).await?;
-            Ok::<_, EngineError>(as_of)
+            Ok::<_, EngineError>((view, as_of))
         })?;
-        discover(self, &params, as_of, step)
+        discover(self, &params, (&view, as_of), step)
     }
 
     /// Returns the newest discovery.

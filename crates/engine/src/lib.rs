@@ -31,6 +31,7 @@ mod parity;
 mod people;
 mod population;
 mod recount;
+mod reliability;
 mod rows;
 mod scoring;
 mod store;

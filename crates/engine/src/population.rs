@@ -128,7 +128,7 @@ pub(crate) async fn read_population(
             revenue(&rows, &profiles, currency).map_err(read(PROFILES))?
         }
     };
-    Ok(Population { as_of, profiles, features: columns, traits, revenue })
+    Ok(Population { as_of, profiles, features: columns, traits, revenue, histories: None })
 }
 
 /// Returns the population of features computed for a day, about which nothing else is known.
@@ -148,6 +148,7 @@ pub(crate) fn population_of(
         features: columns.collect::<Result<_, ArrowError>>()?,
         traits: Vec::new(),
         revenue: None,
+        histories: None,
     })
 }
 

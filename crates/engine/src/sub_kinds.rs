@@ -6,7 +6,7 @@
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use datafusion::prelude::SessionContext;
-use throng_persona::{Membership, Memberships, Opened, Persona, PersonaId};
+use throng_persona::{Membership, Memberships, Opened, Persona, PersonaId, Teller};
 use throng_profile::ProfileId;
 
 use crate::book::{claim_rows, persona_rows, read_claims, read_personas};
@@ -77,5 +77,6 @@ fn member(profile: &str, assigned: Option<&str>, ids: &[PersonaId]) -> Option<Me
         shares: (0..ids.len()).map(share).collect(),
         unassigned: f64::from(u8::from(assigned.is_none())),
         assigned,
+        by: Teller::Mixture,
     })
 }

@@ -32,6 +32,7 @@ pub(crate) const SUB_KIND_MEMBERS: &str = "sub_kind_members";
 pub(crate) const MODELS: &str = "models";
 pub(crate) const PERSONA_HISTORY: &str = "persona_history";
 pub(crate) const BASELINES: &str = "baselines";
+pub(crate) const RELIABILITY: &str = "reliability";
 
 /// The tables in the order a reader wants to meet them.
 pub const TABLES: &[TableInfo] = &[
@@ -60,4 +61,5 @@ pub const TABLES: &[TableInfo] = &[
     TableInfo { name: SUB_KIND_MEMBERS, row: "a customer of a persona and the sub-kind", ground: false },
     TableInfo { name: MODELS, row: "a discovery: its parameters and how sure it is", ground: false },
     TableInfo { name: BASELINES, row: "how customers were when personas were last found", ground: false },
+    TableInfo { name: RELIABILITY, row: "how far memberships can be relied on, as a discovery found", ground: false },
 ];

@@ -114,6 +114,7 @@ impl Engine {
                 seed: request.seed.unwrap_or(config.seed),
                 weights: config.weights,
                 continuum: request.continuum.unwrap_or(config.continuum),
+                method: request.method.unwrap_or(config.method),
             };
             judged(&population, &deeds, &params, (day, n_days))
         })

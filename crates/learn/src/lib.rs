@@ -57,7 +57,7 @@ pub use k_prototypes::{CategoryWeight, KPrototypes, KPrototypesParams, MixedMatr
 pub use logistic::{Converged, LogisticModel, LogisticParams};
 pub use matrix::Matrix;
 pub use membership::{
-    HybridModel, HybridParams, HybridPrediction, MembershipModel, MembershipParams, Memberships, Shape,
+    HybridModel, HybridParams, HybridPrediction, HybridRows, MembershipModel, MembershipParams, Memberships, Shape,
 };
 pub use mixture::{Convergence, Covariance, GaussianMixture, GaussianMixtureParams};
 pub use parting::BorderTest;

@@ -37,7 +37,7 @@ use crate::statistics::quantile_of_sorted;
 use crate::tree::bins::require_no_infinity;
 use mixture::{CHUNK_N_ROWS, Component, Expectation, Family, Patience, expect, normalise, refine};
 
-pub use hybrid::{HybridModel, HybridParams, HybridPrediction};
+pub use hybrid::{HybridModel, HybridParams, HybridPrediction, HybridRows};
 pub use mixture::Shape;
 pub(crate) use mixture::normalise as softmax;
 

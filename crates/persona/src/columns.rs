@@ -215,7 +215,7 @@ pub(crate) fn scaled_matrix(
 }
 
 /// Returns a column for each feature: its numbers, or the positions of its levels.
-fn raw_matrix(columns: &[ModelColumn], population: &Population) -> Result<Matrix, LearnError> {
+pub(crate) fn raw_matrix(columns: &[ModelColumn], population: &Population) -> Result<Matrix, LearnError> {
     let missing = || vec![f32::NAN; population.profiles.len()];
     let mut raw = Vec::new();
     for column in columns {

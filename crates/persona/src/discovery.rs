@@ -5,6 +5,9 @@
 //! ([`crate::naming`]). Same population, parameters and seed: same bytes.
 
 mod choice;
+mod divide;
+mod method;
+mod mix;
 mod settle;
 
 use throng_learn::{
@@ -15,9 +18,15 @@ use throng_learn::{
 use crate::columns::{Columns, scaled_matrix};
 use crate::description::{Clusters, describe};
 use crate::membership::{gridded, largest_position};
-use crate::refusal::{from_learn, nothing_to_compare, too_few_customers};
-use crate::{CategoryWeights, Memberships, ModelColumn, Persona, PersonaError, PersonaId, Population, Refusal};
+use crate::refusal::{nothing_to_compare, too_few_customers};
+use crate::{
+    CategoryWeights, Membership, Memberships, ModelColumn, Partial, Persona, PersonaError, PersonaId, Population,
+    Refusal, Teller,
+};
 use choice::{Choice, choose};
+use divide::Subject;
+
+pub use method::{Division, FittedDivision, Method};
 
 pub use settle::settled;
 
@@ -35,7 +44,7 @@ const PERSONAS_MAX: usize = 12;
 const SHARE_MIN: f64 = 0.03;
 
 /// Share of a persona's own members within its reach; the rest are as far out as outsiders.
-const REACH_SHARE: f64 = 0.99;
+pub(crate) const REACH_SHARE: f64 = 0.99;
 
 /// Restarts, refinements, resamples and references, and the rows they are judged on: the spread of
 /// a share over 20 resamples is below 0.05, and time grows with the square of the rows.
@@ -58,13 +67,17 @@ pub struct DiscoveryParams {
     pub weights: CategoryWeights,
     /// What is done where customers do not fall into separate kinds.
     pub continuum: Continuum,
+    /// By which method customers are divided, once it is known into how many.
+    pub method: Method,
 }
 
 impl DiscoveryParams {
-    /// Returns the parameters with all signal categories alike, and a continuum left whole.
+    /// Returns the parameters with all signal categories alike, a continuum left whole, and the usual
+    /// method.
     #[must_use]
     pub fn new(personas: PersonaCount, seed: u64) -> Self {
-        Self { personas, seed, weights: CategoryWeights::EQUAL, continuum: Continuum::Refused }
+        let (weights, continuum, method) = (CategoryWeights::EQUAL, Continuum::Refused, Method::Auto);
+        Self { personas, seed, weights, continuum, method }
     }
 }
 
@@ -91,6 +104,8 @@ pub struct Discovery {
     pub features_used: Vec<FeatureUse>,
     /// Whether there are gaps between the personas; `None` when none were found.
     pub separation: Option<Separation>,
+    /// By which method customers were divided.
+    pub method: Method,
 }
 
 /// The answer of discovery.
@@ -204,6 +219,10 @@ pub struct Model {
     pub personas: Vec<PersonaId>,
     /// Whether there are borders between the clusters.
     pub separation: Separation,
+    /// Which cluster a profile counts for, beside its shares.
+    pub division: Division,
+    /// How profiles with a short history are told; `None` where no history is known.
+    pub partial: Option<Partial>,
 }
 
 impl Model {
@@ -216,29 +235,65 @@ impl Model {
     /// [`PersonaError::Learn`] when a value is infinite.
     pub fn memberships(&self, population: &Population) -> Result<Memberships, PersonaError> {
         population.check()?;
-        let matrix = self.points(population)?;
-        let found = attempted("compute memberships", self.membership.predict_proba(&matrix))?;
+        let scaled = attempted("scale the features", scaled_matrix(&self.columns, &self.scaler, population))?;
+        let placed = attempted("compute memberships", self.projection.transform(&scaled))?;
+        let found = attempted("compute memberships", self.membership.predict_proba(&placed))?;
+        let told = match &self.partial {
+            Some(partial) => partial.told(population, (&scaled, &placed))?,
+            None => population.profiles.iter().map(|_| None).collect(),
+        };
+        let divided = self.divided((&scaled, &placed), population)?;
         let mut rows = Vec::with_capacity(population.profiles.len());
-        // A cut through a continuum is at equal distances; groups with borders between them have
-        // widths of their own, and a profile counts for the one it most likely comes from.
-        let nearest = attempted("compute memberships", self.membership.k_means().predict(&matrix))?;
-        for ((profile, of_clusters), nearest) in population.profiles.iter().zip(found.rows()).zip(nearest) {
-            let mut of_personas: Vec<f64> = self.clusters.iter().map(|cluster| of_clusters[*cluster]).collect();
-            // A cluster that became no persona counts as unassigned.
-            of_personas.push((1.0 - of_personas.iter().sum::<f64>()).max(0.0));
-            let counts_for = match self.separation {
-                Separation::Distinct => largest_position(&of_personas),
-                Separation::Gradual => {
-                    self.clusters.iter().position(|cluster| *cluster == nearest).unwrap_or(usize::MAX)
-                }
+        for (row_idx, (profile, of_clusters)) in population.profiles.iter().zip(found.rows()).enumerate() {
+            if let Some(told) = &told[row_idx] {
+                let row = gridded(profile.clone(), &self.of_personas(&told.shares), self.persona_of(told.cluster));
+                rows.push(Membership { by: Teller::Hybrid, ..row });
+                continue;
+            }
+            let mut of_personas = self.of_personas(of_clusters);
+            let counts_for = match &divided {
+                None => Some(largest_position(&of_personas)).filter(|idx| *idx < self.clusters.len()),
+                Some(clusters) => self.persona_of(clusters[row_idx]),
             };
-            rows.push(gridded(
-                profile.clone(),
-                &of_personas,
-                Some(counts_for).filter(|idx| *idx < self.clusters.len()),
-            ));
+            if divided.as_ref().is_some_and(|clusters| clusters[row_idx].is_none()) {
+                // The method says that it belongs nowhere.
+                of_personas.fill(0.0);
+                of_personas[self.clusters.len()] = 1.0;
+            }
+            rows.push(gridded(profile.clone(), &of_personas, counts_for));
         }
         Memberships::new(self.personas.clone(), rows)
+    }
+
+    /// Returns the shares in the personas, and last what is left of 1: a cluster that became no persona
+    /// counts as unassigned.
+    fn of_personas(&self, of_clusters: &[f64]) -> Vec<f64> {
+        let mut shares: Vec<f64> = self.clusters.iter().map(|cluster| of_clusters[*cluster]).collect();
+        shares.push((1.0 - shares.iter().sum::<f64>()).max(0.0));
+        shares
+    }
+
+    fn persona_of(&self, cluster: Option<usize>) -> Option<usize> {
+        cluster.and_then(|cluster| self.clusters.iter().position(|other| *other == cluster))
+    }
+
+    /// Returns the cluster that each profile is given to; `None` where its largest share says so.
+    fn divided(
+        &self,
+        (scaled, placed): (&Matrix, &Matrix),
+        population: &Population,
+    ) -> Result<Option<Vec<Option<usize>>>, PersonaError> {
+        let clusters = match &self.division {
+            // Groups with borders between them have widths of their own, and a profile counts for the
+            // one it most likely comes from.
+            Division::Largest => return Ok(None),
+            // A cut through a continuum is at equal distances.
+            Division::Nearest => {
+                self.membership.k_means().predict(placed).map(|nearest| nearest.into_iter().map(Some).collect())
+            }
+            Division::Method(fitted) => fitted.predict(scaled, (&self.columns, population)),
+        };
+        attempted("compute memberships", clusters).map(Some)
     }
 }
 
@@ -254,7 +309,7 @@ impl Model {
 ///
 /// let as_of = Calendar::utc().as_of(Day(19_000));
 /// let nobody =
-///     Population { as_of, profiles: Vec::new(), features: Vec::new(), traits: Vec::new(), revenue: None };
+///     Population { as_of, profiles: Vec::new(), features: Vec::new(), traits: Vec::new(), revenue: None, histories: None };
 /// let params = DiscoveryParams::new(PersonaCount::Auto { max: 8 }, 1);
 /// let Outcome::Refused(refusal) = discover(&nobody, &params)?.outcome else { panic!("nobody has personas") };
 /// assert!(refusal.text.starts_with("0 customers are too few"));
@@ -274,32 +329,37 @@ pub fn discover(population: &Population, params: &DiscoveryParams) -> Result<Dis
     let n_profiles = population.profiles.len();
     let mut columns = if n_profiles == 0 { Columns::none() } else { Columns::chosen(population, &params.weights) };
     if n_profiles < N_PROFILES_MIN {
-        return Ok(refused(too_few_customers(n_profiles, N_PROFILES_MIN), columns));
+        return Ok(refused(too_few_customers(n_profiles, N_PROFILES_MIN), columns, params.method));
     }
     let n_features = columns.uses.iter().filter(|used| used.left_out.is_none()).count();
     if n_features < N_FEATURES_MIN {
-        return Ok(refused(nothing_to_compare(n_features, N_FEATURES_MIN), columns));
+        return Ok(refused(nothing_to_compare(n_features, N_FEATURES_MIN), columns, params.method));
     }
     let scaler = attempted("scale the features", columns.fit(population))?;
     let matrix = attempted("scale the features", scaled_matrix(&columns.columns, &scaler, population))?;
     let selection_params = selection_params(n_clusters, params);
     let selection = attempted("look for clusters", select_k(&matrix, &selection_params))?;
-    let tried = candidates(&selection);
-    let choice = match choose(selection, &matrix, &selection_params)? {
-        Ok(choice) => choice,
-        Err(refusal) => {
-            let refusal = from_learn(refusal, n_profiles, &columns.phrases(&scaler, population));
-            return Ok(Discovery { candidates: tried, ..refused(refusal, columns) });
-        }
+    let mut candidates = candidates(&selection);
+    let usual = choose(selection, &matrix, &selection_params)?;
+    let phrases = columns.phrases(&scaler, population);
+    let subject = Subject { population, columns: &columns.columns, scaler: &scaler, matrix: &matrix, phrases };
+    let (choice, judged) = match subject.divided(usual, params)? {
+        Ok(divided) => divided,
+        Err(refusal) => return Ok(Discovery { candidates, ..refused(refusal, columns, params.method) }),
     };
-    let mut candidates = tried;
+    if let Some(judged) = judged {
+        candidates.retain(|candidate| candidate.n_personas != judged.n_personas);
+        candidates.push(judged);
+        candidates.sort_by_key(|candidate| candidate.n_personas);
+    }
     for candidate in &mut candidates {
         candidate.chosen = candidate.n_personas == choice.model.n_clusters();
     }
-    let separation = Some(choice.separation);
+    let (separation, method) = (Some(choice.separation), params.method);
     assert_eq!(choice.jaccard.len(), choice.model.n_clusters(), "every cluster of the choice has a stability");
     let found = found(population, Fit { columns: columns.columns, scaler, matrix, choice })?;
-    Ok(Discovery { outcome: Outcome::Found(Box::new(found)), candidates, features_used: columns.uses, separation })
+    let outcome = Outcome::Found(Box::new(found));
+    Ok(Discovery { outcome, candidates, features_used: columns.uses, separation, method })
 }
 
 /// What was fitted, on its way into a model.
@@ -314,10 +374,11 @@ fn found(population: &Population, fit: Fit) -> Result<Found, PersonaError> {
     let params = MembershipParams { reach_share: REACH_SHARE };
     let projection = fit.choice.projection;
     let matrix = attempted("fit memberships", projection.transform(&fit.matrix))?;
-    let inside: Vec<usize> = (0..matrix.n_rows()).filter(|row| fit.choice.inside[*row]).collect();
-    let membership = attempted("fit memberships", params.fit(&fit.choice.model, &matrix.take(&inside)))?;
+    let inside: Vec<bool> = fit.choice.labels.iter().map(Option::is_some).collect();
+    let fitted: Vec<usize> = (0..matrix.n_rows()).filter(|row| inside[*row]).collect();
+    let membership = attempted("fit memberships", params.fit(&fit.choice.model, &matrix.take(&fitted)))?;
     let n_clusters = fit.choice.model.n_clusters();
-    let by_cluster = Model {
+    let mut by_cluster = Model {
         columns: fit.columns,
         scaler: fit.scaler,
         projection,
@@ -325,8 +386,14 @@ fn found(population: &Population, fit: Fit) -> Result<Found, PersonaError> {
         clusters: (0..n_clusters).collect(),
         personas: (0..n_clusters).map(PersonaId::at).collect(),
         separation: fit.choice.separation,
+        division: fit.choice.division,
+        partial: None,
     };
-    let unordered = by_cluster.memberships(population)?;
+    let mut unordered = by_cluster.memberships(population)?;
+    by_cluster.partial = Partial::fit(&by_cluster, (population, &unordered), (&matrix, &inside))?;
+    if by_cluster.partial.is_some() {
+        unordered = by_cluster.memberships(population)?;
+    }
     // The largest first; of equal ones the one whose first member comes first: the numbers of clusters
     // change with the seed, members do not. A cluster that is nobody's largest share is no persona.
     let mut clusters: Vec<usize> = (0..n_clusters).filter(|cluster| unordered.n_assigned(*cluster) > 0).collect();
@@ -361,22 +428,25 @@ pub(crate) fn regrouped(
     grouping: Grouping,
 ) -> Result<Found, PersonaError> {
     let Grouping { model: grouped, jaccard, separation } = grouping;
+    let separation = separation.unwrap_or(Separation::Gradual);
     let choice = Choice {
         projection: model.projection,
+        labels: grouped.labels().iter().copied().map(Some).collect(),
         model: grouped,
-        inside: vec![true; matrix.n_rows()],
         jaccard,
-        separation: separation.unwrap_or(Separation::Gradual),
+        separation,
+        division: Division::usual(separation),
     };
     found(population, Fit { columns: model.columns, scaler: model.scaler, matrix, choice })
 }
 
-fn refused(refusal: Refusal, columns: Columns) -> Discovery {
+fn refused(refusal: Refusal, columns: Columns, method: Method) -> Discovery {
     Discovery {
         outcome: Outcome::Refused(refusal),
         candidates: Vec::new(),
         features_used: columns.uses,
         separation: None,
+        method,
     }
 }
 

@@ -34,6 +34,14 @@ pub enum PersonaError {
     /// A signal category has a weight that cannot be.
     #[error("cannot weigh signal categories by {0}: weights are from 0 to 100, and one of them is above 0")]
     CategoryWeight(String),
+    /// A method makes no sense for these data, or for what was asked of it.
+    #[error("cannot divide customers by {method}: {reason}")]
+    Method {
+        /// The method's word.
+        method: &'static str,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// A text is no persona id.
     #[error("cannot read {0:?} as a persona id: ids are lower-case letters and digits, such as p1")]
     InvalidPersonaId(String),

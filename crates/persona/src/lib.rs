@@ -8,6 +8,7 @@
 //! population, parameters and seed, same bytes. Everything in a [`Persona`] can be made from plain
 //! data, so stored personas can be shown without a fit.
 
+mod chance;
 mod claim;
 mod columns;
 mod compare;
@@ -25,6 +26,7 @@ mod lineage;
 mod membership;
 mod naming;
 mod number;
+mod partial;
 mod persona;
 mod population;
 mod query;
@@ -43,8 +45,8 @@ pub use claim::{Claim, ClaimId, ClaimKind, Evidence, Measure};
 pub use columns::{CategoryWeights, ModelColumn};
 pub use cost::Negative;
 pub use discovery::{
-    Candidate, Discovery, DiscoveryParams, FeatureUse, Found, Model, Outcome, PersonaCount, Separation, discover,
-    settled,
+    Candidate, Discovery, DiscoveryParams, Division, FeatureUse, FittedDivision, Found, Method, Model, Outcome,
+    PersonaCount, Separation, discover, settled,
 };
 pub use drift::{
     Baseline, Change, Distribution, Drift, DriftLevel, DriftParams, FeatureBaseline, FeatureDrift, MixDrift,
@@ -58,7 +60,8 @@ pub use lineage::{
     Basis, Continuity, Flow, Kept, Lineage, LineageEvent, LineageKind, LineageParams, LineagePersona, NameKept,
     PersonaSteadiness, Previous, Steadiness, carry_over, discover_again, rediscover, with_fresh_ids,
 };
-pub use membership::{Membership, Memberships, PersonaId};
+pub use membership::{Membership, Memberships, PersonaId, Teller};
+pub use partial::{COMPLETE_HISTORY_DAYS, Diagram, DiagramBin, Histories, Partial, Reliability, Verdict};
 pub use persona::{Confidence, Persona, PersonaRevenue, rename};
 pub use population::{FeatureColumn, Population, Revenue, TraitColumn, Values};
 pub use refusal::{Refusal, RefusalReason};

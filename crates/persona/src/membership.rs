@@ -83,7 +83,38 @@ pub struct Membership {
     /// the one whose centre is nearest, unless the unassigned
     /// share is the largest. Near the border between a wide or large persona and a narrow or small
     /// one another persona may have the larger share.
+    ///
+    /// Of a partial history, also `None` where nobody can be sure yet.
     pub assigned: Option<usize>,
+    /// What the shares are told by.
+    pub by: Teller,
+}
+
+/// What a profile's shares are told by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Teller {
+    /// The mixture around the centroids, by all features.
+    Mixture,
+    /// The ensemble that was fitted to how customers looked early, for a partial history.
+    Hybrid,
+}
+
+impl Teller {
+    const WORDS: [(Self, &'static str); 2] = [(Self::Mixture, "mixture"), (Self::Hybrid, "hybrid")];
+
+    /// Returns the word it is stored under.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        crate::claim::word(&Self::WORDS, self)
+    }
+
+    /// Reads a stored word.
+    ///
+    /// # Errors
+    /// [`PersonaError::UnknownWord`] for any other text.
+    pub fn parse(text: &str) -> Result<Self, PersonaError> {
+        crate::claim::meaning(&Self::WORDS, "what memberships are told by", text)
+    }
 }
 
 /// The memberships of a whole population.
@@ -179,7 +210,7 @@ pub(crate) fn gridded(profile: ProfileId, shares: &[f64], counts_for: Option<usi
     let mut shares: Vec<f64> = steps.iter().map(|step| step / GRID).collect();
     let unassigned = shares.pop().unwrap_or(1.0);
     let assigned = counts_for.filter(|_| largest < n_personas);
-    Membership { profile, shares, unassigned, assigned }
+    Membership { profile, shares, unassigned, assigned, by: Teller::Mixture }
 }
 
 /// Returns the position of the largest value; of equal ones the first.

@@ -8,7 +8,7 @@ use throng_event::{AsOf, Currency};
 use throng_feature::FeatureDefinition;
 use throng_profile::ProfileId;
 
-use crate::PersonaError;
+use crate::{Histories, PersonaError};
 
 /// The customers among whom personas are looked for, as they were known at one day's end.
 #[derive(Debug, Clone)]
@@ -23,6 +23,9 @@ pub struct Population {
     pub traits: Vec<TraitColumn>,
     /// What the profiles have spent up to `as_of`, when money is known.
     pub revenue: Option<Revenue>,
+    /// How long the profiles have been known, and how some looked earlier; `None` where it is not
+    /// known, and nobody's history counts as short then.
+    pub histories: Option<Histories>,
 }
 
 /// One feature of all profiles.
@@ -107,6 +110,9 @@ impl Population {
         if let Some(revenue) = &self.revenue {
             self.check_length("revenue_minor", revenue.minor.len())?;
         }
+        if let Some(histories) = &self.histories {
+            self.check_length("history_days", histories.days.len())?;
+        }
         Ok(())
     }
 
@@ -138,6 +144,8 @@ impl Population {
                 .revenue
                 .as_ref()
                 .map(|own| Revenue { minor: taken(&own.minor, rows), currency: own.currency }),
+            // Earlier days are of everybody.
+            histories: None,
         }
     }
 

@@ -36,7 +36,7 @@ pub struct Opened {
 ///
 /// let as_of = Calendar::utc().as_of(Day(19_000));
 /// let nobody =
-///     Population { as_of, profiles: Vec::new(), features: Vec::new(), traits: Vec::new(), revenue: None };
+///     Population { as_of, profiles: Vec::new(), features: Vec::new(), traits: Vec::new(), revenue: None, histories: None };
 /// let memberships = Memberships::new(vec![PersonaId::at(0)], Vec::new())?;
 /// assert!(open(&nobody, &memberships, &DiscoveryParams::new(PersonaCount::Auto { max: 8 }, 1))?.is_empty());
 /// # Ok::<(), throng_persona::PersonaError>(())

@@ -13,6 +13,7 @@ mod journeys;
 mod personas;
 mod profile;
 mod quarantine;
+mod reliability;
 mod report;
 mod simulate;
 mod sql;

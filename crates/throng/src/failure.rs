@@ -92,7 +92,7 @@ fn blame(error: &anyhow::Error) -> Blame {
 fn engine_usage(error: &EngineError) -> bool {
     match error {
         EngineError::NoHome(_) | EngineError::HomeExists(_) | EngineError::TimeZone(_) => true,
-        EngineError::Persona(error) => matches!(error, PersonaError::PersonaCount(_)),
+        EngineError::Persona(error) => matches!(error, PersonaError::PersonaCount(_) | PersonaError::Method { .. }),
         EngineError::NewerHome { .. }
         | EngineError::Configuration { .. }
         | EngineError::Io { .. }

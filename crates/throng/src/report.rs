@@ -13,8 +13,9 @@ mod tests;
 pub(crate) use model::{
     Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine,
     FunnelStep, JourneySection, KindLine, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
-    QuarantineReason, Refusal, ReportModel, Revenue, SignalLine, SourceLine, Stability, StabilityWord, SufficiencyLine,
-    TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature, WeekActivity,
+    QuarantineReason, Refusal, ReliabilityBin, ReliabilityDiagram, ReportModel, Revenue, SignalLine, SourceLine,
+    Stability, StabilityWord, SufficiencyLine, TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature,
+    WeekActivity,
 };
 
 use minijinja::syntax::SyntaxConfig;
@@ -97,10 +98,15 @@ fn pictures(model: &ReportModel) -> Value {
             funnel => drawn(funnel),
         });
     }
+    let diagrams = model.certainty.reliability.iter().enumerate();
+    let reliability: Vec<Value> = diagrams
+        .map(|(diagram_idx, diagram)| drawn(picture::reliability(&format!("reliability-{}", diagram_idx + 1), diagram)))
+        .collect();
     context! {
         personas => personas,
         shares => drawn(picture::shares(model)),
         candidates => drawn(picture::candidates(&model.certainty)),
+        reliability => reliability,
     }
 }
 

@@ -6,6 +6,7 @@ mod certainty;
 mod compared;
 mod journeys;
 mod quality;
+mod reliability;
 mod traits;
 
 use std::collections::BTreeMap;
@@ -66,7 +67,7 @@ pub(crate) fn read(engine: &Engine, step: &mut dyn FnMut(&str)) -> anyhow::Resul
         refusal: None,
         unassigned: None,
         compared: Vec::new(),
-        certainty: certainty::section(&book, Wording::new(&config.features)),
+        certainty: certainty::section(&book, Wording::new(&config.features), reliability::diagrams(engine)?),
         quality,
     };
     match &book.outcome {

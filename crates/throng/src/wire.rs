@@ -1,9 +1,13 @@
 //! The JSON documents of the command line. Their keys are stable: a key is added, never
 //! renamed. Shares lie between 0 and 1, money is in minor units, instants are RFC 3339.
 
+mod reliability;
+
 use serde::Serialize;
 use throng_engine::{BookOutcome, PersonaBook, ValidatedOutcome, Validation};
 use throng_persona::{Claim, Confidence, HistoryEntry, HistoryPersona, LineageEvent, LineagePersona, Persona};
+
+pub(crate) use reliability::ReliabilityDocument;
 
 /// `discover`, `personas list`, `personas export`, and `personas show` with what was asked for.
 #[derive(Debug, Serialize)]
@@ -25,6 +29,8 @@ pub(crate) struct BookDocument {
     pub(crate) n_unassigned: Option<u64>,
     /// Whether there are gaps between the personas: `distinct` or `gradual`.
     pub(crate) separation: Option<&'static str>,
+    /// By which method customers were divided.
+    pub(crate) method: &'static str,
     /// The personas, the largest first.
     pub(crate) personas: Vec<PersonaDocument>,
     /// Every number of personas that was tried.
@@ -132,6 +138,7 @@ impl BookDocument {
             refusal,
             n_unassigned,
             separation: book.separation.map(throng_persona::Separation::as_str),
+            method: book.method.as_str(),
             personas: shown
                 .iter()
                 .map(|persona| PersonaDocument {

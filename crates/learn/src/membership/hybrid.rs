@@ -5,6 +5,10 @@
 //! have from copies of them with values taken away, so what they answer for a partial row is the
 //! mean membership of the complete rows it could become. The answer is the mean of the members
 //! (a linear pool; Stone 1961), the confidence how little they diverge.
+//!
+//! Where it is known how rows looked early and what became of them, the two learn that instead, and
+//! the pool is weighed by what each member says of rows it was not fitted to (Smyth and Wolpert 1999):
+//! rows that are not missing values but look small mislead the mixture, which then counts little.
 
 use rand::Rng;
 
@@ -37,7 +41,17 @@ pub struct HybridModel {
     mixture: MembershipModel,
     logistic: LogisticModel,
     boosting: BoostingModel,
+    weights: [f64; N_MEMBERS],
     sureness_min: f64,
+}
+
+/// Rows as the members of an ensemble see them.
+#[derive(Debug, Clone, Copy)]
+pub struct HybridRows<'a> {
+    /// As the mixture was fitted to.
+    pub placed: &'a Matrix,
+    /// As the logistic regression and the trees see them: the same columns, or others.
+    pub inputs: &'a Matrix,
 }
 
 /// What the ensemble says of rows.
@@ -52,17 +66,21 @@ pub struct HybridPrediction {
 }
 
 const N_MEMBERS: usize = 3;
+/// All members alike.
+const EQUAL: [f64; N_MEMBERS] = [1.0 / 3.0; N_MEMBERS];
+/// Share of the rows that the members are weighed on, and the least number of them: on fewer, weights
+/// would be chance.
+const WEIGHED_SHARE: f64 = 0.2;
+const WEIGHED_N_ROWS_MIN: usize = 50;
+/// Rounds of the weighing: the likelihood is concave in the weights, and the rounds are cheap.
+const WEIGHED_N_ITER: usize = 200;
+/// The least probability of what happened: a member that is sure and wrong once may still count.
+const PROBABILITY_MIN: f64 = 1e-3;
 
 impl HybridParams {
     /// Fits the ensemble to complete rows, such as `model` was fitted to.
     pub fn fit(&self, model: &MembershipModel, matrix: &Matrix) -> Result<HybridModel, LearnError> {
-        if self.n_rows_max == 0 {
-            return Err(LearnError::InvalidParameter { parameter: "n_rows_max", found: 0.0, allowed: "at least 1" });
-        }
-        if !(0.0..=1.0).contains(&self.sureness_min) {
-            let found = self.sureness_min;
-            return Err(LearnError::InvalidParameter { parameter: "sureness_min", found, allowed: "0 to 1" });
-        }
+        self.check()?;
         let complete = matrix.take(&sampled_rows(matrix.n_rows(), self.n_rows_max, self.seed));
         let memberships = model.predict_proba(&complete)?;
         let mut values = complete.values().to_vec();
@@ -79,32 +97,121 @@ impl HybridParams {
             mixture: model.clone(),
             logistic: self.logistic.fit(&inputs, &targets)?,
             boosting: self.boosting.fit(&inputs, &targets)?,
+            weights: EQUAL,
             sureness_min: self.sureness_min,
         })
     }
+
+    /// Fits the ensemble to rows as they looked early and the cluster that each turned out to be of,
+    /// `None` for one that belongs to none.
+    pub fn fit_early(
+        &self,
+        model: &MembershipModel,
+        rows: HybridRows<'_>,
+        labels: &[Option<usize>],
+    ) -> Result<HybridModel, LearnError> {
+        self.check()?;
+        if labels.len() != rows.inputs.n_rows() {
+            let (expected, found) = (rows.inputs.n_rows(), labels.len());
+            return Err(LearnError::ShapeMismatch { what: "the list of labels", expected, found });
+        }
+        let taken = sampled_rows(labels.len(), self.n_rows_max, self.seed);
+        let mut generator = generator(self.seed, 2);
+        let (weighed, fitted): (Vec<usize>, Vec<usize>) =
+            taken.iter().partition(|_| generator.random_bool(WEIGHED_SHARE));
+        let mut weights = EQUAL;
+        if weighed.len() >= WEIGHED_N_ROWS_MIN {
+            let tried = self.fit_members(model, (rows.inputs, labels), (&fitted, EQUAL))?;
+            let (placed, inputs) = (rows.placed.take(&weighed), rows.inputs.take(&weighed));
+            let members = tried.members(HybridRows { placed: &placed, inputs: &inputs })?;
+            let said = weighed.iter().enumerate().map(|(row_idx, &row)| {
+                members.each_ref().map(|member| {
+                    let shares = member.row(row_idx);
+                    shares[labels[row].unwrap_or(shares.len() - 1)].max(PROBABILITY_MIN)
+                })
+            });
+            weights = pool_weights(&said.collect::<Vec<_>>());
+        }
+        self.fit_members(model, (rows.inputs, labels), (&taken, weights))
+    }
+
+    fn fit_members(
+        &self,
+        model: &MembershipModel,
+        (inputs, labels): (&Matrix, &[Option<usize>]),
+        (taken, weights): (&[usize], [f64; N_MEMBERS]),
+    ) -> Result<HybridModel, LearnError> {
+        let n_columns = model.k_means().n_clusters() + 1;
+        let mut targets = vec![0.0; taken.len() * n_columns];
+        for (target, &row) in targets.chunks_exact_mut(n_columns).zip(taken) {
+            if let Some(label) = labels[row].filter(|label| label + 1 >= n_columns) {
+                let found = real(label);
+                return Err(LearnError::InvalidParameter { parameter: "label", found, allowed: "below n_clusters" });
+            }
+            target[labels[row].unwrap_or(n_columns - 1)] = 1.0;
+        }
+        let inputs = inputs.take(taken);
+        let targets = Memberships::from_values(n_columns, targets);
+        Ok(HybridModel {
+            mixture: model.clone(),
+            logistic: self.logistic.fit(&inputs, &targets)?,
+            boosting: self.boosting.fit(&inputs, &targets)?,
+            weights,
+            sureness_min: self.sureness_min,
+        })
+    }
+
+    fn check(&self) -> Result<(), LearnError> {
+        if self.n_rows_max == 0 {
+            return Err(LearnError::InvalidParameter { parameter: "n_rows_max", found: 0.0, allowed: "at least 1" });
+        }
+        if !(0.0..=1.0).contains(&self.sureness_min) {
+            let found = self.sureness_min;
+            return Err(LearnError::InvalidParameter { parameter: "sureness_min", found, allowed: "0 to 1" });
+        }
+        Ok(())
+    }
+}
+
+/// Returns the weights under which the pool gives what happened the greatest likelihood, by
+/// expectation and maximisation from equal ones; `said` is what each member gave what happened.
+fn pool_weights(said: &[[f64; N_MEMBERS]]) -> [f64; N_MEMBERS] {
+    let mut weights = EQUAL;
+    for _ in 0..WEIGHED_N_ITER {
+        let mut sums = [0.0; N_MEMBERS];
+        for row in said {
+            let pooled: f64 = row.iter().zip(weights).map(|(said, weight)| said * weight).sum();
+            for ((sum, said), weight) in sums.iter_mut().zip(row).zip(weights) {
+                *sum += said * weight / pooled;
+            }
+        }
+        let total: f64 = sums.iter().sum();
+        weights = sums.map(|sum| sum / total);
+    }
+    weights
 }
 
 impl HybridModel {
     /// Returns what the members together say of each row; missing values are welcome.
     pub fn predict(&self, matrix: &Matrix) -> Result<HybridPrediction, LearnError> {
-        let members: [Memberships; N_MEMBERS] = [
-            self.mixture.predict_proba_partial(matrix)?,
-            self.logistic.predict_proba(matrix)?,
-            self.boosting.predict_proba(matrix)?,
-        ];
-        let n_columns = members[0].n_columns();
-        let mut values = Vec::with_capacity(matrix.n_rows() * n_columns);
-        let mut confidence = Vec::with_capacity(matrix.n_rows());
-        let mut assigned = Vec::with_capacity(matrix.n_rows());
-        for row_idx in 0..matrix.n_rows() {
+        self.predict_early(HybridRows { placed: matrix, inputs: matrix })
+    }
+
+    /// Returns what the members together say of each row as they see it.
+    pub fn predict_early(&self, rows: HybridRows<'_>) -> Result<HybridPrediction, LearnError> {
+        let members = self.members(rows)?;
+        let (n_rows, n_columns) = (members[0].n_rows(), members[0].n_columns());
+        let mut values = Vec::with_capacity(n_rows * n_columns);
+        let mut confidence = Vec::with_capacity(n_rows);
+        let mut assigned = Vec::with_capacity(n_rows);
+        let weighed = |of: [f64; N_MEMBERS]| of.iter().zip(self.weights).map(|(value, weight)| value * weight).sum();
+        for row_idx in 0..n_rows {
             let rows = members.each_ref().map(|member| member.row(row_idx));
-            let mut pooled: Vec<f64> = (0..n_columns)
-                .map(|column| rows.iter().map(|row| row[column]).sum::<f64>() / real(N_MEMBERS))
-                .collect();
+            let mut pooled: Vec<f64> = (0..n_columns).map(|column| weighed(rows.map(|row| row[column]))).collect();
             fill_rest(&mut pooled);
             // The Jensen–Shannon divergence, of which log n is the most.
-            let divergence = entropy(&pooled) - rows.iter().map(|row| entropy(row)).sum::<f64>() / real(N_MEMBERS);
-            let agreement = (1.0 - divergence / real(N_MEMBERS).ln()).clamp(0.0, 1.0);
+            let within: f64 = weighed(rows.map(entropy));
+            let agreement = (1.0 - (entropy(&pooled) - within) / real(N_MEMBERS).ln()).clamp(0.0, 1.0);
             let largest = greatest(&pooled);
             let sure = largest + 1 < n_columns && pooled[largest] * agreement >= self.sureness_min;
             assigned.push(sure.then_some(largest));
@@ -112,6 +219,20 @@ impl HybridModel {
             values.append(&mut pooled);
         }
         Ok(HybridPrediction { memberships: Memberships::from_values(n_columns, values), confidence, assigned })
+    }
+
+    /// Returns how much the mixture, the logistic regression and the trees count.
+    #[must_use]
+    pub fn weights(&self) -> [f64; N_MEMBERS] {
+        self.weights
+    }
+
+    fn members(&self, rows: HybridRows<'_>) -> Result<[Memberships; N_MEMBERS], LearnError> {
+        Ok([
+            self.mixture.predict_proba_partial(rows.placed)?,
+            self.logistic.predict_proba(rows.inputs)?,
+            self.boosting.predict_proba(rows.inputs)?,
+        ])
     }
 }
 

@@ -2,8 +2,8 @@
 
 use rand::Rng;
 use throng_learn::{
-    BoostingParams, CalibrationParams, Confidence, HybridModel, HybridParams, LogisticParams, Matrix, MembershipParams,
-    align,
+    BoostingParams, CalibrationParams, Confidence, HybridModel, HybridParams, HybridRows, LearnError, LogisticParams,
+    Matrix, MembershipParams, align,
 };
 
 use crate::data::{blobs, generator, k_means};
@@ -89,4 +89,39 @@ fn bad_input_is_refused() {
     let hybrid = PARAMS.fit(&model, &matrix).unwrap();
     assert!(hybrid.predict(&Matrix::new(1, vec![1.0]).unwrap()).is_err());
     assert!(hybrid.predict(&Matrix::new(2, vec![1.0, f32::INFINITY]).unwrap()).is_err());
+}
+
+#[test]
+fn early_looks_teach_what_the_mixture_cannot_know() {
+    let (matrix, _) = blobs((3000, 4), 3, 4.0, 6);
+    let k_means = k_means(3, 3).fit(&matrix).unwrap();
+    let model = MembershipParams { reach_share: 0.99 }.fit(&k_means, &matrix).unwrap();
+    let labels: Vec<Option<usize>> = k_means.labels().iter().copied().map(Some).collect();
+    // Early, all that a row has is a third of what it will be: the mixture sees one cluster in the middle.
+    let early = Matrix::new(4, matrix.values().iter().map(|value| value / 3.0).collect()).unwrap();
+    let (fitted, held_out): (Vec<usize>, Vec<usize>) = (0..3000).partition(|row| row % 3 > 0);
+    let (fit_rows, judged_rows) = (early.take(&fitted), early.take(&held_out));
+    let rows = HybridRows { placed: &fit_rows, inputs: &fit_rows };
+    let fit_labels: Vec<Option<usize>> = fitted.iter().map(|&row| labels[row]).collect();
+    let hybrid = PARAMS.fit_early(&model, rows, &fit_labels).unwrap();
+    let [mixture, logistic, trees] = hybrid.weights();
+    assert!(mixture < 0.1 && (mixture + logistic + trees - 1.0).abs() < 1e-12, "{:?}", hybrid.weights());
+    let found = hybrid.predict_early(HybridRows { placed: &judged_rows, inputs: &judged_rows }).unwrap();
+    let alone = model.predict_proba(&judged_rows).unwrap();
+    let truth: Vec<Option<usize>> = held_out.iter().map(|&row| labels[row]).collect();
+    let judge = CalibrationParams { n_bins: 10, confidence: Confidence::new(0.95).unwrap() };
+    let hybrid = judge.evaluate_largest(&found.memberships, &truth).unwrap();
+    assert!(hybrid.expected_error < 0.03, "{hybrid:?}");
+    assert!(hybrid.brier < judge.evaluate_largest(&alone, &truth).unwrap().brier);
+}
+
+#[test]
+fn labels_that_do_not_fit_are_refused() {
+    let (matrix, _) = blobs((300, 2), 2, 4.0, 7);
+    let model = MembershipParams { reach_share: 0.99 }.fit(&k_means(2, 3).fit(&matrix).unwrap(), &matrix).unwrap();
+    let rows = HybridRows { placed: &matrix, inputs: &matrix };
+    let too_few = PARAMS.fit_early(&model, rows, &[Some(0)]).unwrap_err();
+    assert!(matches!(too_few, LearnError::ShapeMismatch { .. }), "{too_few}");
+    let too_great = PARAMS.fit_early(&model, rows, &[Some(2); 300]).unwrap_err();
+    assert!(matches!(too_great, LearnError::InvalidParameter { .. }), "{too_great}");
 }

@@ -2,13 +2,14 @@
 
 use throng_learn::{KMeans, Matrix, Projection, Selection, SelectionParams, select_k};
 
+use super::method::Division;
 use super::{SHARE_MIN, Separation, attempted};
 use crate::PersonaError;
 
 /// What a grouping must hold to be counted on: every cluster valid and stable (Hennig 2007), and
 /// the whole coming back too.
-const LASTING_JACCARD_MIN: f64 = 0.75;
-const LASTING_ADJUSTED_RAND_MIN: f64 = 0.75;
+pub(super) const LASTING_JACCARD_MIN: f64 = 0.75;
+pub(super) const LASTING_ADJUSTED_RAND_MIN: f64 = 0.75;
 
 /// How well separated a more detailed grouping must be, as a share of the best silhouette.
 const SILHOUETTE_SHARE_MIN: f64 = 0.5;
@@ -16,18 +17,21 @@ const SILHOUETTE_SHARE_MIN: f64 = 0.5;
 /// The clusters that become personas.
 pub(super) struct Choice {
     pub(super) projection: Projection,
+    /// The centroids.
     pub(super) model: KMeans,
-    /// Whether each row is in a cluster; outliers are not.
-    pub(super) inside: Vec<bool>,
+    /// Each row's cluster; outliers have none.
+    pub(super) labels: Vec<Option<usize>>,
     /// Mean Jaccard similarity of each cluster under resampling.
     pub(super) jaccard: Vec<f64>,
     pub(super) separation: Separation,
+    /// How rows are given to clusters, the fitted ones and any others.
+    pub(super) division: Division,
 }
 
 impl Choice {
     pub(super) fn of(choice: throng_learn::Choice, jaccard: Vec<f64>, separation: Separation) -> Self {
-        let inside = choice.labels.iter().map(Option::is_some).collect();
-        Self { projection: choice.projection, model: choice.model, inside, jaccard, separation }
+        let throng_learn::Choice { projection, model, labels, .. } = choice;
+        Self { projection, model, labels, jaccard, separation, division: Division::usual(separation) }
     }
 }
 

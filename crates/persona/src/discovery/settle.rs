@@ -67,7 +67,15 @@ pub fn settled(discovery: Discovery, population: &Population, k_means: KMeans) -
             jaccard[cluster] = persona.stability;
         }
     }
-    let choice = Choice { projection: model.projection, model: k_means, inside, jaccard, separation: model.separation };
+    let labels = labels.into_iter().zip(inside).map(|(label, inside)| inside.then_some(label)).collect();
+    let choice = Choice {
+        projection: model.projection,
+        model: k_means,
+        labels,
+        jaccard,
+        separation: model.separation,
+        division: model.division,
+    };
     let found = found(population, Fit { columns: model.columns, scaler: model.scaler, matrix, choice })?;
     Ok(Discovery { outcome: Outcome::Found(Box::new(found)), ..discovery })
 }

@@ -14,7 +14,8 @@ use crate::columns::scaled_matrix;
 use crate::discovery::{Grouping, regrouped};
 use crate::number::single;
 use crate::{
-    Candidate, Confidence, Discovery, DiscoveryParams, Found, Outcome, PersonaCount, PersonaError, Population, discover,
+    Candidate, Confidence, Discovery, DiscoveryParams, Division, Found, Method, Outcome, PersonaCount, PersonaError,
+    Population, discover,
 };
 
 /// Refinement of the former centroids: as a fresh fit does it.
@@ -171,7 +172,9 @@ fn with_former_number(
         inertias: None,
         adjusted_rand: None,
     };
-    if n_former == n_fresh || matches!(params.personas, PersonaCount::Exactly(_)) {
+    // HDBSCAN has no number to choose.
+    let given = matches!(params.personas, PersonaCount::Exactly(_)) || params.method == Method::Hdbscan;
+    if n_former == n_fresh || given {
         return Ok((fresh, Some(continuity)));
     }
     let tried = |n_personas: usize| fresh.candidates.iter().find(|candidate| candidate.n_personas == n_personas);
@@ -211,7 +214,8 @@ fn with_former_grouping(
 ) -> Result<Discovery, PersonaError> {
     let (Outcome::Found(found), Some(continuity)) = (&discovery.outcome, continuity) else { return Ok(discovery) };
     let fresh = found.model.membership.k_means();
-    if fresh.n_clusters() != previous.baseline.personas.len() {
+    // A grouping refined by k-means is none of another method's.
+    if matches!(found.model.division, Division::Method(_)) || fresh.n_clusters() != previous.baseline.personas.len() {
         return Ok(discovery);
     }
     let matrix = attempted(scaled_matrix(&found.model.columns, &found.model.scaler, population))?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use throng_learn::adjusted_rand_index;
 use throng_persona::{
     CategoryWeights, DiscoveryParams, Membership, Memberships, Outcome, PersonaCount, PersonaError, PersonaId,
-    RefusalReason, Values, discover,
+    RefusalReason, Teller, Values, discover,
 };
 
 use crate::shop::{find, found, planted, structureless};
@@ -241,6 +241,7 @@ fn stored_memberships_are_checked() {
         shares,
         unassigned,
         assigned,
+        by: Teller::Mixture,
     };
     let personas = || vec![PersonaId::at(0), "p2".parse().unwrap()];
     assert!(Memberships::new(personas(), vec![row(vec![0.25, 0.5], 0.25, Some(1))]).is_ok());

@@ -11,7 +11,7 @@ use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
 use throng_learn::adjusted_rand_index;
 use throng_persona::{
     Basis, Claim, Continuity, Continuum, DiscoveryParams, DriftParams, Kept, Lineage, LineageKind, LineageParams,
-    Outcome, PersonaCount, PersonaError, PersonaId, Previous, carry_over, discover, recompute, rediscover,
+    Outcome, PersonaCount, PersonaError, PersonaId, Previous, Teller, carry_over, discover, recompute, rediscover,
 };
 
 use crate::shop::{find, found, planted, structureless};
@@ -359,6 +359,7 @@ proptest! {
             shares: (0..3).map(|idx| f64::from(u8::from(idx == to))).collect(),
             unassigned: f64::from(u8::from(to >= 3)),
             assigned: (to < 3).then_some(to),
+            by: Teller::Mixture,
         };
         for (row, to) in moves {
             rows[row] = moved(&rows[row], to);
@@ -388,6 +389,7 @@ proptest! {
             shares: order.iter().map(|idx| row.shares[*idx]).collect(),
             unassigned: row.unassigned,
             assigned: row.assigned.and_then(|assigned| order.iter().position(|idx| *idx == assigned)),
+            by: row.by,
         });
         let ids = personas.iter().map(|persona| persona.id.clone()).collect();
         let turned = Previous {
@@ -420,6 +422,7 @@ fn one_persona_alone_can_be_carried_over() {
         shares: vec![f64::from(u8::from(row.assigned == Some(0)))],
         unassigned: f64::from(u8::from(row.assigned != Some(0))),
         assigned: row.assigned.filter(|assigned| *assigned == 0),
+        by: row.by,
     });
     let mut baseline = former.baseline.clone();
     baseline.personas.truncate(1);

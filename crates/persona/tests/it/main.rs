@@ -10,6 +10,10 @@ mod market;
 #[cfg(test)]
 mod meaning;
 #[cfg(test)]
+mod method;
+#[cfg(test)]
+mod partial;
+#[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod shop;

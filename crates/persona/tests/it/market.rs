@@ -133,6 +133,7 @@ pub(crate) fn market(n_profiles: usize, seed: u64) -> (Population, Vec<usize>) {
         features,
         traits: Vec::new(),
         revenue: "EUR".parse().ok().map(|currency| Revenue { minor, currency }),
+        histories: None,
     };
     (population, kinds)
 }

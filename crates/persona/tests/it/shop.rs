@@ -118,6 +118,7 @@ pub(crate) fn planted(n_profiles: usize, seed: u64) -> (Population, Vec<usize>) 
         features,
         traits: vec![TraitColumn { name: "age".to_owned(), values: ages }],
         revenue: Some(Revenue { minor, currency: "EUR".parse().unwrap() }),
+        histories: None,
     };
     (population, kinds)
 }
@@ -142,6 +143,7 @@ pub(crate) fn structureless(n_profiles: usize, seed: u64) -> Population {
         features,
         traits: Vec::new(),
         revenue: None,
+        histories: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use throng_event::Day;
+use throng_persona::Method;
 
 use super::day;
 
@@ -59,6 +60,7 @@ Examples:
   throng discover --personas 4
   throng discover --as-of 2024-06-30 --seed 7
   throng discover --continuum cut
+  throng discover --continuum cut --personas 5 --method ward
 
 When the customers do not fall into groups, Throng says so, why, and along what they differ; that
 is an answer, not an error.")]
@@ -76,6 +78,14 @@ pub(crate) struct DiscoverArguments {
     /// the same, if they are divided alike each time [default: as in throng.toml]
     #[arg(long, value_name = "refuse|cut")]
     pub(crate) continuum: Option<ContinuumWanted>,
+    /// How customers are divided once it is known into how many: auto, k-means, mixture, ward, hdbscan
+    /// (which has a number of its own) or factorisation [default: as in throng.toml]
+    #[arg(long, value_name = "METHOD", value_parser = method)]
+    pub(crate) method: Option<Method>,
+}
+
+fn method(text: &str) -> Result<Method, String> {
+    Method::parse(text).map_err(|_| "say auto, k-means, mixture, ward, hdbscan or factorisation".to_owned())
 }
 
 /// What is done with a continuum.
@@ -133,6 +143,15 @@ Examples:
     Export(PersonasExportArguments),
     /// How well personas predict what customers do afterwards, beside RFM quintiles and k-means
     Validate(PersonasValidateArguments),
+    /// How far memberships can be relied on: what was said, and how often it came so
+    #[command(after_help = "\
+Examples:
+  throng personas reliability
+  throng personas reliability --format json
+
+Shares are judged on customers held out of the fit: what was said of them on an earlier day, beside
+the persona they count for now. `throng discover` looks back by itself.")]
+    Reliability,
     /// Every discovery so far: which personas stayed, split, merged, came and went
     #[command(after_help = "\
 Examples:
@@ -178,6 +197,10 @@ pub(crate) struct PersonasValidateArguments {
     /// Where customers fall into no separate kinds: refuse, or cut [default: as in throng.toml]
     #[arg(long, value_name = "refuse|cut")]
     pub(crate) continuum: Option<ContinuumWanted>,
+    /// How customers are divided once it is known into how many: auto, k-means, mixture, ward, hdbscan
+    /// (which has a number of its own) or factorisation [default: as in throng.toml]
+    #[arg(long, value_name = "METHOD", value_parser = method)]
+    pub(crate) method: Option<Method>,
 }
 
 /// Export personas.

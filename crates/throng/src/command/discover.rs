@@ -1,7 +1,7 @@
 //! `throng discover`: looks for personas and shows on what grounds there are so many.
 
 use throng_engine::{BookOutcome, DiscoverRequest, PersonaBook, Rediscovery};
-use throng_persona::{Candidate, DriftParams, PersonaCount};
+use throng_persona::{Candidate, DriftParams, Method, PersonaCount};
 
 use super::personas::{list_grid, shown};
 use crate::arguments::{ContinuumWanted, DiscoverArguments, Format, PersonasWanted};
@@ -29,6 +29,7 @@ pub(super) fn run(session: &Session, arguments: &DiscoverArguments) -> anyhow::R
         personas,
         seed: arguments.seed,
         continuum: arguments.continuum.map(ContinuumWanted::continuum),
+        method: arguments.method,
     };
     let mut steps = Steps::new(session.output);
     let made = engine.discover(&request, &mut |step| steps.begin(step))?;
@@ -59,6 +60,9 @@ pub(super) fn print(output: Output, book: &PersonaBook) -> anyhow::Result<()> {
     ))?;
     if let Some(drawn) = drawn(book) {
         output.text(&wrapped(&drawn, width, 0))?;
+    }
+    if book.method != Method::Auto {
+        output.text(&format!("divided {}, not at borders of our own finding", book.method.phrase()))?;
     }
     if !book.candidates.is_empty() {
         output.heading("\nHow many personas")?;

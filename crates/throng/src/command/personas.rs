@@ -10,7 +10,7 @@ use throng_feature::FeatureDefinition;
 use throng_learn::Interval;
 use throng_persona::{Claim, ClaimKind, History, Persona, Refusal};
 
-use super::write_file;
+use super::{reliability, write_file};
 use crate::arguments::{
     ContinuumWanted, Format, PersonasCommand, PersonasExportArguments, PersonasShowArguments, PersonasValidateArguments,
 };
@@ -29,13 +29,16 @@ pub(super) fn run(session: &Session, command: PersonasCommand) -> anyhow::Result
     if let PersonasCommand::Validate(arguments) = &command {
         return validate(session.output, &engine, arguments);
     }
+    if matches!(command, PersonasCommand::Reliability) {
+        return reliability::run(session.output, &engine);
+    }
     let book = engine.persona_book()?;
     let features = &engine.home().config().features;
     match command {
         PersonasCommand::List => list(session.output, &book),
         PersonasCommand::Show(arguments) => show(session.output, &book, features, &arguments),
         PersonasCommand::Export(arguments) => export(session.output, &book, features, &arguments),
-        PersonasCommand::History | PersonasCommand::Validate(_) => Ok(()),
+        PersonasCommand::History | PersonasCommand::Reliability | PersonasCommand::Validate(_) => Ok(()),
     }
 }
 
@@ -191,6 +194,7 @@ fn validate(output: Output, engine: &Engine, arguments: &PersonasValidateArgumen
         personas: None,
         seed: arguments.seed,
         continuum: arguments.continuum.map(ContinuumWanted::continuum),
+        method: arguments.method,
     };
     let validation = engine.validate_personas(&request, arguments.days)?;
     if output.format() == Format::Json {

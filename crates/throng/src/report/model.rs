@@ -330,6 +330,38 @@ pub(crate) struct CertaintySection {
     pub(crate) n_personas_chosen: Option<u64>,
     /// The features customers were compared by.
     pub(crate) features: Vec<UsedFeature>,
+    /// How far memberships can be relied on.
+    pub(crate) reliability: Vec<ReliabilityDiagram>,
+}
+
+/// What memberships said of some customers, beside what came of it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ReliabilityDiagram {
+    /// Of which customers, and when.
+    pub(crate) of: String,
+    /// How far off it was, in a sentence or two.
+    pub(crate) summary: String,
+    /// What such customers are told by, and why; empty for the usual.
+    pub(crate) verdict: String,
+    /// Bins of what was said, the lowest first.
+    pub(crate) bins: Vec<ReliabilityBin>,
+}
+
+/// One bin of a reliability diagram.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ReliabilityBin {
+    /// What was said, on average.
+    pub(crate) said: f64,
+    /// How often it came so.
+    pub(crate) observed: f64,
+    /// The least that could be, at 95 %.
+    pub(crate) low: f64,
+    /// The most that could be.
+    pub(crate) high: f64,
+    /// How many customers.
+    pub(crate) n_customers: u64,
+    /// Their share of those judged.
+    pub(crate) share_of_customers: f64,
 }
 
 /// One number of personas that was tried.

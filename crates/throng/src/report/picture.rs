@@ -6,12 +6,14 @@
 mod candidates;
 mod funnel;
 mod months;
+mod reliability;
 mod shares;
 mod week;
 
 pub(super) use candidates::candidates;
 pub(super) use funnel::{N_FUNNEL_STEPS_MAX, funnel};
 pub(super) use months::months;
+pub(super) use reliability::reliability;
 pub(super) use shares::shares;
 pub(super) use week::{week, week_sentence};
 

@@ -3,8 +3,9 @@
 use super::{
     Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine,
     FunnelStep, JourneySection, KindLine, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
-    QuarantineReason, Refusal, ReportModel, Revenue, SignalLine, SourceLine, Stability, StabilityWord, SufficiencyLine,
-    TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature, WeekActivity, render,
+    QuarantineReason, Refusal, ReliabilityBin, ReliabilityDiagram, ReportModel, Revenue, SignalLine, SourceLine,
+    Stability, StabilityWord, SufficiencyLine, TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature,
+    WeekActivity, render,
 };
 
 /// Texts customers' data has held.
@@ -107,6 +108,19 @@ fn certainty(word: &str) -> CertaintySection {
         separation: word.to_owned(),
         gradual: false,
         method: word.to_owned(),
+        reliability: vec![ReliabilityDiagram {
+            of: word.to_owned(),
+            summary: word.to_owned(),
+            verdict: word.to_owned(),
+            bins: vec![ReliabilityBin {
+                said: 0.65,
+                observed: 0.64,
+                low: 0.5,
+                high: 0.75,
+                n_customers: 40,
+                share_of_customers: 0.4,
+            }],
+        }],
         candidates: vec![Candidate { n_personas: 2, silhouette: 0.4, stability: 0.9, note: word.to_owned() }],
         n_personas_chosen: Some(2),
         features: vec![feature],

@@ -2,13 +2,17 @@
 
 use throng_engine::{BookOutcome, PersonaBook};
 use throng_learn::JACCARD_MIN;
-use throng_persona::{Candidate, Separation};
+use throng_persona::{Candidate, Method, Separation};
 
-use crate::report::{self, CertaintySection, UsedFeature};
+use crate::report::{self, CertaintySection, ReliabilityDiagram, UsedFeature};
 use crate::wording::Wording;
 
 /// Returns the section on how sure we are.
-pub(super) fn section(book: &PersonaBook, wording: Wording<'_>) -> CertaintySection {
+pub(super) fn section(
+    book: &PersonaBook,
+    wording: Wording<'_>,
+    reliability: Vec<ReliabilityDiagram>,
+) -> CertaintySection {
     let chosen = book.candidates.iter().find(|candidate| candidate.chosen);
     let used: Vec<UsedFeature> = book
         .features_used
@@ -28,14 +32,26 @@ pub(super) fn section(book: &PersonaBook, wording: Wording<'_>) -> CertaintySect
         method: format!(
             "Groups of customers by {} features, each made comparable. {} Seed {}.",
             used.len(),
-            match book.separation {
-                Some(Separation::Gradual) => {
+            match (book.separation, book.method) {
+                (
+                    Some(_),
+                    Method::KMeans | Method::Mixture | Method::Ward | Method::Hdbscan | Method::Factorisation,
+                ) => {
+                    format!(
+                        "Customers were divided {}, as was asked for; each group comes back when they are drawn anew \
+                         and divided in the same way.",
+                        book.method.phrase()
+                    )
+                }
+                (Some(Separation::Gradual), Method::Auto) => {
                     "There are no borders between groups, so the continuum was cut where k-means cuts it alike each \
                      time customers are drawn anew."
+                        .to_owned()
                 }
-                Some(Separation::Distinct) | None => {
+                (Some(Separation::Distinct), Method::Auto) | (None, _) => {
                     "The number of personas is that of the groups with borders between them that come back when \
                      customers are drawn anew."
+                        .to_owned()
                 }
             },
             book.seed
@@ -43,6 +59,7 @@ pub(super) fn section(book: &PersonaBook, wording: Wording<'_>) -> CertaintySect
         candidates: book.candidates.iter().map(candidate).collect(),
         n_personas_chosen: chosen.and_then(|chosen| u64::try_from(chosen.n_personas).ok()),
         features: used,
+        reliability,
     }
 }
 

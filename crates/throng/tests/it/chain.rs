@@ -134,6 +134,32 @@ fn personas_open_into_kinds_that_can_be_looked_at() {
 }
 
 #[test]
+fn customers_are_divided_by_the_method_that_was_asked_for() {
+    let shop = Shop::simulated();
+    shop.run(["features", "propose"]);
+    let book = shop.json(["discover", "--personas", "3", "--method", "k-means", "--continuum", "cut"]);
+    assert_eq!((&book["method"], &book["outcome"]), (&Value::from("k-means"), &Value::from("found")), "{book:#}");
+    assert_eq!(shop.json(["sql", "SELECT method FROM models"])[0]["method"], "k-means");
+    assert_eq!(shop.json(["verify"])["agrees"], true);
+    let complaint = shop.fail(2, ["discover", "--personas", "3", "--method", "hdbscan"]);
+    assert!(complaint.contains("leave the number to auto"), "{complaint}");
+}
+
+#[test]
+fn what_was_said_of_customers_is_held_against_what_came() {
+    let shop = shared();
+    let found = shop.json(["personas", "reliability"]);
+    let complete = &found["complete"];
+    let n_customers = complete["n_customers"].as_u64().unwrap();
+    let in_bins = complete["bins"].as_array().unwrap().iter().map(|bin| bin["n_customers"].as_u64().unwrap());
+    assert_eq!(in_bins.sum::<u64>(), n_customers);
+    assert!(complete["accuracy"][0].as_f64().unwrap() > complete["accuracy_of_largest"].as_f64().unwrap());
+    let tellers = shop.json(["sql", "SELECT DISTINCT \"by\" FROM memberships WHERE \"by\" <> 'mixture'"]);
+    let by_hybrid = found["partial_by"] == "hybrid";
+    assert!(by_hybrid || tellers.as_array().unwrap().is_empty(), "{tellers:#}");
+}
+
+#[test]
 fn a_fixed_number_of_personas_is_kept_to() {
     let shop = Shop::simulated();
     shop.run(["features", "propose"]);

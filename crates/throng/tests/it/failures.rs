@@ -45,6 +45,7 @@ fn an_unknown_column_is_answered_with_the_known_ones() {
 fn words_that_mean_nothing_are_wrong_usage() {
     check(2, &["discover", "--as-of", "2024-02-30"], &["2024-12-31"]);
     check(2, &["discover", "--personas", "1"], &["2 to 12"]);
+    check(2, &["discover", "--method", "kmeans"], &["k-means", "hdbscan"]);
     check(2, &["quarantine", "list", "--reason", "boredom"], &["boredom", "missing-identity"]);
     check(2, &["journeys", "funnel", "--steps", "Order Completed,Singing"], &["Singing", "Order Completed"]);
     check(2, &["import", "segment", "orders.csv", "--mapping", "wrong.toml"], &["takes no mapping"]);

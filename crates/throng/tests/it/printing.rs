@@ -72,6 +72,7 @@ fn every_json_result_is_one_document() {
         &["personas", "export"],
         &["personas", "validate"],
         &["personas", "history"],
+        &["personas", "reliability"],
         &["journeys", "paths"],
         &["journeys", "transitions"],
         &["journeys", "funnel"],

@@ -60,6 +60,7 @@ pub(crate) fn market(groups: &[Group], seed: u64) -> Population {
         features: features.collect(),
         traits: Vec::new(),
         revenue: None,
+        histories: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Personas open into the kinds within them.
 
-use throng_persona::{Membership, Memberships, Opened, PersonaId, Population, open, recompute};
+use throng_persona::{Membership, Memberships, Opened, PersonaId, Population, Teller, open, recompute};
 
 use super::market::{market, params};
 
@@ -17,7 +17,7 @@ fn memberships(population: &Population, n_first: usize) -> Memberships {
     let rows = population.profiles.iter().enumerate().map(|(row, profile)| {
         let assigned = usize::from(row >= n_first);
         let shares = (0..2).map(|idx| f64::from(u8::from(idx == assigned))).collect();
-        Membership { profile: profile.clone(), shares, unassigned: 0.0, assigned: Some(assigned) }
+        Membership { profile: profile.clone(), shares, unassigned: 0.0, assigned: Some(assigned), by: Teller::Mixture }
     });
     Memberships::new(["p1", "p2"].map(|id| id.parse().unwrap()).to_vec(), rows.collect()).unwrap()
 }

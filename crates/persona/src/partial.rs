@@ -1,0 +1,307 @@
+//! Customers of whom little is known yet: which persona they will count for, told by how today's
+//! customers looked early, and whether that can be relied on.
+//!
+//! A new customer has bought little, whoever they are, so the mixture of today's customers takes most
+//! of them for the smallest spenders. How customers looked on earlier days, when their history was
+//! short, and which persona they count for now that it is complete, teaches an ensemble
+//! (`throng_learn::HybridModel`) what early signs mean. Each customer is seen once, on one of the
+//! earlier days. A third is held out and takes no part in the fit; on them the ensemble is compared
+//! with the mixture by its log loss, and used only where it is better by more than chance.
+//!
+//! The mixture's own shares of complete histories are held against what came of them too: what a
+//! mixture fitted to everybody else said of held-out customers some days ago, beside the persona they
+//! count for today. A deterministic border would make any share right or wrong by itself; later
+//! events are the second look that "65 %" is about.
+
+mod reliability;
+
+use std::collections::BTreeMap;
+
+use throng_learn::{
+    BoostingParams, HybridModel, HybridParams, HybridPrediction, HybridRows, LearnError, LogisticParams, Matrix,
+    MembershipParams,
+};
+
+use crate::chance::{drawn, hashed};
+use crate::columns::scaled_matrix;
+use crate::membership::largest_position;
+use crate::number::{real, single};
+use crate::{Membership, Memberships, Model, PersonaError, Population};
+use reliability::{Said, gain, judged};
+
+pub use reliability::{Diagram, DiagramBin, Reliability, Verdict};
+
+/// Days of history from which a customer is known: a quarter of a year, after which a customer with
+/// any rhythm has come again.
+pub const COMPLETE_HISTORY_DAYS: u32 = 90;
+
+/// How long profiles have been known, and how they looked earlier.
+#[derive(Debug, Clone)]
+pub struct Histories {
+    /// Days since each profile's first event, in the population's order.
+    pub days: Vec<u32>,
+    /// The same customers, or some of them, as they were known on earlier days, with their histories
+    /// then; the latest first. Without them no ensemble is fitted.
+    pub earlier: Vec<Population>,
+}
+
+/// The ensemble for partial histories, if it is used, and how reliable memberships are.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Partial {
+    hybrid: Option<HybridModel>,
+    /// How reliable memberships are.
+    pub reliability: Reliability,
+}
+
+/// What the ensemble says of one profile.
+pub(crate) struct Told {
+    /// The shares in all clusters, and last the unassigned one.
+    pub(crate) shares: Vec<f64>,
+    /// The cluster, where the ensemble is sure enough.
+    pub(crate) cluster: Option<usize>,
+}
+
+/// One in so many customers is held out.
+const HELD_OUT_ONE_IN: u64 = 3;
+/// Customers that the ensemble is fitted to and judged on at most, and at least: a tenth of a
+/// probability must not be chance in the one, nor a bin of ten customers in the other.
+const N_EARLY_MAX: usize = 20_000;
+const N_FITTED_MIN: usize = 200;
+const N_JUDGED_MIN: usize = 60;
+/// Least product of share and agreement to count for a persona: more likely than not, by models that
+/// agree.
+const SURENESS_MIN: f64 = 0.5;
+/// Seed of all chance here; fixed, so that memberships follow from the clusters alone.
+const SEED: u64 = 0;
+const STREAM_HELD_OUT: u64 = 1;
+const STREAM_LOOK: u64 = 2;
+const STREAM_EARLY: u64 = 3;
+
+const HYBRID: HybridParams = HybridParams {
+    logistic: LogisticParams { penalty: 1.0, n_iter_max: 100 },
+    boosting: BoostingParams { n_rounds_max: 200, learning_rate: 0.1, depth_max: 3, leaf_rows_min: 20, seed: SEED },
+    n_rows_max: N_EARLY_MAX,
+    sureness_min: SURENESS_MIN,
+    seed: SEED,
+};
+
+/// A profile on an earlier day.
+#[derive(Clone, Copy)]
+struct Seen {
+    /// Its position in the population of today, in the list of earlier days, and on that day.
+    profile_idx: usize,
+    look_idx: usize,
+    row_idx: usize,
+}
+
+/// Everything a fit needs.
+struct Looks<'a> {
+    model: &'a Model,
+    population: &'a Population,
+    earlier: &'a [Population],
+    /// Whom each profile counts for today.
+    labels: Vec<Option<usize>>,
+}
+
+impl Partial {
+    /// Fits the ensemble and judges it; `None` where nothing is known of earlier days.
+    ///
+    /// `model` has a persona for each cluster; `memberships` are its own, and `placed` the population
+    /// in its space, of which the mixture was fitted to the rows that are `inside`.
+    pub(crate) fn fit(
+        model: &Model,
+        (population, memberships): (&Population, &Memberships),
+        (placed, inside): (&Matrix, &[bool]),
+    ) -> Result<Option<Self>, PersonaError> {
+        let Some(histories) = population.histories.as_ref().filter(|histories| !histories.earlier.is_empty()) else {
+            return Ok(None);
+        };
+        let labels = memberships.rows().iter().map(|row| row.assigned).collect();
+        let looks = Looks { model, population, earlier: &histories.earlier, labels };
+        let (complete, early) = looks.seen(histories)?;
+        let (judged_on, fitted_to): (Vec<Seen>, Vec<Seen>) =
+            early.into_iter().partition(|seen| held_out(population, seen.profile_idx));
+        let complete = looks.complete(&complete, (placed, inside))?;
+        let n_days_ago = looks.days_ago();
+        let mut reliability = Reliability {
+            n_days_ago,
+            complete,
+            early_mixture: None,
+            early_hybrid: None,
+            verdict: Verdict::TooFew { n_fitted: fitted_to.len(), n_judged: judged_on.len() },
+        };
+        if fitted_to.len() < N_FITTED_MIN || judged_on.len() < N_JUDGED_MIN {
+            return Ok(Some(Self { hybrid: None, reliability }));
+        }
+        let (rows, row_labels) = looks.rows(&fitted_to)?;
+        let hybrid = attempted(HYBRID.fit_early(&model.membership, rows.borrowed(), &row_labels))?;
+        let (rows, truth) = looks.rows(&judged_on)?;
+        let by_hybrid = said_by_hybrid(&attempted(hybrid.predict_early(rows.borrowed()))?);
+        let by_mixture = looks.said_by_mixture(model, &judged_on)?;
+        let gain = gain(&by_mixture, &by_hybrid, &truth)?;
+        reliability.early_mixture = Some(judged(&by_mixture, &truth)?);
+        reliability.early_hybrid = Some(judged(&by_hybrid, &truth)?);
+        let better = gain.low > 0.0;
+        reliability.verdict =
+            if better { Verdict::Hybrid { gain, weights: hybrid.weights() } } else { Verdict::Mixture { gain } };
+        Ok(Some(Self { hybrid: better.then_some(hybrid), reliability }))
+    }
+
+    /// Returns what is to be said of the profiles whose history is short, `None` for all others;
+    /// `scaled` are their prepared features, `placed` the same in the model's space.
+    pub(crate) fn told(
+        &self,
+        population: &Population,
+        (scaled, placed): (&Matrix, &Matrix),
+    ) -> Result<Vec<Option<Told>>, PersonaError> {
+        let mut told: Vec<Option<Told>> = population.profiles.iter().map(|_| None).collect();
+        let (Some(hybrid), Some(histories)) = (&self.hybrid, &population.histories) else { return Ok(told) };
+        let short: Vec<usize> =
+            (0..told.len()).filter(|row_idx| histories.days[*row_idx] < COMPLETE_HISTORY_DAYS).collect();
+        if short.is_empty() {
+            return Ok(told);
+        }
+        let days: Vec<u32> = short.iter().map(|row_idx| histories.days[*row_idx]).collect();
+        let inputs = attempted(with_days(&scaled.take(&short), &days))?;
+        let found = attempted(hybrid.predict_early(HybridRows { placed: &placed.take(&short), inputs: &inputs }))?;
+        for ((row_idx, shares), cluster) in short.into_iter().zip(found.memberships.rows()).zip(&found.assigned) {
+            told[row_idx] = Some(Told { shares: shares.to_vec(), cluster: *cluster });
+        }
+        Ok(told)
+    }
+}
+
+fn held_out(population: &Population, profile_idx: usize) -> bool {
+    let profile = population.profiles[profile_idx].as_str();
+    hashed(SEED, STREAM_HELD_OUT, profile.as_bytes()) % HELD_OUT_ONE_IN == 0
+}
+
+impl Looks<'_> {
+    /// Returns the held-out customers whose history was complete on the latest of the earlier days, and
+    /// those whose history was short on one of them and is complete today, each once.
+    fn seen(&self, histories: &Histories) -> Result<(Vec<Seen>, Vec<Seen>), PersonaError> {
+        let position: BTreeMap<_, usize> =
+            self.population.profiles.iter().enumerate().map(|(idx, profile)| (profile, idx)).collect();
+        let mut complete = Vec::new();
+        let mut early: BTreeMap<usize, Vec<Seen>> = BTreeMap::new();
+        for (look_idx, look) in self.earlier.iter().enumerate() {
+            look.check()?;
+            let Some(then) = &look.histories else { continue };
+            for (row_idx, (profile, days)) in look.profiles.iter().zip(&then.days).enumerate() {
+                let Some(&profile_idx) = position.get(profile) else { continue };
+                let seen = Seen { profile_idx, look_idx, row_idx };
+                if *days >= COMPLETE_HISTORY_DAYS {
+                    if look_idx == 0 && held_out(self.population, profile_idx) {
+                        complete.push(seen);
+                    }
+                } else if histories.days[profile_idx] >= COMPLETE_HISTORY_DAYS {
+                    early.entry(profile_idx).or_default().push(seen);
+                }
+            }
+        }
+        let each = early.into_values().map(|looks| {
+            let profile = self.population.profiles[looks[0].profile_idx].as_str();
+            let n_looks = u64::try_from(looks.len()).unwrap_or(u64::MAX);
+            let chosen = hashed(SEED, STREAM_LOOK, profile.as_bytes()) % n_looks;
+            looks[usize::try_from(chosen).unwrap_or(0)]
+        });
+        let each: Vec<Seen> = each.collect();
+        let taken = drawn(each.len(), N_EARLY_MAX, (SEED, STREAM_EARLY));
+        Ok((complete, taken.into_iter().map(|at| each[at]).collect()))
+    }
+
+    fn days_ago(&self) -> Vec<u32> {
+        let today = self.population.as_of.day.0;
+        self.earlier.iter().map(|look| u32::try_from(today - look.as_of.day.0).unwrap_or(0)).collect()
+    }
+
+    /// Returns how profiles looked then, and whom they count for now.
+    fn rows(&self, seen: &[Seen]) -> Result<(EarlyRows, Vec<Option<usize>>), PersonaError> {
+        let mut looks = Vec::new();
+        for look in self.earlier {
+            let scaled = attempted(scaled_matrix(&self.model.columns, &self.model.scaler, look))?;
+            let placed = attempted(self.model.projection.transform(&scaled))?;
+            let days = look.histories.as_ref().map(|histories| histories.days.as_slice()).unwrap_or_default();
+            looks.push((placed, attempted(with_days(&scaled, days))?));
+        }
+        let (mut placed, mut inputs) = (Vec::new(), Vec::new());
+        for seen in seen {
+            placed.extend_from_slice(looks[seen.look_idx].0.row(seen.row_idx));
+            inputs.extend_from_slice(looks[seen.look_idx].1.row(seen.row_idx));
+        }
+        let n_columns = |of: fn(&(Matrix, Matrix)) -> &Matrix| looks.first().map_or(1, |look| of(look).n_columns());
+        let rows = EarlyRows {
+            placed: attempted(Matrix::new(n_columns(|look| &look.0), placed))?,
+            inputs: attempted(Matrix::new(n_columns(|look| &look.1), inputs))?,
+        };
+        Ok((rows, self.labels_of(seen)))
+    }
+
+    fn labels_of(&self, seen: &[Seen]) -> Vec<Option<usize>> {
+        seen.iter().map(|seen| self.labels[seen.profile_idx]).collect()
+    }
+
+    /// Returns what a model's mixture said of profiles then.
+    fn said_by_mixture(&self, model: &Model, seen: &[Seen]) -> Result<Vec<Said>, PersonaError> {
+        let mut looks = Vec::new();
+        for look in self.earlier {
+            looks.push(model.memberships(look)?.into_rows());
+        }
+        let said = |row: &Membership| {
+            let shares: Vec<f64> = row.shares.iter().chain([&row.unassigned]).copied().collect();
+            Said { column: largest_position(&shares), agreement: None, sure: row.assigned.is_some(), shares }
+        };
+        Ok(seen.iter().map(|seen| said(&looks[seen.look_idx][seen.row_idx])).collect())
+    }
+
+    /// Judges what a mixture fitted to all others said of held-out customers; `None` where they are few.
+    fn complete(&self, seen: &[Seen], (placed, inside): (&Matrix, &[bool])) -> Result<Option<Diagram>, PersonaError> {
+        if seen.len() < N_JUDGED_MIN {
+            return Ok(None);
+        }
+        let others: Vec<usize> =
+            (0..inside.len()).filter(|row_idx| inside[*row_idx] && !held_out(self.population, *row_idx)).collect();
+        let params = MembershipParams { reach_share: crate::discovery::REACH_SHARE };
+        let membership = attempted(params.fit(self.model.membership.k_means(), &placed.take(&others)))?;
+        let model = Model { membership, ..self.model.clone() };
+        judged(&self.said_by_mixture(&model, seen)?, &self.labels_of(seen)).map(Some)
+    }
+}
+
+/// Rows as the ensemble sees them.
+struct EarlyRows {
+    placed: Matrix,
+    inputs: Matrix,
+}
+
+impl EarlyRows {
+    fn borrowed(&self) -> HybridRows<'_> {
+        HybridRows { placed: &self.placed, inputs: &self.inputs }
+    }
+}
+
+fn said_by_hybrid(found: &HybridPrediction) -> Vec<Said> {
+    let rows = found.memberships.rows().zip(&found.confidence).zip(&found.assigned);
+    let said = rows.map(|((shares, agreement), assigned)| Said {
+        shares: shares.to_vec(),
+        column: largest_position(shares),
+        agreement: Some(*agreement),
+        sure: assigned.is_some(),
+    });
+    said.collect()
+}
+
+/// Returns the rows with the length of the history as one more column: much of what is small is so
+/// because the time was short.
+fn with_days(scaled: &Matrix, days: &[u32]) -> Result<Matrix, LearnError> {
+    let mut values = Vec::with_capacity((scaled.n_columns() + 1) * days.len());
+    for (row, days) in scaled.rows().zip(days) {
+        values.extend_from_slice(row);
+        values.push(single(real(i128::from(*days))));
+    }
+    Matrix::new(scaled.n_columns() + 1, values)
+}
+
+fn attempted<T>(result: Result<T, LearnError>) -> Result<T, PersonaError> {
+    result.map_err(|source| PersonaError::Learn { attempt: "tell the personas of partial histories", source })
+}
