@@ -1,0 +1,1 @@
+//! Funnels against every possible chain of touchpoints.
