@@ -88,12 +88,11 @@ pub struct Flow {
 #[must_use]
 pub fn flow(view: &View<'_>, options: &FlowOptions<'_>) -> Flow {
     let told_apart = told_apart(view, options);
-    let parts = view.fold_journeys(options.cut, Tally::default, |tally, journey| {
-        match track(options, &told_apart, journey) {
+    let parts =
+        view.fold_journeys(options.cut, Tally::default, |tally, journey| match track(options, &told_apart, journey) {
             Some(track) => tally.take(journey.profile, &track),
             None => tally.n_without += 1,
-        }
-    });
+        });
     let mut tally = Tally::default();
     for part in parts {
         tally.join(part);

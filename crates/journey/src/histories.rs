@@ -11,8 +11,8 @@ use rayon::prelude::{IntoParallelIterator, IntoParallelRefMutIterator, ParallelI
 
 use crate::JourneyError;
 use crate::numbers::{code, position};
-use crate::view::{Period, View};
 use crate::profile_set::ProfileSet;
+use crate::view::{Period, View};
 
 /// Events as the caller has them, in any order: one row is one event.
 #[derive(Debug, Clone, Copy)]
@@ -149,8 +149,12 @@ impl Histories {
 
     pub(crate) fn events(&self, profile_idx: usize) -> Events<'_> {
         let rows = self.offsets[profile_idx]..self.offsets[profile_idx + 1];
-        let events =
-            Events { occurred_at: &self.occurred_at, touchpoint: &self.touchpoint, session: &self.session, value: &self.value };
+        let events = Events {
+            occurred_at: &self.occurred_at,
+            touchpoint: &self.touchpoint,
+            session: &self.session,
+            value: &self.value,
+        };
         events.part(rows)
     }
 

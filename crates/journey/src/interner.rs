@@ -83,7 +83,7 @@ fn hash(key: u64) -> usize {
 
 /// Returns a key made of two numbers, ordered as the pair.
 pub(crate) fn pair(first: u32, second: u32) -> u64 {
-    u64::from(first) << 32 | u64::from(second)
+    (u64::from(first) << 32) | u64::from(second)
 }
 
 /// Returns the two numbers of a key.

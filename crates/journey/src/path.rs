@@ -82,7 +82,8 @@ pub fn paths(view: &View<'_>, options: &PathOptions<'_>) -> Paths {
         tally.join(part);
     }
     let n_sessions = count(tally.path_of.len());
-    let mut ranked: Vec<u32> = (0..).zip(&tally.counts).filter(|(_, counts)| counts.n_sessions > 0).map(|(path, _)| path).collect();
+    let mut ranked: Vec<u32> =
+        (0..).zip(&tally.counts).filter(|(_, counts)| counts.n_sessions > 0).map(|(path, _)| path).collect();
     let rank = |path: u32| {
         let counts = &tally.counts[position(path)];
         (Reverse(counts.n_sessions), Reverse(counts.n_profiles))

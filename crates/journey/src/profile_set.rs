@@ -31,7 +31,7 @@ impl ProfileSet {
     /// Returns whether a profile is a member.
     #[must_use]
     pub fn contains(&self, profile: u32) -> bool {
-        self.words.get(place(profile)).is_some_and(|word| word >> (profile % BITS) & 1 == 1)
+        self.words.get(place(profile)).is_some_and(|word| (word >> (profile % BITS)) & 1 == 1)
     }
 
     /// Returns how many members there are.
@@ -49,7 +49,7 @@ impl ProfileSet {
     /// Returns the members, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
         (0..).zip(&self.words).flat_map(|(word_idx, word)| {
-            (0..BITS).filter(move |bit| word >> bit & 1 == 1).map(move |bit| word_idx * BITS + bit)
+            (0..BITS).filter(move |bit| (word >> bit) & 1 == 1).map(move |bit| word_idx * BITS + bit)
         })
     }
 

@@ -118,7 +118,7 @@ pub fn transitions(view: &View<'_>, cut: Cut<'_>) -> TransitionMatrix {
         edges.push((from, Reverse(counts.n_transitions), to, edge));
     }
     edges.sort_unstable();
-    let n_into = tally.into_states();
+    let n_into = tally.by_state_after();
     let mut matrix = TransitionMatrix { transitions: Vec::new(), visits: Vec::new(), n_sessions: tally.n_sessions };
     for out in edges.chunk_by(|a, b| a.0 == b.0) {
         let n_visits = out.iter().map(|(_, Reverse(n_transitions), _, _)| n_transitions).sum();
@@ -221,7 +221,7 @@ impl Tally {
         self.n_sessions += other.n_sessions;
     }
 
-    fn into_states(&self) -> BTreeMap<State, u64> {
+    fn by_state_after(&self) -> BTreeMap<State, u64> {
         let mut n_into = BTreeMap::new();
         for (key, counts) in self.edges.keys().iter().zip(&self.counts) {
             *n_into.entry(state(unpair(*key).1)).or_default() += counts.n_transitions;

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 use throng_event::{Calendar, Instant};
+use throng_profile::sessions;
 
 use crate::histories::{Events, Histories};
 use crate::numbers::{code, count, position};
@@ -188,6 +189,14 @@ struct Apart {
     sessions: Vec<u32>,
 }
 
+/// What is cut.
+#[derive(Clone, Copy)]
+struct Whole<'a> {
+    profile: u32,
+    events: Events<'a>,
+    repeats: Repeats,
+}
+
 impl Cutter {
     /// Gives every journey of a profile, in the order of their beginnings.
     pub(crate) fn journeys(
@@ -197,53 +206,51 @@ impl Cutter {
         events: Events<'_>,
         take: &mut impl FnMut(Journey<'_>),
     ) {
+        let whole = Whole { profile, events, repeats: cut.repeats };
         match cut.scope {
-            Scope::History => self.runs(cut.repeats, profile, events, |_, _| false, take),
+            Scope::History => self.runs(whole, |_, _| false, take),
             Scope::Session { gap_us } => {
-                let times = events.occurred_at;
-                self.runs(cut.repeats, profile, events, |a, b| times[b].saturating_sub(times[a]) > gap_us, take);
+                for rows in sessions(events.occurred_at, gap_us) {
+                    self.run(whole, rows, take);
+                }
             }
             Scope::Day(calendar) => {
                 let day = |idx: usize| calendar.local(Instant(events.occurred_at[idx])).0;
-                self.runs(cut.repeats, profile, events, |a, b| day(a) != day(b), take);
+                self.runs(whole, |a, b| day(a) != day(b), take);
             }
             Scope::Source if events.session.is_empty() => {
-                self.runs(cut.repeats, profile, events, |_, _| false, take);
+                self.runs(whole, |_, _| false, take);
             }
             Scope::Source => {
                 let mut apart = std::mem::take(&mut self.apart);
                 let events = apart.order(events);
                 let sessions = events.session;
-                self.runs(cut.repeats, profile, events, |a, b| sessions[a] != sessions[b], take);
+                self.runs(Whole { events, ..whole }, |a, b| sessions[a] != sessions[b], take);
                 self.apart = apart;
             }
         }
     }
 
     /// Gives the runs of events between which `parted` does not hold.
-    fn runs(
-        &mut self,
-        repeats: Repeats,
-        profile: u32,
-        events: Events<'_>,
-        parted: impl Fn(usize, usize) -> bool,
-        take: &mut impl FnMut(Journey<'_>),
-    ) {
+    fn runs(&mut self, whole: Whole<'_>, parted: impl Fn(usize, usize) -> bool, take: &mut impl FnMut(Journey<'_>)) {
         let mut start = 0;
-        for end in 1..=events.len() {
-            if end < events.len() && !parted(end - 1, end) {
-                continue;
+        for end in 1..=whole.events.len() {
+            if end == whole.events.len() || parted(end - 1, end) {
+                self.run(whole, start..end, take);
+                start = end;
             }
-            let run = events.part(start..end);
-            start = end;
-            let (first, last) = (run.occurred_at[0], run.occurred_at[run.len() - 1]);
-            let duration_us = last.saturating_sub(first);
-            let (labels, times) = match repeats {
-                Repeats::Keep => (run.touchpoint, run.occurred_at),
-                Repeats::Collapse => self.collapse(run),
-            };
-            take(Journey { profile, labels, times, duration_us });
         }
+    }
+
+    /// Gives one journey.
+    fn run(&mut self, whole: Whole<'_>, rows: Range<usize>, take: &mut impl FnMut(Journey<'_>)) {
+        let run = whole.events.part(rows);
+        let (first, last) = (run.occurred_at[0], run.occurred_at[run.len() - 1]);
+        let (labels, times) = match whole.repeats {
+            Repeats::Keep => (run.touchpoint, run.occurred_at),
+            Repeats::Collapse => self.collapse(run),
+        };
+        take(Journey { profile: whole.profile, labels, times, duration_us: last.saturating_sub(first) });
     }
 
     fn collapse(&mut self, run: Events<'_>) -> (&[u32], &[i64]) {

@@ -230,7 +230,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Gives every attempt of a journey, one after the other.
-    fn each(&mut self, journey: Journey<'_>, take: &mut impl FnMut(Attempt<'_>)) {
+    fn each(&self, journey: Journey<'_>, take: &mut impl FnMut(Attempt<'_>)) {
         let mut chain: Chain = Vec::new();
         let mut taken: Vec<usize> = Vec::new();
         let mut times = Vec::new();

@@ -40,7 +40,9 @@ impl Automaton {
 
     fn push(&mut self, instruction: Instruction) -> Result<usize, String> {
         if self.places.len() == PLACES_MAX {
-            return Err(format!("the pattern is too long: numbers in braces multiply to more than {PLACES_MAX} places"));
+            return Err(format!(
+                "the pattern is too long: numbers in braces multiply to more than {PLACES_MAX} places"
+            ));
         }
         self.places.push(instruction);
         Ok(self.places.len() - 1)

@@ -27,10 +27,7 @@ const DEPTH_MAX: usize = 50;
 const TIMES_MAX: u32 = 100;
 
 /// Returns what `text` says, `label` giving the touchpoint of a name.
-pub(super) fn parse(
-    text: &str,
-    label: &dyn Fn(&str) -> Result<u32, JourneyError>,
-) -> Result<Expression, JourneyError> {
+pub(super) fn parse(text: &str, label: &dyn Fn(&str) -> Result<u32, JourneyError>) -> Result<Expression, JourneyError> {
     let mut parser = Parser { text, letters: text.chars().collect(), place: 0, depth: 0, label };
     let expression = parser.either()?;
     match parser.peek() {

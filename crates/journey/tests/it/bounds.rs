@@ -57,7 +57,10 @@ fn a_million_touchpoints_and_one_profile_with_everything_are_counted() {
     assert_eq!(found.transitions.len(), names.len() + 1);
     assert_eq!(found.visits.len(), names.len());
     let found = paths(&one.all(), &PathOptions { cut: WHOLE, steps_max: 2, top: 1, goal: &[] });
-    assert_eq!((found.paths[0].labels.as_slice(), found.paths[0].continues), ([n_events - 1, n_events - 2].as_slice(), true));
+    assert_eq!(
+        (found.paths[0].labels.as_slice(), found.paths[0].continues),
+        ([n_events - 1, n_events - 2].as_slice(), true)
+    );
 }
 
 #[test]

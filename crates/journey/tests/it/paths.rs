@@ -8,7 +8,9 @@ use throng_journey::{
     Histories, PathOptions, Period, ProfileSet, State, path_profiles, paths, transition_profiles, transitions,
 };
 
-use crate::model::{NaiveJourney, SECOND, calendar, histories, in_order, journeys, length, median, repeats, rows, scope, small};
+use crate::model::{
+    NaiveJourney, SECOND, calendar, histories, in_order, journeys, length, median, repeats, rows, scope, small,
+};
 
 /// How many journeys took a path, which profiles, how long, and how many reached the goal.
 type Takers = (u64, BTreeSet<u32>, Vec<i64>, u64);
