@@ -10,6 +10,7 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark fails where it stands")]
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -88,7 +89,7 @@ fn path_rows(view: &View<'_>, steps_max: usize) -> Vec<String> {
     }
     let mut ranked: Vec<(String, u64)> = counts.into_iter().collect();
     // By name already, and the sort is stable.
-    ranked.sort_by_key(|(_, n_sessions)| std::cmp::Reverse(*n_sessions));
+    ranked.sort_by_key(|(_, n_sessions)| Reverse(*n_sessions));
     ranked.truncate(TOP);
     if found.remainder.n_paths > 0 {
         let least = found.paths.last().map_or(0, |path| path.n_sessions);

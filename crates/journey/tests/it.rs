@@ -3,9 +3,17 @@
 
 #[path = "it/bounds.rs"]
 mod bounds;
+#[path = "it/chances.rs"]
+mod chances;
+#[path = "it/flows.rs"]
+mod flows;
 #[path = "it/funnels.rs"]
 mod funnels;
+#[path = "it/lives.rs"]
+mod lives;
 #[path = "it/model.rs"]
 mod model;
 #[path = "it/paths.rs"]
 mod paths;
+#[path = "it/patterns.rs"]
+mod patterns;

@@ -53,10 +53,13 @@ impl Roles {
             }
         }
         for exclusion in &options.exclusions {
-            let anywhere = 0..n_steps.saturating_sub(1);
+            // Who has taken the last step waits for nothing.
+            let waiting = 0..n_steps.saturating_sub(1);
             let after: Vec<usize> = match exclusion.after_step {
-                Some(step_idx) if options.order != StepOrder::Any => vec![step_idx],
-                Some(_) | None => anywhere.collect(),
+                Some(step_idx) if options.order != StepOrder::Any => {
+                    waiting.filter(|waiting| *waiting == step_idx).collect()
+                }
+                Some(_) | None => waiting.collect(),
             };
             for label in &exclusion.labels {
                 roles.excluded_after[position(*label)].extend(&after);
