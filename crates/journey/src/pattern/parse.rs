@@ -70,7 +70,6 @@ impl Parser<'_> {
     }
 
     fn item(&mut self) -> Result<Expression, JourneyError> {
-        let place = self.place;
         let what = self.atom()?;
         let (n_min, n_max) = match self.peek() {
             Some('*') => (0, None),
@@ -83,9 +82,6 @@ impl Parser<'_> {
             }
             _ => return Ok(what),
         };
-        if matches!(what, Expression::Start | Expression::End) {
-            return Err(fault(self.text, place, "the start and the end of a journey cannot be repeated"));
-        }
         self.place += 1;
         Ok(Expression::Times { what: Box::new(what), n_min, n_max })
     }
