@@ -89,23 +89,10 @@ impl Question {
         }
         let mut chains: Vec<Vec<usize>> = vec![Vec::new()];
         let mut frontier = chains.clone();
-        for step_idx in 0..self.steps.len() {
-            let mut longer = Vec::new();
-            for chain in &frontier {
-                let after = chain.last().map_or(0, |last| last + 1);
-                for idx in after..steps.len() {
-                    let start = chain.first().map_or(idx, |start| *start);
-                    let between = &steps[after..idx];
-                    let excluded = step_idx > 0 && between.iter().any(|(_, name)| self.ends_after(step_idx - 1, name));
-                    let strict = self.order == StepOrder::Ordered || step_idx == 0 || between.is_empty();
-                    let in_time = steps[idx].0 - steps[start].0 <= self.window();
-                    if self.fulfils(step_idx, steps[idx].1) && !excluded && strict && in_time {
-                        longer.push([chain.as_slice(), &[idx]].concat());
-                    }
-                }
-            }
-            chains.extend(longer.iter().cloned());
-            frontier = longer;
+        for _ in 0..self.steps.len() {
+            let longer = |chain: &Vec<usize>| self.longer(steps, chain);
+            frontier = frontier.iter().flat_map(longer).collect();
+            chains.extend(frontier.iter().cloned());
         }
         let times = |chain: &Vec<usize>| chain.iter().map(|idx| steps[*idx].0).collect::<Vec<_>>();
         let key = |chain: &Vec<usize>| {
@@ -113,6 +100,20 @@ impl Question {
             (usize::MAX - chain.len(), chain.last().copied(), times.first().map(|start| -start), times)
         };
         chains.into_iter().min_by_key(key).unwrap()
+    }
+
+    /// All chains that are one step longer than a chain.
+    fn longer(&self, steps: &Steps, chain: &[usize]) -> Vec<Vec<usize>> {
+        let (step_idx, after) = (chain.len(), chain.last().map_or(0, |last| last + 1));
+        let fits = |idx: &usize| {
+            let start = chain.first().unwrap_or(idx);
+            let between = &steps[after..*idx];
+            let excluded = step_idx > 0 && between.iter().any(|(_, name)| self.ends_after(step_idx - 1, name));
+            let direct = self.order == StepOrder::Ordered || step_idx == 0 || between.is_empty();
+            let in_time = steps[*idx].0 - steps[*start].0 <= self.window();
+            self.fulfils(step_idx, steps[*idx].1) && !excluded && direct && in_time
+        };
+        (after..steps.len()).filter(fits).map(|idx| [chain, &[idx]].concat()).collect()
     }
 
     fn furthest_in_any_order(&self, steps: &Steps) -> Vec<usize> {

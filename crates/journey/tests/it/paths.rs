@@ -15,6 +15,9 @@ use crate::model::{
 /// How many journeys took a path, which profiles, how long, and how many reached the goal.
 type Takers = (u64, BTreeSet<u32>, Vec<i64>, u64);
 
+/// Who took a transition, and the seconds it took.
+type Taking = (u32, Option<i64>);
+
 fn takers(expected: &[NaiveJourney], steps_max: usize, goal: &str) -> BTreeMap<(Vec<&'static str>, bool), Takers> {
     let mut counts: BTreeMap<(Vec<&str>, bool), Takers> = BTreeMap::new();
     for journey in expected {
@@ -75,7 +78,7 @@ proptest! {
         let (histories, calendar) = (histories(&rows), calendar());
         let cut = scope.cut(repeats, &calendar);
         let matrix = transitions(&histories.all(), cut);
-        let mut counts: BTreeMap<(String, String), Vec<(u32, Option<i64>)>> = BTreeMap::new();
+        let mut counts: BTreeMap<(String, String), Vec<Taking>> = BTreeMap::new();
         for NaiveJourney { profile, steps, .. } in journeys(&rows, scope, repeats, &calendar) {
             let name = |idx: usize| steps.get(idx).map_or("(end)", |(_, name)| name).to_owned();
             counts.entry(("(start)".to_owned(), name(0))).or_default().push((profile, None));
