@@ -5,6 +5,7 @@ mod discovery;
 mod features;
 mod identity;
 mod import;
+mod journeys;
 mod measurement;
 
 use std::fs::{self, File};
@@ -29,8 +30,12 @@ pub(crate) fn run(place: &Place, mut arguments: Arguments) -> anyhow::Result<()>
         Some("discovery") => discovery::run(place, &discovery::Options::parse(arguments)?),
         Some("import") => import::run(place, &import::Options::parse(arguments)?),
         Some("identity") => identity::run(place, &identity::Options::parse(arguments)?),
+        Some("journeys") => journeys::run(place, &journeys::Options::parse(arguments)?),
         Some(other) => Err(UsageError::new(format!("there is no benchmark {other:?}")).into()),
-        None => Err(UsageError::new("bench needs a name: features, import, identity or discovery".to_owned()).into()),
+        None => {
+            Err(UsageError::new("bench needs a name: features, import, identity, discovery or journeys".to_owned())
+                .into())
+        }
     }
 }
 

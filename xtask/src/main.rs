@@ -50,6 +50,11 @@ cargo xtask COMMAND
           --rounds N    how often each engine runs (3)
           --only PART   k-means, seeding, selection or mixture
           --peers DIR   the peer benchmark kit (or THRONG_BENCH_PEERS)
+  bench journeys [--events N] [--rounds N] [--peers DIR]
+        a funnel, the paths and the transitions of N events (10000000), beside
+        ClickHouse (chdb), DuckDB and Polars, and a second question over the same histories
+          --rounds N    how often each engine answers (3)
+          --peers DIR   the peer benchmark kit (or THRONG_BENCH_PEERS)
   lint  fmt --check, clippy with warnings denied, tidy
   tidy  the rules of STYLE.md that a machine can check
 ";

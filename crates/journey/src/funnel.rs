@@ -1,130 +1,278 @@
-//! Funnels: how many profiles take the given steps in order and in time.
+//! Funnels: how many take the given steps in time, how long it takes them, and what
+//! those did instead who went no further.
 //!
-//! The meaning is that of ClickHouse's `windowFunnel`: of each profile, the longest
-//! prefix of the steps that occurs in order, within the window counted from the
-//! first step, from whichever first step it goes furthest. Other touchpoints may lie
-//! between. One touchpoint serves one step, also where its label fits several.
+//! Steps in order mean what ClickHouse's `windowFunnel` means: of each profile, the
+//! longest prefix of the steps that occurs in order within the window counted from the
+//! first step, from whichever first step it goes furthest. One touchpoint serves one
+//! step, also where its label fits several. The other ways of counting are variations
+//! of that one walk, and who is counted is told by the walk that counts.
 
-use crate::Touchpoints;
-use crate::statistics::{count, median_seconds, share};
-use crate::touchpoints::position;
+mod attempt;
+mod correlation;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use crate::numbers::{Bounds, median_seconds, percentile_seconds, share, wilson};
+use crate::profile_set::ProfileSet;
+use crate::transition::State;
+use crate::view::{Cut, Cutter, Journey, Repeats, Scope, View};
+
+use attempt::{Attempt, Walk};
+
+pub use correlation::{Correlation, funnel_correlations};
+
+/// In which order steps count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepOrder {
+    /// One after the other; other touchpoints may lie between.
+    Ordered,
+    /// One directly after the other.
+    Strict,
+    /// In any order: who has done `n` of the steps has reached step `n`.
+    Any,
+}
+
+/// In how much time steps count.
+#[derive(Debug, Clone, Copy)]
+pub enum Window<'a> {
+    /// Within so many microseconds from the first step, the end included.
+    Clock {
+        /// Its length.
+        window_us: i64,
+    },
+    /// Within one journey of this scope.
+    Journey(Scope<'a>),
+}
+
+/// How often a profile counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entries {
+    /// Once, by the attempt that goes furthest; of these the first to get there, and of
+    /// these the last to begin.
+    Once,
+    /// With each attempt. An attempt begins at a first step when no other is under way,
+    /// takes each step at its earliest, and is over when it is complete, out of time or
+    /// excluded.
+    Each,
+}
+
+/// Touchpoints that end an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exclusion {
+    /// The touchpoints.
+    pub labels: Vec<u32>,
+    /// The step, from 0, after which and before whose next they count; `None` for
+    /// anywhere between the first and the last. Steps in any order know only that.
+    pub after_step: Option<usize>,
+}
+
+/// What a funnel is.
+#[derive(Debug, Clone)]
+pub struct FunnelOptions<'a> {
+    /// The steps, each as the labels that fulfil it. In any order, a touchpoint
+    /// fulfils every step that has its label.
+    pub steps: Vec<Vec<u32>>,
+    /// In which order they count.
+    pub order: StepOrder,
+    /// In how much time.
+    pub window: Window<'a>,
+    /// What ends an attempt.
+    pub exclusions: Vec<Exclusion>,
+    /// How often a profile counts.
+    pub entries: Entries,
+}
+
+/// What those did next who came to a step and no further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instead {
+    /// The next touchpoint after the step, or the end of what is seen.
+    pub next: State,
+    /// Attempts that went on there.
+    pub n_entries: u64,
+}
 
 /// One step of a funnel and who reached it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FunnelStep {
     /// Profiles that reached it.
     pub n_profiles: u64,
-    /// Share of the profiles that reached the first step; 0 when nobody did.
+    /// Attempts that reached it: with [`Entries::Once`], one a profile.
+    pub n_entries: u64,
+    /// Share of the attempts that reached the first step; 0 when there is none.
     pub conversion_from_start: f64,
-    /// Share of the profiles that reached the step before; 0 when nobody did.
+    /// Its interval at 95 %, after Wilson (1927). With [`Entries::Each`] it takes
+    /// attempts of one profile for independent, which they are not quite.
+    pub from_start_bounds: Bounds,
+    /// Share of the attempts that reached the step before; 0 when there is none.
     pub conversion_from_previous: f64,
+    /// Its interval at 95 %.
+    pub from_previous_bounds: Bounds,
     /// Median time from the step before; `None` for the first step and where nobody came.
     pub median_seconds: Option<f64>,
+    /// The time from the step before that 90 % did not exceed; `None` as the median.
+    pub p90_seconds: Option<f64>,
+    /// What the attempts that got here and no further went on with, most frequent
+    /// first, then by name; they add up to those that did not reach the next step.
+    /// Empty for the last step.
+    pub instead: Vec<Instead>,
 }
 
-/// Ordered steps and the share that reaches each.
+/// Steps and the share that reaches each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Funnel {
-    /// The steps, first one first; no step has more profiles than the one before.
+    /// The steps, first one first; no step has more attempts than the one before.
     pub steps: Vec<FunnelStep>,
     /// Profiles looked at, with and without the first step.
     pub n_profiles: u64,
 }
 
-/// Returns how many profiles get how far through `steps`, each step given as the
-/// labels that fulfil it; the window's end is included.
+/// Which of those who came to a step are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reached {
+    /// All of them.
+    AtLeast,
+    /// Those who once went no further; with [`Entries::Once`], those lost after it.
+    NoFurther,
+}
+
+/// Returns how many get how far.
 ///
-/// Times between steps are those of the first touchpoints that complete a profile's
-/// longest prefix: from the latest start that allows it, each step at its earliest.
+/// Times between steps are those of the attempt that counts, each step at its earliest.
 #[must_use]
-pub fn funnel(touchpoints: &Touchpoints<'_>, steps: &[Vec<u32>], window_us: i64) -> Funnel {
-    let fulfilled = steps_by_label(touchpoints, steps);
-    let mut reached = vec![0_u64; steps.len()];
-    let mut gaps_us: Vec<Vec<i64>> = vec![Vec::new(); steps.len()];
-    let mut walk = Walk::new(steps.len());
-    for profile_idx in 0..touchpoints.n_profiles() {
-        let (times, labels) = touchpoints.profile(profile_idx);
-        walk.clear();
-        for (occurred_at, label) in times.iter().zip(labels) {
-            for step_idx in &fulfilled[position(*label)] {
-                walk.take(*step_idx, *occurred_at, window_us);
-            }
-        }
-        for (step_idx, occurred_at) in walk.furthest.iter().enumerate() {
-            reached[step_idx] += 1;
-            if step_idx > 0 {
-                gaps_us[step_idx].push(occurred_at.saturating_sub(walk.furthest[step_idx - 1]));
-            }
-        }
+pub fn funnel(view: &View<'_>, options: &FunnelOptions<'_>) -> Funnel {
+    let mut tally = Tally::new(options.steps.len());
+    let parts = attempts(view, options, || Tally::new(options.steps.len()), |tally, attempt| tally.take(&attempt));
+    for part in parts {
+        tally.join(part);
     }
-    let n_start = reached.first().copied().unwrap_or_default();
-    let mut funnel = Funnel { steps: Vec::new(), n_profiles: count(touchpoints.n_profiles()) };
-    for (step_idx, gaps_us) in gaps_us.iter_mut().enumerate() {
+    let n_start = tally.steps.first().map_or(0, |step| step.n_entries);
+    let mut n_before = n_start;
+    let mut funnel = Funnel { steps: Vec::with_capacity(tally.steps.len()), n_profiles: view.n_profiles() };
+    let n_steps = tally.steps.len();
+    for (step_idx, mut step) in tally.steps.into_iter().enumerate() {
+        let mut instead: Vec<Instead> = Vec::new();
+        if step_idx + 1 < n_steps {
+            instead.extend(step.instead.into_iter().map(|(next, n_entries)| Instead { next, n_entries }));
+            // By name already, and the sort is stable.
+            instead.sort_by_key(|instead| Reverse(instead.n_entries));
+        }
         funnel.steps.push(FunnelStep {
-            n_profiles: reached[step_idx],
-            conversion_from_start: share(reached[step_idx], n_start),
-            conversion_from_previous: share(reached[step_idx], reached[step_idx.saturating_sub(1)]),
-            median_seconds: median_seconds(gaps_us),
+            n_profiles: step.n_profiles,
+            n_entries: step.n_entries,
+            conversion_from_start: share(step.n_entries, n_start),
+            from_start_bounds: wilson(step.n_entries, n_start),
+            conversion_from_previous: share(step.n_entries, n_before),
+            from_previous_bounds: wilson(step.n_entries, n_before),
+            median_seconds: median_seconds(&mut step.gaps_us),
+            p90_seconds: percentile_seconds(&mut step.gaps_us, 90),
+            instead,
         });
+        n_before = step.n_entries;
     }
     funnel
 }
 
-/// Returns the steps each label fulfils, last step first, so that a touchpoint does
-/// not continue the chain it has just begun.
-fn steps_by_label(touchpoints: &Touchpoints<'_>, steps: &[Vec<u32>]) -> Vec<Vec<usize>> {
-    let mut fulfilled = vec![Vec::new(); touchpoints.n_labels()];
-    for (step_idx, labels) in steps.iter().enumerate().rev() {
-        let mut labels = labels.clone();
-        labels.sort_unstable();
-        labels.dedup();
-        for label in labels {
-            fulfilled[position(label)].push(step_idx);
+/// Returns who came to a step, counted from 0, by the walk that counts them.
+#[must_use]
+pub fn funnel_profiles(view: &View<'_>, options: &FunnelOptions<'_>, step_idx: usize, reached: Reached) -> ProfileSet {
+    let holds = |n_reached: usize| match reached {
+        Reached::AtLeast => n_reached > step_idx,
+        Reached::NoFurther => n_reached == step_idx + 1,
+    };
+    let parts = attempts(view, options, Vec::new, |profiles, attempt| {
+        if holds(attempt.times.len()) {
+            profiles.push(attempt.profile);
         }
-    }
-    fulfilled
+    });
+    parts.into_iter().flatten().collect()
 }
 
-/// How far one profile has come.
-struct Walk {
-    /// For every step reached, the times of the chain up to it that started last.
-    chains: Vec<Vec<i64>>,
-    /// The times of the chain that first came furthest.
-    furthest: Vec<i64>,
+/// Returns who went on with a touchpoint, or ended, after a step and no further step:
+/// the profiles behind an [`Instead`].
+#[must_use]
+pub fn instead_profiles(view: &View<'_>, options: &FunnelOptions<'_>, step_idx: usize, next: State) -> ProfileSet {
+    let parts = attempts(view, options, Vec::new, |profiles, attempt| {
+        if attempt.times.len() == step_idx + 1 && attempt.next == next {
+            profiles.push(attempt.profile);
+        }
+    });
+    parts.into_iter().flatten().collect()
 }
 
-impl Walk {
+/// Walks every attempt that counts, in the order of profiles.
+fn attempts<T: Send>(
+    view: &View<'_>,
+    options: &FunnelOptions<'_>,
+    start: impl Fn() -> T + Sync,
+    take: impl Fn(&mut T, Attempt<'_>) + Sync,
+) -> Vec<T> {
+    let roles = attempt::Roles::of(options, view.histories().names().len());
+    let (scope, window_us) = match options.window {
+        Window::Clock { window_us } => (Scope::History, window_us),
+        Window::Journey(scope) => (scope, i64::MAX),
+    };
+    let cut = Cut { scope, repeats: Repeats::Keep };
+    let walk = || (start(), Cutter::default(), Walk::new(&roles, window_us, options.entries));
+    let parts = view.fold(walk, |(gathered, cutter, walk), profile, events| {
+        let mut take = |attempt: Attempt<'_>| take(gathered, attempt);
+        cutter.journeys(cut, profile, events, &mut |journey: Journey<'_>| walk.journey(journey, &mut take));
+        walk.finish(profile, &mut take);
+    });
+    parts.into_iter().map(|(gathered, _, _)| gathered).collect()
+}
+
+/// What is counted of one step.
+#[derive(Debug, Clone, Default)]
+struct StepTally {
+    n_profiles: u64,
+    n_entries: u64,
+    gaps_us: Vec<i64>,
+    instead: BTreeMap<State, u64>,
+}
+
+/// What is counted of all attempts.
+#[derive(Debug, Clone)]
+struct Tally {
+    steps: Vec<StepTally>,
+    /// How far the profile of the last attempt has come with any.
+    furthest: usize,
+    profile_last: Option<u32>,
+}
+
+impl Tally {
     fn new(n_steps: usize) -> Self {
-        Self { chains: vec![Vec::new(); n_steps], furthest: Vec::new() }
+        Self { steps: vec![StepTally::default(); n_steps], furthest: 0, profile_last: None }
     }
 
-    fn clear(&mut self) {
-        self.chains.iter_mut().for_each(Vec::clear);
-        self.furthest.clear();
-    }
-
-    /// Takes in a touchpoint that fulfils a step.
-    fn take(&mut self, step_idx: usize, occurred_at: i64, window_us: i64) {
-        let (before, from_here) = self.chains.split_at_mut(step_idx);
-        let chain = &mut from_here[0];
-        let prefix = match before.last() {
-            None => [].as_slice(),
-            Some(prefix) if prefix.first().is_some_and(|start| occurred_at.saturating_sub(*start) <= window_us) => {
-                prefix
-            }
-            Some(_) => return,
-        };
-        let start = prefix.first().unwrap_or(&occurred_at);
-        if chain.first().is_some_and(|standing| standing >= start) {
-            // A later start leaves more of the window; of equal ones the chain that
-            // stands has come here earlier.
-            return;
+    fn take(&mut self, attempt: &Attempt<'_>) {
+        if self.profile_last != Some(attempt.profile) {
+            self.profile_last = Some(attempt.profile);
+            self.furthest = 0;
         }
-        chain.clear();
-        chain.extend_from_slice(prefix);
-        chain.push(occurred_at);
-        if chain.len() > self.furthest.len() {
-            self.furthest.clone_from(chain);
+        for (step_idx, at) in attempt.times.iter().enumerate() {
+            let step = &mut self.steps[step_idx];
+            step.n_entries += 1;
+            step.n_profiles += u64::from(step_idx >= self.furthest);
+            if step_idx > 0 {
+                step.gaps_us.push(at.saturating_sub(attempt.times[step_idx - 1]));
+            }
+        }
+        self.furthest = self.furthest.max(attempt.times.len());
+        if let Some(last) = self.steps.get_mut(attempt.times.len() - 1) {
+            *last.instead.entry(attempt.next).or_default() += 1;
+        }
+    }
+
+    /// Takes in the attempts of other profiles.
+    fn join(&mut self, other: Self) {
+        for (own, other) in self.steps.iter_mut().zip(other.steps) {
+            own.n_profiles += other.n_profiles;
+            own.n_entries += other.n_entries;
+            own.gaps_us.extend(other.gaps_us);
+            for (next, n_entries) in other.instead {
+                *own.instead.entry(next).or_default() += n_entries;
+            }
         }
     }
 }

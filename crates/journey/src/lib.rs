@@ -1,29 +1,72 @@
 //! The path: what customers actually did, one touchpoint after the other.
 //!
-//! Input are columns ([`Touchpoints`]): the touchpoints of many profiles, each
-//! profile's together and in the total order of events. From them come the most
-//! trodden [`paths`], the first-order [`transitions`] and [`funnel`]s. All counts add
-//! up: paths listed and not listed to the sessions there are, transitions out of a
-//! touchpoint to its visits, each funnel step to no more than the one before.
-//! No answer depends on the codes of the labels; ties go by the labels' names.
+//! [`Histories`] hold the events of many profiles, sorted once; a [`View`] of them is
+//! some profiles in some period. Every question walks a view in the same way, so that
+//! paths, transitions, funnels and whoever stands behind their numbers always agree.
+//! All counts add up: paths listed and not listed to the sessions there are, transitions
+//! out of a touchpoint to its visits, what enters a step to what leaves it. No answer
+//! depends on the number of threads; ties go by the names of touchpoints.
 //!
 //! ```
-//! use throng_journey::{PathOptions, Repeats, Scope, Touchpoints, funnel, paths};
-//! let names = ["Product Viewed", "Order Completed"].map(str::to_owned);
+//! use throng_journey::{Cut, EventColumns, Histories, PathOptions, Repeats, Scope, paths};
+//! let names = ["Order Completed", "Product Viewed"].map(str::to_owned);
 //! // Two profiles: one views twice and orders, the other only views.
-//! let touchpoints = Touchpoints::new(&[0, 3, 4], &[0, 10, 20, 0], &[0, 0, 1, 0], &names);
-//! let options = PathOptions { scope: Scope::History, repeats: Repeats::Collapse, steps_max: 5, top: 10 };
-//! assert_eq!(paths(&touchpoints, &options).paths[1].labels, [0, 1]);
-//! assert_eq!(funnel(&touchpoints, &[vec![0], vec![1]], 100).steps[1].n_profiles, 1);
+//! let columns = EventColumns {
+//!     profile: &[0, 1, 0, 0],
+//!     occurred_at: &[0, 5, 10, 20],
+//!     event_key: None,
+//!     touchpoint: &[1, 1, 1, 0],
+//!     session: None,
+//!     value: None,
+//! };
+//! let histories = Histories::new(&columns, 2, &names)?;
+//! let cut = Cut { scope: Scope::History, repeats: Repeats::Collapse };
+//! let options = PathOptions { cut, steps_max: 5, top: 10, goal: &[0] };
+//! let found = paths(&histories.all(), &options);
+//! assert_eq!(found.paths[1].labels, [1, 0]);
+//! assert_eq!(found.paths[1].n_converted, 1);
+//! # Ok::<(), throng_journey::JourneyError>(())
 //! ```
 
+mod attribution;
+mod circle;
+mod error;
+mod flow;
 mod funnel;
+mod histories;
+mod interner;
+mod markov;
+mod next_step;
+mod numbers;
 mod path;
-mod statistics;
-mod touchpoints;
+mod pattern;
+mod profile_set;
+mod retention;
+mod survival;
 mod transition;
+mod typical;
+mod view;
 
-pub use funnel::{Funnel, FunnelStep, funnel};
-pub use path::{Path, PathOptions, Paths, Remainder, paths};
-pub use touchpoints::{JourneyError, Repeats, Scope, Touchpoints};
-pub use transition::{State, Transition, TransitionMatrix, Visits, transitions};
+pub use attribution::{Attribution, AttributionMethod, AttributionOptions, Credit, attribute};
+pub use circle::{Circle, CircleCount, Circles, circle_profiles, circles};
+pub use error::JourneyError;
+pub use flow::{Flow, FlowOptions, Node, Occurrence, Passing, Place, flow, flow_edge_profiles, flow_node_profiles};
+pub use funnel::{
+    Correlation, Entries, Exclusion, Funnel, FunnelOptions, FunnelStep, Instead, Reached, StepOrder, Window, funnel,
+    funnel_correlations, funnel_profiles, instead_profiles,
+};
+pub use histories::{EventColumns, Histories};
+pub use markov::{MarkovChain, RemovalEffect};
+pub use next_step::{NextStepAccuracy, NextStepModel, Prediction};
+pub use numbers::Bounds;
+pub use path::{Path, PathOptions, Paths, Remainder, path_profiles, paths};
+pub use pattern::{Pattern, PatternCount, pattern_count, pattern_profiles};
+pub use profile_set::ProfileSet;
+pub use retention::{
+    Bracket, Days, LifecycleRow, Retained, Retention, RetentionRow, Stage, Stickiness, lifecycle, retained_profiles,
+    retention, stage_profiles, stickiness,
+};
+pub use survival::{Survival, SurvivalOptions, SurvivalStep, kaplan_meier, survival};
+pub use transition::{State, Transition, TransitionMatrix, Visits, transition_profiles, transitions};
+pub use typical::{TypicalJourney, typical_journey};
+pub use view::{Cut, Period, Repeats, Scope, View};

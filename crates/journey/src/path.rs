@@ -1,24 +1,28 @@
 //! Paths: which sequences of touchpoints are trodden most.
+//!
+//! Every journey, cut to so many steps, is a place in a tree of steps; paths are counted
+//! by their places, which costs one look-up a step and no comparison of sequences.
 
 use std::cmp::Reverse;
-use std::ops::Range;
 
-use crate::statistics::{count, share};
-use crate::touchpoints::Journeys;
-use crate::{Repeats, Scope, Touchpoints};
+use crate::interner::{Interner, pair, unpair};
+use crate::numbers::{count, median_seconds, position, share};
+use crate::profile_set::ProfileSet;
+use crate::view::{Cut, Journey, View};
 
 /// What counts as a path and how many are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PathOptions {
-    /// How far a journey goes.
-    pub scope: Scope,
-    /// What becomes of repeated touchpoints.
-    pub repeats: Repeats,
+#[derive(Debug, Clone, Copy)]
+pub struct PathOptions<'a> {
+    /// What a journey is.
+    pub cut: Cut<'a>,
     /// Steps of a path that are told apart; what follows only shows as
     /// [`Path::continues`]. At least one.
     pub steps_max: usize,
     /// How many paths are listed.
     pub top: usize,
+    /// Touchpoints that make a journey a success, wherever in it they are, also beyond
+    /// the steps that are told apart.
+    pub goal: &'a [u32],
 }
 
 /// One sequence of touchpoints and who took it.
@@ -28,12 +32,16 @@ pub struct Path {
     pub labels: Vec<u32>,
     /// Whether further steps follow that were cut off.
     pub continues: bool,
-    /// Journeys of this path: sessions, or histories when the scope is the history.
+    /// Journeys of this path.
     pub n_sessions: u64,
     /// Profiles that took it at least once.
     pub n_profiles: u64,
     /// Share of all journeys.
     pub share: f64,
+    /// Its journeys that hold a touchpoint of the goal.
+    pub n_converted: u64,
+    /// Median time from the first to the last event of its journeys.
+    pub median_seconds: Option<f64>,
 }
 
 /// What is not listed.
@@ -45,6 +53,8 @@ pub struct Remainder {
     pub n_sessions: u64,
     /// Their share of all journeys.
     pub share: f64,
+    /// Their journeys that hold a touchpoint of the goal.
+    pub n_converted: u64,
 }
 
 /// The most trodden paths and the rest; their sessions add up to `n_sessions`.
@@ -65,65 +75,163 @@ pub struct Paths {
 /// # Panics
 /// When `steps_max` is 0.
 #[must_use]
-pub fn paths(touchpoints: &Touchpoints<'_>, options: &PathOptions) -> Paths {
+pub fn paths(view: &View<'_>, options: &PathOptions<'_>) -> Paths {
     assert!(options.steps_max > 0, "a path has at least one step");
-    let journeys = touchpoints.journeys(options.scope, options.repeats);
-    let groups = group(&journeys, options.steps_max);
-    let n_sessions = count(journeys.ranges.len());
-    let mut ranked: Vec<&Group<'_>> = groups.iter().collect();
-    // The groups stand in the order of names, and the sort is stable.
-    ranked.sort_by_key(|group| (Reverse(group.n_sessions), Reverse(group.n_profiles)));
-    let listed = &ranked[..options.top.min(ranked.len())];
-    let n_listed: u64 = listed.iter().map(|group| group.n_sessions).sum();
-    let path = |group: &&Group<'_>| Path {
-        labels: group.steps.iter().map(|step| touchpoints.by_rank(*step)).collect(),
-        continues: group.continues,
-        n_sessions: group.n_sessions,
-        n_profiles: group.n_profiles,
-        share: share(group.n_sessions, n_sessions),
+    let mut tally = Tally::default();
+    for part in view.fold_journeys(options.cut, Tally::default, |tally, journey| tally.take(options, journey)) {
+        tally.join(part);
+    }
+    let n_sessions = count(tally.path_of.len());
+    let mut ranked: Vec<u32> =
+        (0..).zip(&tally.counts).filter(|(_, counts)| counts.n_sessions > 0).map(|(path, _)| path).collect();
+    let rank = |path: u32| {
+        let counts = &tally.counts[position(path)];
+        (Reverse(counts.n_sessions), Reverse(counts.n_profiles))
     };
-    let profiles_in = |profile_idx: &usize| !touchpoints.profile(*profile_idx).0.is_empty();
+    ranked.sort_unstable_by(|a, b| rank(*a).cmp(&rank(*b)).then_with(|| tally.labels(*a).cmp(&tally.labels(*b))));
+    let n_listed = options.top.min(ranked.len());
+    let durations = tally.durations(&ranked[..n_listed]);
+    let mut paths = Vec::with_capacity(n_listed);
+    for (path, mut durations_us) in ranked[..n_listed].iter().zip(durations) {
+        let counts = &tally.counts[position(*path)];
+        let (labels, continues) = tally.labels(*path);
+        paths.push(Path {
+            labels,
+            continues,
+            n_sessions: counts.n_sessions,
+            n_profiles: counts.n_profiles,
+            share: share(counts.n_sessions, n_sessions),
+            n_converted: counts.n_converted,
+            median_seconds: median_seconds(&mut durations_us),
+        });
+    }
+    let sum = |of: fn(&Counts) -> u64| ranked[n_listed..].iter().map(|path| of(&tally.counts[position(*path)])).sum();
+    let n_left = sum(|counts| counts.n_sessions);
     Paths {
-        paths: listed.iter().map(path).collect(),
+        paths,
         remainder: Remainder {
-            n_paths: count(ranked.len() - listed.len()),
-            n_sessions: n_sessions - n_listed,
-            share: share(n_sessions - n_listed, n_sessions),
+            n_paths: count(ranked.len() - n_listed),
+            n_sessions: n_left,
+            share: share(n_left, n_sessions),
+            n_converted: sum(|counts| counts.n_converted),
         },
         n_sessions,
-        n_profiles: count((0..touchpoints.n_profiles()).filter(profiles_in).count()),
+        n_profiles: tally.n_profiles,
     }
 }
 
-/// The journeys of one path.
-struct Group<'a> {
-    steps: &'a [u32],
-    continues: bool,
+/// Returns who took a path at least once: as many as its [`Path::n_profiles`].
+#[must_use]
+pub fn path_profiles(view: &View<'_>, options: &PathOptions<'_>, path: &Path) -> ProfileSet {
+    view.profiles_of(options.cut, |journey| {
+        let (labels, continues) = cut_off(journey, options.steps_max);
+        labels == path.labels && continues == path.continues
+    })
+}
+
+fn cut_off(journey: Journey<'_>, steps_max: usize) -> (&[u32], bool) {
+    let n_steps = journey.labels.len().min(steps_max);
+    (&journey.labels[..n_steps], n_steps < journey.labels.len())
+}
+
+/// The number of the empty path, and the step that stands for what was cut off.
+const ROOT: u32 = u32::MAX;
+const CUT_OFF: u32 = u32::MAX;
+
+/// What is counted of a path.
+#[derive(Default, Clone)]
+struct Counts {
     n_sessions: u64,
     n_profiles: u64,
+    n_converted: u64,
+    /// The profile that took it last, plus one: profiles come one after the other.
+    profile_last: u64,
 }
 
-/// Returns the paths in the order of their steps.
-fn group(journeys: &Journeys, steps_max: usize) -> Vec<Group<'_>> {
-    let cut = |steps: &Range<usize>| {
-        let end = steps.end.min(steps.start + steps_max);
-        (&journeys.steps[steps.start..end], end < steps.end)
-    };
-    let mut order: Vec<&(usize, Range<usize>)> = journeys.ranges.iter().collect();
-    order.sort_unstable_by(|a, b| cut(&a.1).cmp(&cut(&b.1)).then(a.0.cmp(&b.0)));
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut profile_before = None;
-    for (profile_idx, range) in order {
-        let (steps, continues) = cut(range);
-        match groups.last_mut() {
-            Some(group) if group.steps == steps && group.continues == continues => {
-                group.n_sessions += 1;
-                // Within a path the journeys stand by profile.
-                group.n_profiles += u64::from(profile_before != Some(profile_idx));
-            }
-            _ => groups.push(Group { steps, continues, n_sessions: 1, n_profiles: 1 }),
+/// Paths and their journeys.
+#[derive(Default)]
+struct Tally {
+    /// Each path by the path it continues and its last step; a path's number is greater
+    /// than that of the one it continues.
+    tree: Interner,
+    counts: Vec<Counts>,
+    /// For every journey, its path and how long it took.
+    path_of: Vec<u32>,
+    duration_us: Vec<i64>,
+    n_profiles: u64,
+    profile_last: Option<u32>,
+}
+
+impl Tally {
+    fn take(&mut self, options: &PathOptions<'_>, journey: Journey<'_>) {
+        let (labels, continues) = cut_off(journey, options.steps_max);
+        let mut path = ROOT;
+        for label in labels {
+            path = self.tree.intern(pair(path, *label));
         }
-        profile_before = Some(profile_idx);
+        if continues {
+            path = self.tree.intern(pair(path, CUT_OFF));
+        }
+        self.counts.resize_with(self.tree.keys().len(), Counts::default);
+        let counts = &mut self.counts[position(path)];
+        let profile = u64::from(journey.profile) + 1;
+        counts.n_sessions += 1;
+        counts.n_profiles += u64::from(counts.profile_last != profile);
+        counts.n_converted += u64::from(journey.labels.iter().any(|label| options.goal.contains(label)));
+        counts.profile_last = profile;
+        self.path_of.push(path);
+        self.duration_us.push(journey.duration_us);
+        self.n_profiles += u64::from(self.profile_last != Some(journey.profile));
+        self.profile_last = Some(journey.profile);
     }
-    groups
+
+    /// Takes in the journeys of other profiles.
+    fn join(&mut self, other: Self) {
+        let mut number = Vec::with_capacity(other.tree.keys().len());
+        for (key, counts) in other.tree.keys().iter().zip(&other.counts) {
+            let (before, label) = unpair(*key);
+            let before = if before == ROOT { ROOT } else { number[position(before)] };
+            let path = self.tree.intern(pair(before, label));
+            self.counts.resize_with(self.tree.keys().len(), Counts::default);
+            let own = &mut self.counts[position(path)];
+            own.n_sessions += counts.n_sessions;
+            own.n_profiles += counts.n_profiles;
+            own.n_converted += counts.n_converted;
+            number.push(path);
+        }
+        self.path_of.extend(other.path_of.iter().map(|path| number[position(*path)]));
+        self.duration_us.extend(other.duration_us);
+        self.n_profiles += other.n_profiles;
+    }
+
+    fn labels(&self, path: u32) -> (Vec<u32>, bool) {
+        let mut labels = Vec::new();
+        let (mut continues, mut at) = (false, path);
+        while at != ROOT {
+            let (before, label) = unpair(self.tree.keys()[position(at)]);
+            if label == CUT_OFF {
+                continues = true;
+            } else {
+                labels.push(label);
+            }
+            at = before;
+        }
+        labels.reverse();
+        (labels, continues)
+    }
+
+    /// Returns how long the journeys of some paths took, in the order of the paths.
+    fn durations(&self, paths: &[u32]) -> Vec<Vec<i64>> {
+        let mut place = vec![usize::MAX; self.counts.len()];
+        for (idx, path) in paths.iter().enumerate() {
+            place[position(*path)] = idx;
+        }
+        let mut durations = vec![Vec::new(); paths.len()];
+        for (path, duration_us) in self.path_of.iter().zip(&self.duration_us) {
+            if let Some(durations) = durations.get_mut(place[position(*path)]) {
+                durations.push(*duration_us);
+            }
+        }
+        durations
+    }
 }

@@ -39,6 +39,18 @@ impl Line {
         number.with_context(|| format!("no number {name:?} in the benchmark's line {:?}", self.text))
     }
 
+    /// Returns the text called `name`.
+    pub(super) fn text(&self, name: &str) -> anyhow::Result<String> {
+        let text = self.value.get(name).and_then(Value::as_str).map(str::to_owned);
+        text.with_context(|| format!("no text {name:?} in the benchmark's line {:?}", self.text))
+    }
+
+    /// Returns whatever is called `name`.
+    pub(super) fn member(&self, name: &str) -> anyhow::Result<Value> {
+        let member = self.value.get(name).cloned();
+        member.with_context(|| format!("no {name:?} in the benchmark's line {:?}", self.text))
+    }
+
     /// Returns the list of numbers called `name`.
     pub(super) fn numbers(&self, name: &str) -> anyhow::Result<Vec<f64>> {
         let numbers = self.value.get(name).and_then(Value::as_array);
