@@ -132,19 +132,17 @@ pub(crate) fn import(
     let limits = limits(&request.source, request.latest, home.personal_data()?);
     let config = home.config();
     let import = Import { limits: &limits, calendar: &config.calendar, currency: request.currency.or(config.currency) };
-    let mut intake = Intake::new(store, runtime, request.form.as_str(), &request.path)?;
+    let mut intake = Intake::new(store, runtime, (request.form.as_str(), &request.source), &request.path)?;
     if request.effect == ImportEffect::DryRun {
         intake.count_only();
     }
     let counted = Counted::default();
     let n_bytes_total = std::fs::metadata(&request.path).ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
     let mut n_rows = 0;
-    let mut take = |taken: Taken| {
-        n_rows += intake::n_rows(&taken);
-        if n_rows % 1_024 == 0 {
-            progress(Progress { n_bytes: counted.get(), n_bytes_total, n_rows });
-        }
-        intake.take(taken, &request.source)
+    let mut take = |outcomes: &mut [Taken]| {
+        n_rows += outcomes.iter().map(intake::n_rows).sum::<u64>();
+        progress(Progress { n_bytes: counted.get(), n_bytes_total, n_rows });
+        intake.take(outcomes)
     };
     let tally = ahead::read_ahead(|sink| read(request, import, &counted, sink), &mut take)?;
     let tally = tally.map_err(failed)?;
@@ -238,10 +236,10 @@ pub(crate) fn readmit(
     for ((source, path, form), rows) in files {
         let limits = limits(&source, request.latest, home.personal_data()?);
         let import = Import { limits: &limits, calendar: &config.calendar, currency: config.currency };
-        let mut intake = Intake::new(store, runtime, &form, Path::new(&path))?;
+        let mut intake = Intake::new(store, runtime, (&form, &source), Path::new(&path))?;
         intake.forget_quarantined();
         let raw = || rows.iter().map(|row| row.raw.as_str());
-        let mut sink = |taken: Taken| intake.take(taken, &source);
+        let mut sink = |taken: Taken| Ok(intake.take(&mut [taken])?);
         let failed = |source| EngineError::Import { path: PathBuf::from(&path), source };
         match (Form::from_name(&form), file::stored_mapping(home, request.mapping.as_deref(), &path)?) {
             (Some(Form::Table), Some(mapping)) => {

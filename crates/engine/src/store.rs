@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{DataFrame, SessionContext};
 use deltalake::delta_datafusion::planner::DeltaPlanner;
@@ -62,15 +62,17 @@ const CLOUD_SCHEMES: [&str; 6] = ["s3", "s3a", "gs", "az", "abfs", "abfss"];
 const UNIQUE_COLUMNS: [&str; 3] = ["event_id", "event_key", "quarantine_id"];
 
 /// Returns how Parquet files are written. Minima and maxima are kept by chunk of a column: rows
-/// are sorted by person, so those of a page say nothing about what people ask for.
-fn writer_properties() -> WriterProperties {
+/// are sorted by person, so those of a page say nothing about what people ask for. Times almost
+/// all differ, as the columns named above do.
+fn writer_properties(schema: &Schema) -> WriterProperties {
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_statistics_enabled(EnabledStatistics::Chunk);
-    let plain = |properties: WriterPropertiesBuilder, column: &&str| {
-        properties.set_column_dictionary_enabled(ColumnPath::from(*column), false)
+    let plain = |properties: WriterPropertiesBuilder, column: &str| {
+        properties.set_column_dictionary_enabled(ColumnPath::from(column), false)
     };
-    UNIQUE_COLUMNS.iter().fold(properties, plain).build()
+    let times = schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Timestamp(..)));
+    UNIQUE_COLUMNS.into_iter().chain(times.map(|field| field.name().as_str())).fold(properties, plain).build()
 }
 
 impl Store {
@@ -163,6 +165,7 @@ impl Store {
         let Some(first) = batches.first() else {
             return Ok(());
         };
+        let properties = writer_properties(&first.schema());
         let schema_mode = if mode == SaveMode::Append { SchemaMode::Merge } else { SchemaMode::Overwrite };
         let delta = match self.open(table).await? {
             Some(delta) => delta,
@@ -172,7 +175,7 @@ impl Store {
             .write(batches)
             .with_save_mode(mode)
             .with_schema_mode(schema_mode)
-            .with_writer_properties(writer_properties())
+            .with_writer_properties(properties)
             .with_commit_properties(CommitProperties::default().with_create_checkpoint(true))
             .await
             .map_err(error)?;

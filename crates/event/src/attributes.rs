@@ -56,8 +56,27 @@ impl fmt::Display for Value {
 /// assert!(!context.insert_if_absent("page.path", Value::Bool(true)));
 /// assert_eq!(context.get("page.path"), Some(&Value::text("/shoes")));
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Attributes(Vec<(CompactString, Value)>);
+#[derive(Debug, Clone, Default)]
+pub struct Attributes {
+    values: Vec<(CompactString, Value)>,
+    /// The bits of the names there are, and maybe of some there were, see [`bit`]: admission
+    /// asks for some thirty names of which an event has almost none.
+    bits: u64,
+}
+
+/// Returns one bit of a name; names that differ mostly have different ones.
+fn bit(name: &str) -> u64 {
+    let (Some(first), Some(last)) = (name.as_bytes().first(), name.as_bytes().last()) else { return 1 };
+    1 << ((usize::from(*first) * 7 + usize::from(*last) * 29 + name.len() * 11) % 64)
+}
+
+impl PartialEq for Attributes {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values
+    }
+}
+
+impl Eq for Attributes {}
 
 impl Attributes {
     /// Returns no values.
@@ -69,50 +88,61 @@ impl Attributes {
     /// Returns how many values there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 
     /// Returns whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.values.is_empty()
     }
 
+    /// Returns the place of a name there is.
+    fn find(&self, name: &str) -> Option<usize> {
+        if self.bits & bit(name) == 0 {
+            return None;
+        }
+        self.place(name).ok()
+    }
+
+    /// Returns the place of a name, or the one it would have.
     fn place(&self, name: &str) -> Result<usize, usize> {
         // Names mostly arrive in order, from tables and from what was written in order.
-        if self.0.last().is_none_or(|(last, _)| last.as_str() < name) {
-            return Err(self.0.len());
+        if self.values.last().is_none_or(|(last, _)| last.as_str() < name) {
+            return Err(self.values.len());
         }
-        self.0.binary_search_by(|(known, _)| known.as_str().cmp(name))
+        self.values.binary_search_by(|(known, _)| known.as_str().cmp(name))
     }
 
     /// Returns the value of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.place(name).ok().map(|place| &self.0[place].1)
+        self.find(name).map(|place| &self.values[place].1)
     }
 
     /// Returns whether there is a value of this name.
     #[must_use]
     pub fn contains_key(&self, name: &str) -> bool {
-        self.place(name).is_ok()
+        self.find(name).is_some()
     }
 
     /// Sets the value of a name, in place of an earlier one.
     pub fn insert(&mut self, name: impl Into<CompactString>, value: Value) {
         let name = name.into();
+        self.bits |= bit(&name);
         match self.place(&name) {
-            Ok(place) => self.0[place].1 = value,
-            Err(place) => self.0.insert(place, (name, value)),
+            Ok(place) => self.values[place].1 = value,
+            Err(place) => self.values.insert(place, (name, value)),
         }
     }
 
     /// Sets the value of a name that has none; returns whether it had none.
     pub fn insert_if_absent(&mut self, name: impl Into<CompactString>, value: Value) -> bool {
         let name = name.into();
+        self.bits |= bit(&name);
         let place = self.place(&name);
         if let Err(place) = place {
-            self.0.insert(place, (name, value));
+            self.values.insert(place, (name, value));
         }
         place.is_err()
     }
@@ -123,7 +153,8 @@ impl Attributes {
             // The sort is stable, so the earlier of two stays first.
             values.sort_by(|(a, _), (b, _)| a.as_str().cmp(b));
             values.dedup_by(|(later, _), (earlier, _)| later == earlier);
-            self.0 = values;
+            self.bits = values.iter().fold(0, |bits, (name, _)| bits | bit(name));
+            self.values = values;
             return;
         }
         for (name, value) in values {
@@ -133,18 +164,18 @@ impl Attributes {
 
     /// Takes the value of a name out.
     pub fn remove(&mut self, name: &str) -> Option<Value> {
-        let place = self.place(name).ok()?;
-        Some(self.0.remove(place).1)
+        let place = self.find(name)?;
+        Some(self.values.remove(place).1)
     }
 
     /// Keeps the values for which `keep` is true.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &Value) -> bool) {
-        self.0.retain(|(name, value)| keep(name, value));
+        self.values.retain(|(name, value)| keep(name, value));
     }
 
     /// Keeps the first `n_values` by name.
     pub fn truncate(&mut self, n_values: usize) {
-        self.0.truncate(n_values);
+        self.values.truncate(n_values);
     }
 
     /// Returns names and values, by name.
@@ -154,12 +185,12 @@ impl Attributes {
 
     /// Returns the values to be changed, by name.
     pub fn values_mut(&mut self) -> impl ExactSizeIterator<Item = &mut Value> {
-        self.0.iter_mut().map(|(_, value)| value)
+        self.values.iter_mut().map(|(_, value)| value)
     }
 
     /// Returns names and their values to be changed, by name.
     pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (&str, &mut Value)> {
-        self.0.iter_mut().map(|(name, value)| (name.as_str(), value))
+        self.values.iter_mut().map(|(name, value)| (name.as_str(), value))
     }
 }
 
@@ -192,7 +223,7 @@ impl<'a> IntoIterator for &'a Attributes {
         std::iter::Map<std::slice::Iter<'a, (CompactString, Value)>, fn(&'a (CompactString, Value)) -> Self::Item>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter().map(|(name, value)| (name.as_str(), value))
+        self.values.iter().map(|(name, value)| (name.as_str(), value))
     }
 }
 
@@ -201,7 +232,7 @@ impl IntoIterator for Attributes {
     type IntoIter = std::vec::IntoIter<(CompactString, Value)>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.values.into_iter()
     }
 }
 

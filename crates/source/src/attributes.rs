@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use compact_str::CompactString;
 use serde::Deserialize;
@@ -15,6 +16,8 @@ use serde_json::value::RawValue;
 
 use throng_event::{Attributes, Decimal, Instant, Problem, ProblemKind, Value};
 
+use crate::plain_json::{Json, Scan};
+
 /// Levels of objects that become dotted names.
 const FLATTENED_LEVELS: usize = 2;
 /// Brackets inside brackets; deeper text is an attack or an accident, and readers
@@ -23,21 +26,22 @@ const DEPTH_MAX: usize = 32;
 
 /// Members of one object, and attributes of one record: ten times what admission keeps. Each
 /// costs many times the six bytes that are enough to write it.
-const MEMBERS_MAX: usize = 10_000;
+pub(crate) const MEMBERS_MAX: usize = 10_000;
 
 /// Refuses an object of more members than any may have.
 fn too_many<E: serde::de::Error>() -> E {
     E::custom(format!("an object of more than {MEMBERS_MAX} members"))
 }
 
-/// The members of an object, in their order.
-pub(crate) struct Members<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
+/// The members of an object, in their order, each with the text of its value.
+#[derive(Debug)]
+pub(crate) struct Members<'a, T = &'a RawValue>(pub(crate) Vec<(Cow<'a, str>, T)>);
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<'de, T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Members<'de>;
+        struct Reader<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
+            type Value = Members<'de, T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
@@ -53,20 +57,21 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 if members.len() > MEMBERS_MAX { Err(too_many()) } else { Ok(Members(members)) }
             }
         }
-        deserializer.deserialize_map(Reader)
+        deserializer.deserialize_map(Reader(PhantomData))
     }
 }
 
 /// The facts of a message: an object, or something else where an object belongs.
+#[derive(Debug)]
 pub(crate) enum Facts<'a> {
-    Members(Members<'a>),
+    Members(Members<'a, Json<'a>>),
     Other(Value),
     Nothing,
 }
 
 impl<'a> Facts<'a> {
     /// Returns the members of an object, `None` for all else.
-    pub(crate) fn members(self) -> Option<Members<'a>> {
+    pub(crate) fn members(self) -> Option<Members<'a, Json<'a>>> {
         match self {
             Self::Members(members) => Some(members),
             Self::Other(_) | Self::Nothing => None,
@@ -177,9 +182,14 @@ pub(crate) fn members(raw: &RawValue) -> Option<Members<'_>> {
     serde_json::from_str(raw.get()).ok()
 }
 
+/// Returns the members of an object, `None` for any other value.
+pub(crate) fn members_of(json: Json<'_>) -> Option<Members<'_, Json<'_>>> {
+    Scan::object(json.get()).or_else(|| serde_json::from_str(json.get()).ok())
+}
+
 /// Returns what a JSON string or number says as text, `None` for all else.
-pub(crate) fn scalar_text(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let text = raw.get();
+pub(crate) fn scalar_text<'a>(raw: impl Into<Json<'a>>) -> Option<Cow<'a, str>> {
+    let text = raw.into().get();
     match text.as_bytes().first()? {
         b'"' if !text.contains('\\') => Some(Cow::Borrowed(&text[1..text.len() - 1])),
         b'"' => serde_json::from_str(text).ok().map(Cow::Owned),
@@ -190,15 +200,19 @@ pub(crate) fn scalar_text(raw: &RawValue) -> Option<Cow<'_, str>> {
 
 /// Adds the members of an object, nested ones under dotted names. What is no
 /// object is kept under `value`, so that nothing is lost.
-pub(crate) fn flatten(raw: &RawValue, attributes: &mut Attributes) -> Result<(), Problem> {
-    match members(raw) {
+pub(crate) fn flatten<'a>(raw: impl Into<Json<'a>>, attributes: &mut Attributes) -> Result<(), Problem> {
+    let json = raw.into();
+    match members_of(json) {
         Some(members) => flatten_members_of(members, attributes),
-        None => insert("value", raw, attributes),
+        None => insert("value", json, attributes),
     }
 }
 
 /// Adds members, nested ones under dotted names; the first of two of one name wins.
-pub(crate) fn flatten_members_of(members: Members<'_>, attributes: &mut Attributes) -> Result<(), Problem> {
+pub(crate) fn flatten_members_of<'a, T: Into<Json<'a>>>(
+    members: Members<'a, T>,
+    attributes: &mut Attributes,
+) -> Result<(), Problem> {
     let mut values = Vec::with_capacity(2 * members.0.len());
     let gathered = gather(members, "", FLATTENED_LEVELS, &mut values);
     let within = attributes.len() + values.len() <= MEMBERS_MAX;
@@ -210,22 +224,23 @@ fn too_many_attributes() -> Problem {
     Problem::new(ProblemKind::TooLarge, &format!("more than {MEMBERS_MAX} attributes"))
 }
 
-fn gather(
-    members: Members<'_>,
+fn gather<'a, T: Into<Json<'a>>>(
+    members: Members<'a, T>,
     prefix: &str,
     levels: usize,
     values: &mut Vec<(CompactString, Value)>,
 ) -> Result<(), Problem> {
     for (name, raw) in members.0 {
+        let json = raw.into();
         let mut name = match prefix {
-            "" => CompactString::from(name),
+            "" => CompactString::new(name),
             prefix => concat(&[prefix, &name]),
         };
-        let nested = if levels > 0 && raw.get().starts_with('{') { self::members(raw) } else { None };
+        let nested = if levels > 0 && json.get().starts_with('{') { members_of(json) } else { None };
         if let Some(nested) = nested {
             name.push('.');
             gather(nested, &name, levels - 1, values)?;
-        } else if let Some(value) = value(raw)? {
+        } else if let Some(value) = value(json)? {
             if values.len() >= MEMBERS_MAX {
                 return Err(too_many_attributes());
             }
@@ -242,9 +257,9 @@ fn concat(parts: &[&str]) -> CompactString {
 }
 
 /// Adds one value; the first of two members of one name wins.
-pub(crate) fn insert(
+pub(crate) fn insert<'a>(
     name: impl Into<CompactString>,
-    raw: &RawValue,
+    raw: impl Into<Json<'a>>,
     attributes: &mut Attributes,
 ) -> Result<(), Problem> {
     if let Some(value) = value(raw)? {
@@ -257,13 +272,14 @@ pub(crate) fn insert(
 }
 
 /// Returns the value a JSON text writes; `null` and the empty text are none.
-pub(crate) fn value(raw: &RawValue) -> Result<Option<Value>, Problem> {
-    let text = raw.get();
+pub(crate) fn value<'a>(raw: impl Into<Json<'a>>) -> Result<Option<Value>, Problem> {
+    let json = raw.into();
+    let text = json.get();
     Ok(match text.as_bytes().first() {
         Some(b't') => Some(Value::Bool(true)),
         Some(b'f') => Some(Value::Bool(false)),
         Some(b'{' | b'[') => Some(Value::Json(compact(text)?)),
-        Some(b'"') => scalar_text(raw).filter(|text| !text.is_empty()).map(Value::text),
+        Some(b'"') => scalar_text(json).filter(|text| !text.is_empty()).map(|text| Value::text(&*text)),
         Some(b'-' | b'0'..=b'9') => {
             // What has no place among decimals keeps its digits as text.
             Some(Decimal::parse(text).map_or_else(|| Value::text(text), Value::Number))
@@ -287,24 +303,29 @@ pub(crate) fn date_texts(attributes: &mut Attributes) {
 /// Returns JSON text without the space between its parts.
 pub(crate) fn compact(text: &str) -> Result<String, Problem> {
     let mut compacted = String::with_capacity(text.len());
+    // Where what is not yet taken over begins: all that counts here is ASCII.
+    let mut start = 0;
     let mut depth = 0_usize;
     let (mut quoted, mut escaped) = (false, false);
-    for character in text.chars() {
-        match character {
+    for (idx, byte) in text.bytes().enumerate() {
+        match byte {
             _ if escaped => escaped = false,
-            '\\' if quoted => escaped = true,
-            '"' => quoted = !quoted,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
             _ if quoted => {}
-            '{' | '[' => depth += 1,
-            '}' | ']' => depth = depth.saturating_sub(1),
-            ' ' | '\t' | '\r' | '\n' => continue,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b' ' | b'\t' | b'\r' | b'\n' => {
+                compacted.push_str(&text[start..idx]);
+                start = idx + 1;
+            }
             _ => {}
         }
         if depth > DEPTH_MAX {
             return Err(Problem::new(ProblemKind::Unreadable, &format!("JSON nested deeper than {DEPTH_MAX} levels")));
         }
-        compacted.push(character);
     }
+    compacted.push_str(&text[start..]);
     Ok(compacted)
 }
 

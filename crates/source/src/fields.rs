@@ -72,7 +72,7 @@ impl Fields {
         let mut fields = Vec::with_capacity(object.0.len());
         for (plain, name, raw) in &object.0 {
             let apart = but.iter().any(|name| plain_name(name) == *plain);
-            if !apart && let Some(value) = value(raw)? {
+            if !apart && let Some(value) = value(*raw)? {
                 fields.push((plain.clone(), name.clone().into_owned(), value));
             }
         }

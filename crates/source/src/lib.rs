@@ -27,6 +27,7 @@ mod lines;
 mod mapping;
 mod mixpanel;
 mod number;
+mod plain_json;
 mod posthog;
 mod proposal;
 mod reviews;

@@ -122,7 +122,10 @@ fn parse(record: &[u8]) -> Result<Message<'_>, Problem> {
     if !text.trim_start().starts_with('{') {
         return Err(unreadable("the message is no JSON object"));
     }
-    serde_json::from_str(text).map_err(|error| unreadable(&error.to_string()))
+    match Message::plain(text) {
+        Some(message) => Ok(message),
+        None => serde_json::from_str(text).map_err(|error| unreadable(&error.to_string())),
+    }
 }
 
 fn take_message(

@@ -1,7 +1,7 @@
 //! Reading ahead: a file is read and its records are judged in a thread of their own, while
 //! what was read before is deduplicated and written. The order of the outcomes stays.
 
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{channel, sync_channel};
 
 use throng_event::{Event, Value};
 use throng_source::{SourceError, StopReason, Taken, Tally};
@@ -19,12 +19,16 @@ type Reading = Result<Result<Tally, SourceError>, EngineError>;
 
 /// Runs `read` in a thread of its own and hands what it takes to `take`, in order.
 ///
-/// When `take` refuses, reading stops, and the refusal is told as the reason.
+/// When `take` refuses, reading stops, and the refusal is told as the reason. What was taken
+/// goes back to be dropped where it was made, for memory given back by another thread costs
+/// an allocator several times as much.
 pub(super) fn read_ahead(
     read: impl FnOnce(&mut dyn FnMut(Taken) -> Result<(), StopReason>) -> Reading + Send,
-    take: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+    take: &mut dyn FnMut(&mut [Taken]) -> Result<(), EngineError>,
 ) -> Reading {
     let (sender, receiver) = sync_channel::<Vec<Taken>>(WAITING_MAX);
+    // Never more than were handed over and not yet dropped.
+    let (giver, used) = channel::<Vec<Taken>>();
     std::thread::scope(|scope| {
         let reading = scope.spawn(move || {
             let (mut waiting, mut n_bytes) = (Vec::with_capacity(OUTCOMES_MAX), 0);
@@ -33,7 +37,9 @@ pub(super) fn read_ahead(
                 waiting.push(taken);
                 if waiting.len() == OUTCOMES_MAX || n_bytes >= BYTES_MAX {
                     n_bytes = 0;
-                    sender.send(std::mem::replace(&mut waiting, Vec::with_capacity(OUTCOMES_MAX)))?;
+                    let mut next = used.try_recv().unwrap_or_default();
+                    next.clear();
+                    sender.send(std::mem::replace(&mut waiting, next))?;
                 }
                 Ok(())
             })?;
@@ -43,12 +49,14 @@ pub(super) fn read_ahead(
         });
         let mut refused = None;
         let mut rows = 0;
-        for taken in receiver.iter().flatten() {
-            rows += super::intake::n_rows(&taken);
-            if let Err(source) = take(taken) {
-                refused = Some(SourceError::Stopped { rows, source });
+        for mut outcomes in &receiver {
+            rows += outcomes.iter().map(super::intake::n_rows).sum::<u64>();
+            if let Err(error) = take(&mut outcomes) {
+                refused = Some(SourceError::Stopped { rows, source: error.into() });
                 break;
             }
+            // Who has read to the end needs none of it.
+            giver.send(outcomes).ok();
         }
         drop(receiver);
         let tally = match reading.join() {
@@ -71,7 +79,7 @@ fn size(taken: &Taken) -> usize {
 }
 
 /// Returns about how many bytes the texts of an event take.
-pub(super) fn event_bytes(event: &Event) -> usize {
+fn event_bytes(event: &Event) -> usize {
     let attributes = [&event.context, &event.properties, &event.traits];
     let of_value = |value: &Value| match value {
         Value::Text(text) => text.len(),

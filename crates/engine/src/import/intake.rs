@@ -4,12 +4,11 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use throng_event::Fingerprint;
-use throng_source::{Quarantined, StopReason, Taken};
+use throng_event::{Event, Fingerprint};
+use throng_source::{Quarantined, Taken};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
-use super::ahead::event_bytes;
 use super::file_name;
 use crate::context::{bare_session, collect, for_each_batch};
 use crate::error::EngineError;
@@ -79,6 +78,7 @@ type Commit = JoinHandle<Result<Promoted, EngineError>>;
 pub(super) struct Intake<'a> {
     store: &'a Store,
     runtime: &'a Runtime,
+    source: String,
     form: String,
     path: String,
     seen: Seen,
@@ -86,7 +86,6 @@ pub(super) struct Intake<'a> {
     promoted: Option<Promoted>,
     commit: Option<Commit>,
     chunk: EventRows,
-    chunk_bytes: usize,
     quarantined: Vec<QuarantineRow>,
     quarantined_bytes: usize,
     writes: bool,
@@ -95,12 +94,19 @@ pub(super) struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    pub(super) fn new(store: &'a Store, runtime: &'a Runtime, form: &str, path: &Path) -> Result<Self, EngineError> {
+    /// Returns the intake for a file of `path`, which comes in a form and for a source.
+    pub(super) fn new(
+        store: &'a Store,
+        runtime: &'a Runtime,
+        (form, source): (&str, &str),
+        path: &Path,
+    ) -> Result<Self, EngineError> {
         let (seen, promoted) = runtime.block_on(known_events(store))?;
         let seen_quarantined = runtime.block_on(known_quarantined(store))?;
         Ok(Self {
             store,
             runtime,
+            source: source.to_owned(),
             form: form.to_owned(),
             path: file_name(path),
             seen,
@@ -108,7 +114,6 @@ impl<'a> Intake<'a> {
             promoted: Some(promoted),
             commit: None,
             chunk: EventRows::default(),
-            chunk_bytes: 0,
             quarantined: Vec::new(),
             quarantined_bytes: 0,
             writes: true,
@@ -128,30 +133,45 @@ impl<'a> Intake<'a> {
         self.readmits = true;
     }
 
-    pub(super) fn take(&mut self, taken: Taken, source: &str) -> Result<(), StopReason> {
-        match taken {
-            Taken::Event { event, n_rows, .. } => {
-                let fingerprint = event.id.fingerprint();
-                if self.seen.insert(fingerprint.0) {
-                    self.written.events_new += 1;
-                    self.written.rows_new += n_rows;
-                    if self.writes {
-                        self.chunk_bytes += event_bytes(&event);
-                        self.chunk.push(&event, fingerprint.key());
-                    }
+    /// Takes outcomes in their order; the texts of rows put aside are taken out of them.
+    pub(super) fn take(&mut self, outcomes: &mut [Taken]) -> Result<(), EngineError> {
+        // The ids are looked up one right after the other: each is somewhere else in memory,
+        // and the processor waits for several of them at once.
+        let fingerprint = |taken: &Taken| match taken {
+            Taken::Event { event, .. } => Some(event.id.fingerprint()),
+            Taken::Quarantined(_) => None,
+        };
+        let fingerprints: Vec<Option<Fingerprint>> = outcomes.iter().map(fingerprint).collect();
+        let insert = |id: Option<Fingerprint>| id.filter(|id| self.seen.insert(id.0));
+        let new: Vec<Option<Fingerprint>> = fingerprints.into_iter().map(insert).collect();
+        for (taken, new) in outcomes.iter_mut().zip(new) {
+            match (taken, new) {
+                (Taken::Event { event, n_rows, .. }, Some(fingerprint)) => {
+                    self.take_event(event, *n_rows, fingerprint)?;
                 }
-                if self.chunk.weight() >= CHUNK_WEIGHT_MAX || self.chunk_bytes >= CHUNK_BYTES_MAX {
-                    self.flush()?;
-                }
-                Ok(())
+                (Taken::Event { .. }, None) => {}
+                (Taken::Quarantined(quarantined), _) => self.put_aside(quarantined)?,
             }
-            Taken::Quarantined(quarantined) => Ok(self.put_aside(quarantined, source)?),
         }
+        Ok(())
     }
 
-    fn put_aside(&mut self, quarantined: Quarantined, source: &str) -> Result<(), EngineError> {
+    /// Takes an event that was not there before.
+    fn take_event(&mut self, event: &Event, n_rows: u64, fingerprint: Fingerprint) -> Result<(), EngineError> {
+        self.written.events_new += 1;
+        self.written.rows_new += n_rows;
+        if self.writes {
+            self.chunk.push(event, fingerprint.key());
+        }
+        if self.chunk.weight() >= CHUNK_WEIGHT_MAX || self.chunk.n_bytes() >= CHUNK_BYTES_MAX {
+            return self.flush();
+        }
+        Ok(())
+    }
+
+    fn put_aside(&mut self, quarantined: &mut Quarantined) -> Result<(), EngineError> {
         let parts =
-            [source.as_bytes(), self.path.as_bytes(), &quarantined.row.to_le_bytes(), quarantined.raw.as_bytes()];
+            [self.source.as_bytes(), self.path.as_bytes(), &quarantined.row.to_le_bytes(), quarantined.raw.as_bytes()];
         let key = hash(&parts);
         if !self.seen_quarantined.insert(key) {
             return Ok(());
@@ -163,13 +183,13 @@ impl<'a> Intake<'a> {
         self.quarantined_bytes += quarantined.raw.len();
         self.quarantined.push(QuarantineRow {
             id: format!("{key:032x}"),
-            source: source.to_owned(),
+            source: self.source.clone(),
             path: self.path.clone(),
             form: self.form.clone(),
             row: quarantined.row,
             reason: quarantined.problem.kind.reason().to_owned(),
-            detail: quarantined.problem.detail,
-            raw: quarantined.raw,
+            detail: std::mem::take(&mut quarantined.problem.detail),
+            raw: std::mem::take(&mut quarantined.raw),
         });
         // Rows that are read again replace the table when all are known.
         if self.readmits || self.quarantined_bytes < QUARANTINE_BYTES_MAX { Ok(()) } else { self.write_quarantined() }
@@ -193,7 +213,6 @@ impl<'a> Intake<'a> {
         }
         let next = self.chunk.alike();
         let events = std::mem::replace(&mut self.chunk, next);
-        self.chunk_bytes = 0;
         let mut promoted = self.promoted.take().unwrap_or_default();
         let store = self.store.clone();
         self.commit = Some(self.runtime.spawn(async move {

@@ -7,6 +7,7 @@ use crate::DecimalMark;
 use crate::attributes::{Members, flatten_members_of, members, scalar_text};
 use crate::import::check_products;
 use crate::number;
+use crate::plain_json::Json;
 
 /// Properties that carry what was said, the most specific first.
 const TEXT_PROPERTIES: [&str; 5] = ["review_body", "review_text", "body", "text", "comment"];
@@ -41,16 +42,16 @@ const UNPAID: [&str; 24] = [
 ];
 
 /// Reads properties that have been taken apart into the draft of their message.
-pub(crate) fn read_members(
-    Members(mut entries): Members<'_>,
+pub(crate) fn read_members<'a, T: Into<Json<'a>> + Copy>(
+    Members(mut entries): Members<'a, T>,
     currency: Option<Currency>,
     draft: &mut Draft,
     mended: &mut Vec<Problem>,
 ) -> Result<(), Problem> {
-    let listed = entries.iter().position(|(name, value)| name == "products" && value.get().starts_with('['));
+    let listed = entries.iter().position(|(name, value)| name == "products" && (*value).into().get().starts_with('['));
     let mut lines = Vec::new();
     if let Some(idx) = listed
-        && let Some(products) = product_list(entries[idx].1)?
+        && let Some(products) = product_list(entries[idx].1.into())?
     {
         entries.remove(idx);
         lines = products;
@@ -118,8 +119,8 @@ fn turn_back(draft: &mut Draft) {
 }
 
 /// Returns the members of every product, `None` when one of them is no object.
-fn product_list(raw: &RawValue) -> Result<Option<Vec<Attributes>>, Problem> {
-    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(raw.get()) else { return Ok(None) };
+fn product_list(json: Json<'_>) -> Result<Option<Vec<Attributes>>, Problem> {
+    let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json.get()) else { return Ok(None) };
     check_products(items.len())?;
     let mut lines = Vec::with_capacity(items.len());
     for item in items {

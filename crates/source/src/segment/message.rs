@@ -8,7 +8,8 @@ use throng_event::{Draft, EventKind, Identity, IdentityKind, Instant, Problem, P
 
 use super::{commerce, write};
 use crate::Import;
-use crate::attributes::{Facts, Members, date_texts, flatten, flatten_members_of, members, scalar_text};
+use crate::attributes::{Facts, Members, date_texts, flatten, flatten_members_of, members_of, scalar_text};
+use crate::plain_json::{Json, Scan};
 
 /// Bytes of the longest word that stands for no id (`undefined`, `(not set)`).
 const ABSENT_WORD_BYTES_MAX: usize = 9;
@@ -17,31 +18,31 @@ const ABSENT_WORD_BYTES_MAX: usize = 9;
 ///
 /// Every field is taken as it stands and read afterwards: a user id may be a
 /// number, and a field of the wrong type must not cost the message.
-#[derive(Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Message<'a> {
     #[serde(borrow, rename = "type")]
-    kind: Option<&'a RawValue>,
-    message_id: Option<&'a RawValue>,
-    user_id: Option<&'a RawValue>,
-    anonymous_id: Option<&'a RawValue>,
-    group_id: Option<&'a RawValue>,
-    previous_id: Option<&'a RawValue>,
-    event: Option<&'a RawValue>,
-    name: Option<&'a RawValue>,
-    timestamp: Option<&'a RawValue>,
-    original_timestamp: Option<&'a RawValue>,
-    sent_at: Option<&'a RawValue>,
-    received_at: Option<&'a RawValue>,
-    channel: Option<&'a RawValue>,
+    kind: Option<Json<'a>>,
+    message_id: Option<Json<'a>>,
+    user_id: Option<Json<'a>>,
+    anonymous_id: Option<Json<'a>>,
+    group_id: Option<Json<'a>>,
+    previous_id: Option<Json<'a>>,
+    event: Option<Json<'a>>,
+    name: Option<Json<'a>>,
+    timestamp: Option<Json<'a>>,
+    original_timestamp: Option<Json<'a>>,
+    sent_at: Option<Json<'a>>,
+    received_at: Option<Json<'a>>,
+    channel: Option<Json<'a>>,
     #[serde(borrow)]
     context: Option<Facts<'a>>,
     #[serde(borrow)]
     properties: Option<Facts<'a>>,
     #[serde(borrow)]
     traits: Option<Facts<'a>>,
-    pub(super) batch: Option<&'a RawValue>,
-    integrations: Option<&'a RawValue>,
+    pub(super) batch: Option<Json<'a>>,
+    integrations: Option<Json<'a>>,
 }
 
 /// What the messages of a batch share.
@@ -54,7 +55,74 @@ pub(super) struct Batch<'a> {
     pub(super) context: Option<&'a RawValue>,
 }
 
-impl Message<'_> {
+impl<'a> Message<'a> {
+    /// Reads a message of plain JSON; `None` leaves a text to the general parser, which
+    /// would read the same.
+    pub(super) fn plain(text: &'a str) -> Option<Self> {
+        let mut scan = Scan::new(text);
+        let mut message = Self::default();
+        let mut known = 0_u32;
+        let mut more = scan.open()?;
+        while more {
+            let name = scan.name()?;
+            let bit = if let Some((bit, facts)) = message.facts_of(name) {
+                *facts = match scan.peek()? {
+                    b'{' => Some(Facts::Members(scan.members()?)),
+                    // What is neither there nor an object is not plain.
+                    _ => (scan.value()?.get() == "null").then_some(None)?,
+                };
+                bit
+            } else {
+                let value = scan.value()?;
+                let Some((bit, field)) = message.field(name) else {
+                    more = scan.another()?;
+                    continue;
+                };
+                *field = (value.get() != "null").then_some(value);
+                bit
+            };
+            // A field that is written twice is an error.
+            if known & 1 << bit != 0 {
+                return None;
+            }
+            known |= 1 << bit;
+            more = scan.another()?;
+        }
+        scan.at_end().then_some(message)
+    }
+
+    /// Returns the object of a name, with a number of its own.
+    fn facts_of(&mut self, name: &str) -> Option<(u32, &mut Option<Facts<'a>>)> {
+        Some(match name {
+            "context" => (0, &mut self.context),
+            "properties" => (1, &mut self.properties),
+            "traits" => (2, &mut self.traits),
+            _ => return None,
+        })
+    }
+
+    /// Returns the field of a name, with a number of its own.
+    fn field(&mut self, name: &str) -> Option<(u32, &mut Option<Json<'a>>)> {
+        Some(match name {
+            "type" => (3, &mut self.kind),
+            "messageId" => (4, &mut self.message_id),
+            "userId" => (5, &mut self.user_id),
+            "anonymousId" => (6, &mut self.anonymous_id),
+            "groupId" => (7, &mut self.group_id),
+            "previousId" => (8, &mut self.previous_id),
+            "event" => (9, &mut self.event),
+            "name" => (10, &mut self.name),
+            "timestamp" => (11, &mut self.timestamp),
+            "originalTimestamp" => (12, &mut self.original_timestamp),
+            "sentAt" => (13, &mut self.sent_at),
+            "receivedAt" => (14, &mut self.received_at),
+            "channel" => (15, &mut self.channel),
+            "batch" => (16, &mut self.batch),
+            "integrations" => (17, &mut self.integrations),
+            _ => return None,
+        })
+    }
+
     /// Returns the draft of this message; what is fatal stands in the draft's problems.
     pub(super) fn draft(
         mut self,
@@ -85,7 +153,7 @@ impl Message<'_> {
         }
         draft.channel = self.channel(&draft);
         if let Some(integrations) = self.integrations.filter(|raw| raw.get().contains("\"Throng\"")) {
-            write::apply_exact(integrations, &mut draft);
+            write::apply_exact(integrations.get(), &mut draft);
         }
         draft.problems.extend(filled.err());
         draft
@@ -112,13 +180,14 @@ impl Message<'_> {
         draft: &mut Draft,
         mended: &mut Vec<Problem>,
     ) -> Result<(), Problem> {
-        let mut lenient = |own: Option<&RawValue>, outer: Option<&RawValue>| match time(own.or(outer), import) {
-            Ok(instant) => instant,
-            Err(problem) => {
-                mended.push(problem);
-                None
-            }
-        };
+        let mut lenient =
+            |own: Option<Json<'_>>, outer: Option<&RawValue>| match time(own.or(outer.map(Json::from)), import) {
+                Ok(instant) => instant,
+                Err(problem) => {
+                    mended.push(problem);
+                    None
+                }
+            };
         let sent_at = lenient(self.sent_at, batch.and_then(|batch| batch.sent_at));
         let received_at = lenient(self.received_at, batch.and_then(|batch| batch.received_at));
         let timestamp = time(self.timestamp, import)?;
@@ -135,7 +204,7 @@ impl Message<'_> {
 
     fn read_context(&mut self, batch: Option<&Batch<'_>>, draft: &mut Draft) -> Result<(), Problem> {
         let own = self.context.take().and_then(Facts::members);
-        let shared = batch.and_then(|batch| batch.context).and_then(members);
+        let shared = batch.and_then(|batch| batch.context).and_then(|context| members_of(context.into()));
         for Members(mut entries) in [own, shared].into_iter().flatten() {
             // The traits of a context describe the person an identify message is about.
             if draft.kind == Some(EventKind::Identify)
@@ -210,7 +279,7 @@ struct ExternalId<'a> {
 }
 
 /// Returns the external ids of a context's list; what is none of a person is left out.
-fn external_ids(list: &RawValue) -> Vec<Identity> {
+fn external_ids(list: Json<'_>) -> Vec<Identity> {
     let listed = serde_json::from_str::<Vec<ExternalId<'_>>>(list.get()).unwrap_or_default();
     let of_people = listed.into_iter().filter(|id| id.collection.as_deref().is_none_or(|name| name == "users"));
     let read = of_people.filter_map(|id| {
@@ -248,7 +317,7 @@ fn channel_of_library(library: &str) -> Option<&'static str> {
     names(&["js", "javascript", "analytics-next", "browser"]).then_some("web")
 }
 
-fn id(field: &str, raw: Option<&RawValue>, mended: &mut Vec<Problem>) -> Option<String> {
+fn id(field: &str, raw: Option<Json<'_>>, mended: &mut Vec<Problem>) -> Option<String> {
     let raw = raw?;
     let text = scalar_text(raw);
     if text.is_none() {
@@ -258,7 +327,7 @@ fn id(field: &str, raw: Option<&RawValue>, mended: &mut Vec<Problem>) -> Option<
     text.map(Cow::into_owned)
 }
 
-fn time(raw: Option<&RawValue>, import: Import<'_>) -> Result<Option<Instant>, Problem> {
+fn time(raw: Option<Json<'_>>, import: Import<'_>) -> Result<Option<Instant>, Problem> {
     let Some(raw) = raw else {
         return Ok(None);
     };
@@ -269,5 +338,64 @@ fn time(raw: Option<&RawValue>, import: Import<'_>) -> Result<Option<Instant>, P
     match Instant::parse(&text, import.calendar.zone()) {
         Some(instant) => Ok(Some(instant)),
         None => Err(Problem::new(ProblemKind::InvalidTime, &text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Message;
+
+    fn any_member() -> impl Strategy<Value = String> {
+        let name = prop_oneof![
+            Just("type"),
+            Just("messageId"),
+            Just("userId"),
+            Just("event"),
+            Just("name"),
+            Just("timestamp"),
+            Just("context"),
+            Just("properties"),
+            Just("traits"),
+            Just("batch"),
+            Just("integrations"),
+            Just("else"),
+        ];
+        let value = prop_oneof![
+            Just("null"),
+            Just("\"u 1\""),
+            Just("-1.5e3"),
+            Just("[1, {}]"),
+            Just("{}"),
+            Just("{\"a\" : {\"b\":[true]}, \"c\":\"\\n\"}"),
+            Just("\"\""),
+            Just("x"),
+        ];
+        (name, value).prop_map(|(name, value)| format!("\"{name}\":{value}"))
+    }
+
+    proptest! {
+        #[test]
+        fn plain_message_is_read_as_the_general_parser_reads_it(
+            members in proptest::collection::vec(any_member(), 0..6),
+        ) {
+            let text = format!("{{{}}}", members.join(", "));
+            if let Some(message) = Message::plain(&text) {
+                let expected: Message<'_> = serde_json::from_str(&text).unwrap();
+                prop_assert_eq!(format!("{message:?}"), format!("{expected:?}"));
+            }
+        }
+    }
+
+    #[test]
+    fn usual_message_is_plain_and_one_with_a_field_written_twice_is_not() {
+        let usual = r#"{"type":"track","userId":null,"context":null,"properties":{"a":"\n"},"else":[{}]}"#;
+        assert!(Message::plain(usual).is_some());
+        for text in
+            [r#"{"type":null,"type":"track"}"#, r#"{"traits":{},"traits":{}}"#, r#"{"traits":[]}"#, "[]", "{} {}"]
+        {
+            assert!(Message::plain(text).is_none(), "{text}");
+        }
     }
 }

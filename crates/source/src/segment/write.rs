@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 use throng_event::{Attributes, Decimal, Draft, Event, EventKind, Identity, Instant, Money, ProductLine, Value};
 
@@ -202,14 +201,14 @@ impl Exact {
 }
 
 /// Puts what an export of ours says exactly in the place of what the Spec's fields gave.
-pub(super) fn apply_exact(integrations: &RawValue, draft: &mut Draft) {
+pub(super) fn apply_exact(integrations: &str, draft: &mut Draft) {
     #[derive(Deserialize)]
     struct Integrations {
         #[serde(rename = "Throng")]
         exact: Option<Exact>,
     }
     // Other tools write other things there.
-    let Ok(Integrations { exact: Some(exact) }) = serde_json::from_str(integrations.get()) else { return };
+    let Ok(Integrations { exact: Some(exact) }) = serde_json::from_str(integrations) else { return };
     let untyped = |attributes: BTreeMap<String, Typed>| -> Attributes {
         attributes.into_iter().map(|(name, value)| (name, value.into())).collect()
     };

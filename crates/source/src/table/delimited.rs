@@ -188,19 +188,22 @@ impl<R: Read> RowSource for Delimited<R> {
         }
         row.clear();
         // The cells stand together in the record: one check covers them all.
-        let sound = str::from_utf8(self.record.as_slice()).is_ok() && !self.record.as_slice().contains(&0);
-        for cell in &self.record {
-            match str::from_utf8(cell) {
-                Ok(text) if sound => row.push(CellKind::Text, text),
-                _ => row.push(CellKind::Text, &decode(cell)),
+        let bytes = self.record.as_slice();
+        let whole = str::from_utf8(bytes).ok();
+        let sound = whole.filter(|_| !bytes.contains(&0));
+        for idx in 0..self.record.len() {
+            // Two cells may each be no text and be one together.
+            match self.record.range(idx).and_then(|range| sound?.get(range)) {
+                Some(text) => row.push(CellKind::Text, text),
+                None => row.push(CellKind::Text, &decode(&self.record[idx])),
             }
         }
-        match str::from_utf8(self.record.as_slice()) {
-            Err(_) => row.mended.push(Problem::new(ProblemKind::Unreadable, "not UTF-8; read as Windows-1252")),
-            Ok(text) if text.contains(char::REPLACEMENT_CHARACTER) => {
+        match whole {
+            None => row.mended.push(Problem::new(ProblemKind::Unreadable, "not UTF-8; read as Windows-1252")),
+            Some(text) if text.contains(char::REPLACEMENT_CHARACTER) => {
                 row.mended.push(Problem::new(ProblemKind::Unreadable, "characters that were lost in its encoding"));
             }
-            Ok(_) => {}
+            Some(_) => {}
         }
         Ok(Step::Row)
     }
