@@ -149,6 +149,7 @@ async fn read(context: &SessionContext) -> Result<Option<Reliability>, EngineErr
 #[derive(Serialize, Deserialize)]
 struct ReliabilityForm {
     n_days_ago: Vec<u32>,
+    today: Option<DiagramForm>,
     complete: Option<DiagramForm>,
     early_mixture: Option<DiagramForm>,
     early_hybrid: Option<DiagramForm>,
@@ -197,6 +198,7 @@ impl ReliabilityForm {
     fn of(reliability: &Reliability) -> Self {
         Self {
             n_days_ago: reliability.n_days_ago.clone(),
+            today: reliability.today.as_ref().map(DiagramForm::of),
             complete: reliability.complete.as_ref().map(DiagramForm::of),
             early_mixture: reliability.early_mixture.as_ref().map(DiagramForm::of),
             early_hybrid: reliability.early_hybrid.as_ref().map(DiagramForm::of),
@@ -211,6 +213,7 @@ impl ReliabilityForm {
     fn reliability(self) -> Reliability {
         Reliability {
             n_days_ago: self.n_days_ago,
+            today: self.today.map(DiagramForm::diagram),
             complete: self.complete.map(DiagramForm::diagram),
             early_mixture: self.early_mixture.map(DiagramForm::diagram),
             early_hybrid: self.early_hybrid.map(DiagramForm::diagram),

@@ -245,11 +245,6 @@ impl Model {
         let divided = self.divided((&scaled, &placed), population)?;
         let mut rows = Vec::with_capacity(population.profiles.len());
         for (row_idx, (profile, of_clusters)) in population.profiles.iter().zip(found.rows()).enumerate() {
-            if let Some(told) = &told[row_idx] {
-                let row = gridded(profile.clone(), &self.of_personas(&told.shares), self.persona_of(told.cluster));
-                rows.push(Membership { by: Teller::Hybrid, ..row });
-                continue;
-            }
             let mut of_personas = self.of_personas(of_clusters);
             let counts_for = match &divided {
                 None => Some(largest_position(&of_personas)).filter(|idx| *idx < self.clusters.len()),
@@ -259,6 +254,13 @@ impl Model {
                 // The method says that it belongs nowhere.
                 of_personas.fill(0.0);
                 of_personas[self.clusters.len()] = 1.0;
+            }
+            if let (Some(told), Some(partial)) = (&told[row_idx], &self.partial)
+                && partial.open(counts_for.map(|idx| self.clusters[idx]))
+            {
+                let row = gridded(profile.clone(), &self.of_personas(&told.shares), self.persona_of(told.cluster));
+                rows.push(Membership { by: Teller::Hybrid, ..row });
+                continue;
             }
             rows.push(gridded(profile.clone(), &of_personas, counts_for));
         }

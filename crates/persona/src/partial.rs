@@ -8,10 +8,13 @@
 //! earlier days. A third is held out and takes no part in the fit; on them the ensemble is compared
 //! with the mixture by its log loss, and used only where it is better by more than chance.
 //!
-//! The mixture's own shares of complete histories are held against what came of them too: what a
-//! mixture fitted to everybody else said of held-out customers some days ago, beside the persona they
-//! count for today. A deterministic border would make any share right or wrong by itself; later
-//! events are the second look that "65 %" is about.
+//! Where most of a persona are new, to be new is what it says, and nobody who has been known for long
+//! can teach the ensemble otherwise: its members are left to the mixture.
+//!
+//! The mixture's own shares of complete histories are held against whom held-out customers count for
+//! today, said by a mixture that was fitted to everybody else: of today, which tells whether shares
+//! depend on who was in the fit; and of some days ago, which tells how long they hold, for customers
+//! move on.
 
 mod reliability;
 
@@ -49,6 +52,8 @@ pub struct Histories {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Partial {
     hybrid: Option<HybridModel>,
+    /// For each cluster, whether most of it are new.
+    of_newcomers: Vec<bool>,
     /// How reliable memberships are.
     pub reliability: Reliability,
 }
@@ -98,6 +103,7 @@ struct Seen {
 struct Looks<'a> {
     model: &'a Model,
     population: &'a Population,
+    histories: &'a Histories,
     earlier: &'a [Population],
     /// Whom each profile counts for today.
     labels: Vec<Option<usize>>,
@@ -117,21 +123,24 @@ impl Partial {
             return Ok(None);
         };
         let labels = memberships.rows().iter().map(|row| row.assigned).collect();
-        let looks = Looks { model, population, earlier: &histories.earlier, labels };
-        let (complete, early) = looks.seen(histories)?;
+        let looks = Looks { model, population, histories, earlier: &histories.earlier, labels };
+        let of_newcomers = looks.of_newcomers();
+        let (complete, early) = looks.seen()?;
+        let early = looks.open(early, &of_newcomers)?;
         let (judged_on, fitted_to): (Vec<Seen>, Vec<Seen>) =
             early.into_iter().partition(|seen| held_out(population, seen.profile_idx));
-        let complete = looks.complete(&complete, (placed, inside))?;
+        let (today, complete) = looks.complete(&complete, (placed, inside))?;
         let n_days_ago = looks.days_ago();
         let mut reliability = Reliability {
             n_days_ago,
+            today,
             complete,
             early_mixture: None,
             early_hybrid: None,
             verdict: Verdict::TooFew { n_fitted: fitted_to.len(), n_judged: judged_on.len() },
         };
         if fitted_to.len() < N_FITTED_MIN || judged_on.len() < N_JUDGED_MIN {
-            return Ok(Some(Self { hybrid: None, reliability }));
+            return Ok(Some(Self { hybrid: None, of_newcomers, reliability }));
         }
         let (rows, row_labels) = looks.rows(&fitted_to)?;
         let hybrid = attempted(HYBRID.fit_early(&model.membership, rows.borrowed(), &row_labels))?;
@@ -144,7 +153,12 @@ impl Partial {
         let better = gain.low > 0.0;
         reliability.verdict =
             if better { Verdict::Hybrid { gain, weights: hybrid.weights() } } else { Verdict::Mixture { gain } };
-        Ok(Some(Self { hybrid: better.then_some(hybrid), reliability }))
+        Ok(Some(Self { hybrid: better.then_some(hybrid), of_newcomers, reliability }))
+    }
+
+    /// Whether a profile that the mixture gives to a cluster may be told otherwise by the ensemble.
+    pub(crate) fn open(&self, cluster: Option<usize>) -> bool {
+        cluster.is_none_or(|cluster| !self.of_newcomers[cluster])
     }
 
     /// Returns what is to be said of the profiles whose history is short, `None` for all others;
@@ -179,7 +193,7 @@ fn held_out(population: &Population, profile_idx: usize) -> bool {
 impl Looks<'_> {
     /// Returns the held-out customers whose history was complete on the latest of the earlier days, and
     /// those whose history was short on one of them and is complete today, each once.
-    fn seen(&self, histories: &Histories) -> Result<(Vec<Seen>, Vec<Seen>), PersonaError> {
+    fn seen(&self) -> Result<(Vec<Seen>, Vec<Seen>), PersonaError> {
         let position: BTreeMap<_, usize> =
             self.population.profiles.iter().enumerate().map(|(idx, profile)| (profile, idx)).collect();
         let mut complete = Vec::new();
@@ -194,7 +208,7 @@ impl Looks<'_> {
                     if look_idx == 0 && held_out(self.population, profile_idx) {
                         complete.push(seen);
                     }
-                } else if histories.days[profile_idx] >= COMPLETE_HISTORY_DAYS {
+                } else if self.histories.days[profile_idx] >= COMPLETE_HISTORY_DAYS {
                     early.entry(profile_idx).or_default().push(seen);
                 }
             }
@@ -208,6 +222,24 @@ impl Looks<'_> {
         let each: Vec<Seen> = each.collect();
         let taken = drawn(each.len(), N_EARLY_MAX, (SEED, STREAM_EARLY));
         Ok((complete, taken.into_iter().map(|at| each[at]).collect()))
+    }
+
+    /// Returns for each cluster whether most who count for it have a short history.
+    fn of_newcomers(&self) -> Vec<bool> {
+        let mut counts = vec![(0_usize, 0_usize); self.model.clusters.len()];
+        for (label, days) in self.labels.iter().zip(&self.histories.days) {
+            let Some(label) = *label else { continue };
+            counts[label].0 += usize::from(*days < COMPLETE_HISTORY_DAYS);
+            counts[label].1 += 1;
+        }
+        counts.into_iter().map(|(n_new, n_members)| 2 * n_new > n_members).collect()
+    }
+
+    /// Returns those whom the mixture did not give to a cluster of newcomers then.
+    fn open(&self, seen: Vec<Seen>, of_newcomers: &[bool]) -> Result<Vec<Seen>, PersonaError> {
+        let said = self.said_by_mixture(self.model, &seen)?;
+        let open = |said: &Said| of_newcomers.get(said.column).is_none_or(|of_newcomers| !of_newcomers);
+        Ok(seen.into_iter().zip(&said).filter(|(_, said)| open(said)).map(|(seen, _)| seen).collect())
     }
 
     fn days_ago(&self) -> Vec<u32> {
@@ -247,24 +279,34 @@ impl Looks<'_> {
         for look in self.earlier {
             looks.push(model.memberships(look)?.into_rows());
         }
-        let said = |row: &Membership| {
-            let shares: Vec<f64> = row.shares.iter().chain([&row.unassigned]).copied().collect();
-            Said { column: largest_position(&shares), agreement: None, sure: row.assigned.is_some(), shares }
-        };
-        Ok(seen.iter().map(|seen| said(&looks[seen.look_idx][seen.row_idx])).collect())
+        Ok(seen.iter().map(|seen| said_by_row(&looks[seen.look_idx][seen.row_idx])).collect())
     }
 
-    /// Judges what a mixture fitted to all others said of held-out customers; `None` where they are few.
-    fn complete(&self, seen: &[Seen], (placed, inside): (&Matrix, &[bool])) -> Result<Option<Diagram>, PersonaError> {
-        if seen.len() < N_JUDGED_MIN {
-            return Ok(None);
-        }
+    /// Judges what a mixture fitted to all others says of held-out customers, today and as they were
+    /// seen; `None` where they are few.
+    fn complete(
+        &self,
+        seen: &[Seen],
+        (placed, inside): (&Matrix, &[bool]),
+    ) -> Result<(Option<Diagram>, Option<Diagram>), PersonaError> {
         let others: Vec<usize> =
             (0..inside.len()).filter(|row_idx| inside[*row_idx] && !held_out(self.population, *row_idx)).collect();
         let params = MembershipParams { reach_share: crate::discovery::REACH_SHARE };
         let membership = attempted(params.fit(self.model.membership.k_means(), &placed.take(&others)))?;
         let model = Model { membership, ..self.model.clone() };
-        judged(&self.said_by_mixture(&model, seen)?, &self.labels_of(seen)).map(Some)
+        let known = |row_idx: &usize| {
+            self.histories.days[*row_idx] >= COMPLETE_HISTORY_DAYS && held_out(self.population, *row_idx)
+        };
+        let today: Vec<usize> = (0..inside.len()).filter(known).collect();
+        let rows = model.memberships(self.population)?.into_rows();
+        let said: Vec<Said> = today.iter().map(|row_idx| said_by_row(&rows[*row_idx])).collect();
+        let labels: Vec<Option<usize>> = today.iter().map(|row_idx| self.labels[*row_idx]).collect();
+        let judged_today = (today.len() >= N_JUDGED_MIN).then(|| judged(&said, &labels)).transpose()?;
+        if seen.len() < N_JUDGED_MIN {
+            return Ok((judged_today, None));
+        }
+        let then = judged(&self.said_by_mixture(&model, seen)?, &self.labels_of(seen))?;
+        Ok((judged_today, Some(then)))
     }
 }
 
@@ -278,6 +320,11 @@ impl EarlyRows {
     fn borrowed(&self) -> HybridRows<'_> {
         HybridRows { placed: &self.placed, inputs: &self.inputs }
     }
+}
+
+fn said_by_row(row: &Membership) -> Said {
+    let shares: Vec<f64> = row.shares.iter().chain([&row.unassigned]).copied().collect();
+    Said { column: largest_position(&shares), agreement: None, sure: row.assigned.is_some(), shares }
 }
 
 fn said_by_hybrid(found: &HybridPrediction) -> Vec<Said> {

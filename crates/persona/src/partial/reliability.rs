@@ -12,6 +12,9 @@ use crate::number::{count, real_count};
 pub struct Reliability {
     /// How many days ago customers were looked at, the latest look first.
     pub n_days_ago: Vec<u32>,
+    /// Of held-out customers whose history is complete: what a mixture that was fitted to all others
+    /// says today.
+    pub today: Option<Diagram>,
     /// Of held-out customers whose history was complete at the latest look: what a mixture that was
     /// fitted to all others said then.
     pub complete: Option<Diagram>,

@@ -24,11 +24,18 @@ pub(super) fn run(output: Output, engine: &Engine) -> anyhow::Result<()> {
     };
     let days = COMPLETE_HISTORY_DAYS;
     output.heading(&format!("Customers known for {days} days or more"))?;
+    if let Some(diagram) = &reliability.today {
+        let of = format!(
+            "What a mixture that was not fitted to them says of {}, and whom they count for.",
+            counted(diagram.n_profiles, "customer")
+        );
+        output.text(&wrapped(&of, output.prose_width(), 0))?;
+        print(output, diagram)?;
+    }
     match (&reliability.complete, reliability.n_days_ago.first()) {
         (Some(diagram), Some(n_days_ago)) => {
             let from = format!(
-                "What was said {n_days_ago} days before of {}, whom the mixture was not fitted to, and whom they count \
-                 for now.",
+                "\nWhat it said {n_days_ago} days before of {}, and whom they count for now: customers move on.",
                 counted(diagram.n_profiles, "customer")
             );
             output.text(&wrapped(&from, output.prose_width(), 0))?;

@@ -16,9 +16,14 @@ pub(super) fn diagrams(engine: &Engine) -> anyhow::Result<Vec<ReliabilityDiagram
         Verdict::TooFew { .. } | Verdict::Mixture { .. } => &reliability.early_mixture,
     };
     let mut diagrams = Vec::new();
-    if let Some(diagram) = &reliability.complete {
-        let of = format!("Customers known for {days} days or more: what was said {n_days_ago} days before");
+    if let Some(diagram) = &reliability.today {
+        let of = format!("Customers known for {days} days or more, by a mixture that was not fitted to them");
         diagrams.push(told(of, String::new(), diagram));
+    }
+    if let Some(diagram) = &reliability.complete {
+        let of = format!("The same kind of customers, {n_days_ago} days before they were held against today");
+        let why = "Customers move on: what is missing here is not all misjudged, some of it has changed.".to_owned();
+        diagrams.push(told(of, why, diagram));
     }
     if let Some(diagram) = early {
         let of = format!("Customers known for less than {days} days: what was said when they were new");

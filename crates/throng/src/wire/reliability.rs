@@ -8,7 +8,9 @@ use throng_persona::{Diagram, DiagramBin, Reliability, Verdict};
 pub(crate) struct ReliabilityDocument {
     /// How many days before customers were looked at, the latest look first.
     n_days_ago: Vec<u32>,
-    /// Customers with a complete history, by a mixture that was not fitted to them.
+    /// Customers with a complete history, by a mixture that was not fitted to them, today.
+    today: Option<DiagramDocument>,
+    /// The same, of the latest look.
     complete: Option<DiagramDocument>,
     /// Held-out customers when they were new, by the mixture.
     early_mixture: Option<DiagramDocument>,
@@ -49,6 +51,7 @@ impl ReliabilityDocument {
     pub(crate) fn of(reliability: &Reliability) -> Self {
         Self {
             n_days_ago: reliability.n_days_ago.clone(),
+            today: reliability.today.as_ref().map(diagram),
             complete: reliability.complete.as_ref().map(diagram),
             early_mixture: reliability.early_mixture.as_ref().map(diagram),
             early_hybrid: reliability.early_hybrid.as_ref().map(diagram),
