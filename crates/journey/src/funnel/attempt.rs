@@ -188,8 +188,10 @@ impl<'a> Walk<'a> {
             Some(_) => return,
         };
         let start = prefix.first().unwrap_or(&idx);
-        // In strict order a chain that stands is about to end here.
-        let stands = self.roles.order == StepOrder::Ordered;
+        // In strict order a chain that stands is about to end here; so it is where the
+        // touchpoint is excluded after the step that it fulfils.
+        let excluded = self.roles.excluded_after[position(journey.labels[idx])].contains(&step_idx);
+        let stands = self.roles.order == StepOrder::Ordered && !excluded;
         if stands && chain.first().is_some_and(|standing| journey.times[*standing] >= journey.times[*start]) {
             // A later start leaves more of the window; of equal ones the chain that
             // stands has come here earlier.

@@ -121,7 +121,8 @@ impl Parser<'_> {
                 self.place += 1;
                 self.depth += 1;
                 if self.depth > DEPTH_MAX {
-                    return Err(self.expected(&format!("more than {DEPTH_MAX} brackets within each other")));
+                    let what = format!("more than {DEPTH_MAX} brackets within each other");
+                    return Err(fault(self.text, self.place - 1, &what));
                 }
                 let inner = self.either()?;
                 self.depth -= 1;

@@ -336,3 +336,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_step_that_is_excluded_after_itself_is_taken_anew() {
+    // order, then two views; a view after a view ends the first attempt and is the next.
+    let rows = vec![vec![(9, 0, 2, 0, 0), (21, 0, 0, 0, 0), (21, 1, 0, 0, 0), (21, 2, 1, 0, 0)]];
+    let question = Question {
+        steps: vec![vec![2], vec![0], vec![1]],
+        order: StepOrder::Ordered,
+        window: Ok(12),
+        exclusions: vec![(vec![0], Some(1))],
+        entries: Entries::Once,
+    };
+    let (histories, calendar) = (histories(&rows), calendar());
+    let found = funnel(&histories.all(), &question.options(&histories, &calendar));
+    assert_eq!(found.steps.iter().map(|step| step.n_profiles).collect::<Vec<_>>(), [1, 1, 1]);
+}

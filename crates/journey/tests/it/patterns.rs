@@ -183,7 +183,7 @@ fn errors_point_at_the_character_that_cannot_be_read() {
     check("view{2", 7, "\"}\" was expected");
     check("\"view", 6, "not closed");
     check(&"(".repeat(60), 51, "brackets");
-    check("((view{100}){100}){100}", 23, "too long");
+    check("((view{100}){100}){100}", 24, "too long");
 }
 
 #[test]
