@@ -141,6 +141,7 @@ impl Store {
         rows: DataFrame,
     ) -> Result<(), EngineError> {
         let error = |source: DeltaTableError| EngineError::table("write", table, source);
+        let properties = writer_properties(rows.schema().inner());
         let delta = match self.open(table).await? {
             Some(delta) => delta,
             None => self.create(table, rows.schema().inner()).await?,
@@ -153,7 +154,7 @@ impl Store {
             .with_session_state(Arc::new(session.build()))
             .with_save_mode(SaveMode::Overwrite)
             .with_schema_mode(SchemaMode::Overwrite)
-            .with_writer_properties(writer_properties())
+            .with_writer_properties(properties)
             .with_commit_properties(CommitProperties::default().with_create_checkpoint(true))
             .await
             .map_err(error)?;
