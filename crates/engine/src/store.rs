@@ -5,11 +5,19 @@
 //! middle leaves files that no commit names.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::datasource::provider_as_source;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::SessionContext;
 use deltalake::kernel::StructType;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
@@ -17,9 +25,10 @@ use deltalake::kernel::transaction::CommitProperties;
 use deltalake::logstore::{
     ObjectStoreFactory, ObjectStoreRef, StorageConfig, logstore_factories, object_store_factories,
 };
-use deltalake::operations::write::SchemaMode;
+use deltalake::operations::write::{SchemaMode, WriteBuilder};
 use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use futures::stream;
 use object_store::path::Path;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -128,18 +137,43 @@ impl Store {
         self.write(table, batches, SaveMode::Overwrite).await
     }
 
+    /// Replaces all rows by those of a stream, which are written as they come and never held
+    /// together. When the stream ends in an error, nothing is replaced.
+    pub(crate) async fn replace_streamed(
+        &self,
+        table: &str,
+        rows: SendableRecordBatchStream,
+    ) -> Result<(), EngineError> {
+        let error = |source: DataFusionError| EngineError::table("write", table, source);
+        let schema = rows.schema();
+        let once = Arc::new(Once { schema: schema.clone(), rows: Mutex::new(Some(rows)) });
+        let source = StreamingTable::try_new(schema.clone(), vec![once]).map_err(error)?;
+        let plan = LogicalPlanBuilder::scan(table, provider_as_source(Arc::new(source)), None);
+        let plan = plan.and_then(LogicalPlanBuilder::build).map_err(error)?;
+        let delta = self.opened(table, &schema).await?;
+        self.commit(table, delta.write(Vec::new()).with_input_plan(plan), SaveMode::Overwrite).await
+    }
+
     async fn write(&self, table: &str, batches: Vec<RecordBatch>, mode: SaveMode) -> Result<(), EngineError> {
-        let error = |source: DeltaTableError| EngineError::table("write", table, source);
         let Some(first) = batches.first() else {
             return Ok(());
         };
+        let delta = self.opened(table, &first.schema()).await?;
+        self.commit(table, delta.write(batches), mode).await
+    }
+
+    /// Returns a table's newest snapshot, after making it when it was never written.
+    async fn opened(&self, table: &str, schema: &SchemaRef) -> Result<DeltaTable, EngineError> {
+        match self.open(table).await? {
+            Some(delta) => Ok(delta),
+            None => self.create(table, schema).await,
+        }
+    }
+
+    async fn commit(&self, table: &str, write: WriteBuilder, mode: SaveMode) -> Result<(), EngineError> {
+        let error = |source: DeltaTableError| EngineError::table("write", table, source);
         let schema_mode = if mode == SaveMode::Append { SchemaMode::Merge } else { SchemaMode::Overwrite };
-        let delta = match self.open(table).await? {
-            Some(delta) => delta,
-            None => self.create(table, &first.schema()).await?,
-        };
-        delta
-            .write(batches)
+        write
             .with_save_mode(mode)
             .with_schema_mode(schema_mode)
             .with_writer_properties(writer_properties())
@@ -178,5 +212,32 @@ impl Store {
             .map_err(|source| EngineError::table("read", table, source))?;
         context.register_table(table, provider).map_err(|source| EngineError::table("read", table, source))?;
         Ok(true)
+    }
+}
+
+/// Rows that can be taken once.
+struct Once {
+    schema: SchemaRef,
+    rows: Mutex<Option<SendableRecordBatchStream>>,
+}
+
+impl fmt::Debug for Once {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Once").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+impl PartitionStream for Once {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let twice = || DataFusionError::Execution("the rows were taken already".to_owned());
+        rows.unwrap_or_else(|| {
+            let schema = self.schema.clone();
+            Box::pin(RecordBatchStreamAdapter::new(schema, stream::once(async move { Err(twice()) })))
+        })
     }
 }

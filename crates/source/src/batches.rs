@@ -17,14 +17,21 @@ use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
+use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataPushDecoder};
 
 use crate::SourceError;
-use pages::unpacked_size;
+use pages::Pages;
 
 /// Rows of one batch.
 const BATCH_ROWS: usize = 8_192;
+/// Rows of one batch where texts repeat the beginnings of those before them: each is made anew
+/// and may be as long as its page.
+const REPEATING_BATCH_ROWS: usize = 64;
+/// Bytes that the repeating texts of a column may be made into for one batch; pages of eight
+/// mebibytes are in reach, and most writers end theirs at one.
+const REPEATED_BYTES_MAX: u64 = 1 << 29;
 /// Bytes that the columns of one row group may unpack to together; most writers begin the
 /// next at a tenth of it.
 const GROUP_BYTES_MAX: u64 = 1 << 32;
@@ -46,6 +53,8 @@ pub(crate) struct Batches<R> {
     starts: BTreeSet<u64>,
     /// Bytes of text that may still be made of the file.
     n_left: u64,
+    /// Rows of a batch.
+    batch_rows: usize,
 }
 
 impl<R: Read + Seek> Batches<R> {
@@ -55,6 +64,7 @@ impl<R: Read + Seek> Batches<R> {
         let length = input.seek(SeekFrom::End(0)).map_err(|source| SourceError::Read { rows: 0, source })?;
         let metadata = guarded(|| read_metadata(&mut input, length)).map_err(failed)?;
         let starts = guarded(|| Ok(column_starts(&metadata))).map_err(failed)?;
+        let batch_rows = if repeats_beginnings(&metadata) { REPEATING_BATCH_ROWS } else { BATCH_ROWS };
         let metadata = guarded(|| with_views(Arc::new(metadata))).map_err(failed)?;
         let builder = guarded(|| Ok(ParquetPushDecoderBuilder::new_with_metadata(metadata))).map_err(failed)?;
         let mask = if columns.is_empty() {
@@ -66,9 +76,9 @@ impl<R: Read + Seek> Batches<R> {
         let schema = builder.schema();
         let kept: Vec<_> = schema.fields().iter().filter(|field| names(field.name())).cloned().collect();
         let schema = Arc::new(Schema::new(kept));
-        let decoder = guarded(|| builder.with_batch_size(BATCH_ROWS).with_projection(mask).build()).map_err(failed)?;
+        let decoder = guarded(|| builder.with_batch_size(batch_rows).with_projection(mask).build()).map_err(failed)?;
         let n_left = length.saturating_mul(RATIO_MAX).saturating_add(BYTES_FREE);
-        Ok(Self { input, table: table.to_owned(), decoder, schema, length, starts, n_left })
+        Ok(Self { input, table: table.to_owned(), decoder, schema, length, starts, n_left, batch_rows })
     }
 
     /// Returns the columns that are read.
@@ -111,14 +121,17 @@ impl<R: Read + Seek> Batches<R> {
         if lengths.fold(0, u64::saturating_add) > self.length {
             return refused("columns that lie upon each other".to_owned());
         }
-        let mut n_unpacked = 0_u64;
+        let mut pages = Pages::default();
         for range in ranges {
             let bytes = read_range(&mut self.input, &range)?;
             if self.starts.contains(&range.start) {
-                n_unpacked = n_unpacked.saturating_add(unpacked_size(&bytes));
+                pages.add(&bytes);
             }
-            if n_unpacked > GROUP_BYTES_MAX {
+            if pages.n_unpacked > GROUP_BYTES_MAX {
                 return refused(format!("a row group of more than {} MiB", GROUP_BYTES_MAX >> 20));
+            }
+            if pages.n_repeating.saturating_mul(self.batch_rows as u64) > REPEATED_BYTES_MAX {
+                return refused("pages of texts that repeat each other, larger than any may be".to_owned());
             }
             self.decoder.push_range(range, bytes.into())?;
         }
@@ -128,6 +141,13 @@ impl<R: Read + Seek> Batches<R> {
 
 fn column_starts(metadata: &ParquetMetaData) -> BTreeSet<u64> {
     metadata.row_groups().iter().flat_map(|group| group.columns()).map(|column| column.byte_range().0).collect()
+}
+
+/// Whether texts of some column repeat the beginnings of those before them. A page that does
+/// so without its file saying it is refused by its size.
+fn repeats_beginnings(metadata: &ParquetMetaData) -> bool {
+    let mut columns = metadata.row_groups().iter().flat_map(|group| group.columns());
+    columns.any(|column| column.encodings().any(|encoding| encoding == Encoding::DELTA_BYTE_ARRAY))
 }
 
 /// Returns the metadata with texts and bytes as views, and dictionaries and lists in their plain form.
@@ -167,6 +187,7 @@ fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Par
 }
 
 fn read_metadata(input: &mut (impl Read + Seek), length: u64) -> Result<ParquetMetaData, ParquetError> {
+    check_footer(input, length)?;
     let mut decoder = ParquetMetaDataPushDecoder::try_new(length)?;
     loop {
         match decoder.try_decode()? {
@@ -180,6 +201,21 @@ fn read_metadata(input: &mut (impl Read + Seek), length: u64) -> Result<ParquetM
             }
         }
     }
+}
+
+/// Bytes at the end of a file: how many of metadata stand before them, and who made it.
+const FOOTER_BYTES: u64 = 8;
+
+/// Says where the end of a file points before its beginning, at which the decoder stumbles.
+fn check_footer(input: &mut (impl Read + Seek), length: u64) -> Result<(), ParquetError> {
+    let Some(start) = length.checked_sub(FOOTER_BYTES) else { return Ok(()) };
+    let footer = read_range(input, &(start..length))?;
+    let n_metadata = footer.iter().take(4).rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    if n_metadata <= start {
+        return Ok(());
+    }
+    let said = format!("its end says that {n_metadata} bytes of metadata stand before it, and the file has {length}");
+    Err(ParquetError::General(said))
 }
 
 /// Returns the bytes of a range; the decoder checks ranges against the file's length.
