@@ -38,6 +38,11 @@ const GROUP_BYTES_MAX: u64 = 1 << 32;
 /// Bytes one byte of the file may unpack to. One row that tells a customer and a time takes
 /// about four bytes at the least, and is a few hundred to a few thousand as text.
 const RATIO_MAX: u64 = 10_000;
+/// Rows a byte of the file may stand for; see above, a row that tells anything takes four bytes.
+/// Of nothing, or of one row again and again, a few megabytes hold thousands of millions.
+const ROWS_PER_BYTE_MAX: u64 = 4;
+/// Rows that any file may have.
+const ROWS_FREE: u64 = 1 << 24;
 /// Bytes that any file may unpack to; small ones may hold nothing but repetitions.
 const BYTES_FREE: u64 = 1 << 28;
 
@@ -64,6 +69,7 @@ impl<R: Read + Seek> Batches<R> {
         let length = input.seek(SeekFrom::End(0)).map_err(|source| SourceError::Read { rows: 0, source })?;
         let metadata = guarded(|| read_metadata(&mut input, length)).map_err(failed)?;
         let starts = guarded(|| Ok(column_starts(&metadata))).map_err(failed)?;
+        check_rows(&metadata, table, length)?;
         let batch_rows = if repeats_beginnings(&metadata) { REPEATING_BATCH_ROWS } else { BATCH_ROWS };
         let metadata = guarded(|| with_views(Arc::new(metadata))).map_err(failed)?;
         let builder = guarded(|| Ok(ParquetPushDecoderBuilder::new_with_metadata(metadata))).map_err(failed)?;
@@ -141,6 +147,17 @@ impl<R: Read + Seek> Batches<R> {
 
 fn column_starts(metadata: &ParquetMetaData) -> BTreeSet<u64> {
     metadata.row_groups().iter().flat_map(|group| group.columns()).map(|column| column.byte_range().0).collect()
+}
+
+/// Says where a file has more rows than can say anything.
+fn check_rows(metadata: &ParquetMetaData, table: &str, length: u64) -> Result<(), SourceError> {
+    let groups = metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0));
+    let n_rows = groups.fold(0, u64::saturating_add);
+    if n_rows <= length.saturating_mul(ROWS_PER_BYTE_MAX).saturating_add(ROWS_FREE) {
+        return Ok(());
+    }
+    let reason = format!("{table} has {n_rows} rows in {length} bytes, too many to say anything");
+    Err(SourceError::Form { form: "Parquet", reason })
 }
 
 /// Whether texts of some column repeat the beginnings of those before them. A page that does

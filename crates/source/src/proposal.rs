@@ -80,6 +80,9 @@ pub fn propose_mapping(sample: &TableSample, today: Day) -> Result<Proposal, Sou
             None => unmappable("the table has no rows to judge by"),
         };
     }
+    if (0..sample.columns().len()).all(|column| sample.cells(column).next().is_none()) {
+        return unmappable("none of its rows says anything");
+    }
     let drafter = Drafter::new(sample, today);
     if drafter.lists_products() {
         return unmappable(

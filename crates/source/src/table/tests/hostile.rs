@@ -25,15 +25,13 @@ impl Read for Same {
 fn account(table: impl Read, mapping: &str) -> (Tally, usize) {
     let mapping = Mapping::parse(mapping).unwrap();
     let mut longest = 0;
-    let read = |import: Import<'_>, _: &mut dyn FnMut(Taken) -> Result<(), StopReason>| {
-        read_table(table, &mapping, import, &mut |one| {
-            if let Taken::Quarantined(row) = one {
-                longest = longest.max(row.raw.len());
-            }
-            Ok(())
-        })
+    let mut sink = |one| {
+        if let Taken::Quarantined(row) = one {
+            longest = longest.max(row.raw.len());
+        }
+        Ok(())
     };
-    let (_, tally) = collect(read).unwrap();
+    let tally = import(|import| read_table(table, &mapping, import, &mut sink)).unwrap();
     (tally, longest)
 }
 

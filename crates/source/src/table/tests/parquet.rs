@@ -102,3 +102,22 @@ fn a_page_of_repeated_texts_that_is_too_large_is_refused() {
     let said = std::error::Error::source(&error).unwrap().to_string();
     assert!(said.contains("larger than any may be"), "{said}");
 }
+
+#[test]
+fn more_rows_than_can_say_anything_are_refused() {
+    let nothing = |n_rows: usize| {
+        let batch =
+            RecordBatch::try_from_iter([("said", Arc::new(StringArray::new_null(n_rows)) as ArrayRef)]).unwrap();
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        bytes
+    };
+    let error = account(nothing((1 << 24) + 1_000_000)).unwrap_err();
+    assert!(error.to_string().contains("rows in"), "{error}");
+    // Few of them are read, and nothing can be proposed for them.
+    let few = sample_parquet_table(Cursor::new(nothing(1_000))).unwrap();
+    let error = crate::propose_mapping(&few, throng_event::Day(20_000)).unwrap_err();
+    assert!(error.to_string().contains("none of its rows says anything"), "{error}");
+}

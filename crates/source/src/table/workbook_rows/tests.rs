@@ -167,7 +167,7 @@ fn repeating(n_rows: usize, n_columns: usize) -> Vec<u8> {
 #[test]
 fn a_text_said_again_and_again_is_not_read_for_ever() {
     let within = rows(repeating(2, 10), None).unwrap();
-    assert_eq!(within.len(), 4);
+    assert_eq!(within.len(), 3);
     check(
         repeating(300, 10),
         None,
