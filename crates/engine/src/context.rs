@@ -25,6 +25,19 @@ pub(crate) async fn session(store: &Store, threads: usize) -> Result<SessionCont
     Ok(context)
 }
 
+/// Bytes in which rows are sorted before they go to disk.
+const SORT_BYTES_MAX: usize = 256 << 20;
+/// Rows of a batch that is sorted: of the longest a quarantine holds, 16 MiB.
+const SORT_ROWS: usize = 128;
+
+/// Returns a session without tables, for sorting rows that may be many and long.
+pub(crate) fn sorting_session() -> Result<SessionContext, EngineError> {
+    let context = bare_session(1)?;
+    let runtime = RuntimeEnvBuilder::new().with_memory_limit(SORT_BYTES_MAX, 1.0).build_arc();
+    let runtime = runtime.map_err(|error| EngineError::Query(error.to_string()))?;
+    Ok(SessionContext::new_with_config_rt(context.copied_config().with_batch_size(SORT_ROWS), runtime))
+}
+
 /// Returns a session without tables.
 pub(crate) fn bare_session(threads: usize) -> Result<SessionContext, EngineError> {
     let mut config = SessionConfig::new().with_target_partitions(threads).with_information_schema(true);

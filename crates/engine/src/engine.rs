@@ -24,7 +24,7 @@ use crate::history::{Rediscovery, read_history};
 use crate::home::Home;
 use crate::identity::find;
 use crate::import::{
-    ImportReport, ImportRequest, Progress, QuarantineRow, Readmission, ReadmitRequest, import, quarantine, readmit,
+    ImportReport, ImportRequest, Progress, Quarantine, Readmission, ReadmitRequest, import, quarantine, readmit,
 };
 use crate::journeys::JourneyBook;
 use crate::people::{People, times};
@@ -135,18 +135,19 @@ impl Engine {
         import(&self.home, &self.store, &self.runtime, request, progress)
     }
 
-    /// Returns the rows in quarantine, by source, file and row.
+    /// Counts the rows in quarantine, those of a reason or all, and returns the first `limit`.
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub fn quarantine(&self) -> Result<Vec<QuarantineRow>, EngineError> {
-        quarantine(&self.store, &self.runtime)
+    pub fn quarantine(&self, reason: Option<&str>, limit: usize) -> Result<Quarantine, EngineError> {
+        let personal = self.home.personal_data()?;
+        self.runtime.block_on(quarantine(&self.store, &personal, reason, limit))
     }
 
     /// Reads quarantined rows again; those that are events now leave quarantine.
     ///
     /// # Errors
-    /// As [`Self::import`].
+    /// As [`Self::import`]; the quarantine is as it was then, and doing it again takes the rest.
     pub fn readmit(&mut self, request: &ReadmitRequest) -> Result<Readmission, EngineError> {
         let _lock = self.home.lock()?;
         readmit(&self.home, &self.store, &self.runtime, request)

@@ -190,6 +190,19 @@ mod tests {
         }
     }
 
+    /// Without a bound a million names would take as many lists.
+    #[test]
+    fn names_of_attributes_make_a_chunk_heavy_and_the_next_starts_light() {
+        let mut rows = EventRows::default();
+        let mut event = throng_testkit::random_events(1, 1).remove(0);
+        for number in 0..3_000 {
+            event.properties.insert(format!("n{number}"), throng_event::Value::Bool(true));
+        }
+        rows.push(&event, event.id.fingerprint().key());
+        assert!(rows.weight() > 6_000, "{}", rows.weight());
+        assert!(rows.alike().weight() <= 2 * PROMOTED_COLUMNS_MAX);
+    }
+
     #[test]
     fn names_that_could_not_be_told_back_stay_in_json() {
         for name in ["", "a b", "a__b", "_a", "a_", "a_.b", "größe", "x\"y"] {

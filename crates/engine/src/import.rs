@@ -8,13 +8,16 @@
 mod ahead;
 mod file;
 mod intake;
+mod quarantine;
+mod readmission;
+mod seal;
 
 use std::path::{Path, PathBuf};
 
 use throng_event::{Currency, Instant, Limits, PersonalData};
 use throng_source::{
     Form, Import, Mapping, SourceError, StopReason, TableForm, Taken, Tally, read_complete_journey, read_parquet_table,
-    read_quarantined_rows, read_table, read_workbook_table,
+    read_table, read_workbook_table,
 };
 use tokio::runtime::Runtime;
 
@@ -24,10 +27,14 @@ use crate::rows::{batch, counts, texts};
 use crate::store::Store;
 use crate::tables::IMPORTS;
 use file::{Counted, open};
-use intake::{Intake, read_quarantine};
+use intake::Intake;
+use seal::Seal;
 
 pub use file::{MappingChoice, choose_mapping, detect_form, files_at};
-pub use intake::QuarantineRow;
+pub(crate) use quarantine::quarantine;
+pub use quarantine::{Quarantine, QuarantineRow};
+pub(crate) use readmission::readmit;
+pub use readmission::{Readmission, ReadmitRequest};
 
 /// What is imported.
 #[derive(Debug, Clone)]
@@ -103,17 +110,6 @@ pub struct ImportReport {
     pub quarantined_new: u64,
 }
 
-/// What reading quarantined rows again did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Readmission {
-    /// Rows that were read again.
-    pub n_rows: u64,
-    /// Events made of them.
-    pub events_new: u64,
-    /// Rows that stay in quarantine.
-    pub n_left: u64,
-}
-
 /// The earliest plausible time, 1990-01-01: clocks that were never set say 1970 or 1980.
 const EARLIEST: Instant = Instant(631_152_000_000_000);
 
@@ -133,6 +129,7 @@ pub(crate) fn import(
     let config = home.config();
     let import = Import { limits: &limits, calendar: &config.calendar, currency: request.currency.or(config.currency) };
     let mut intake = Intake::new(store, runtime, (request.form.as_str(), &request.source), &request.path)?;
+    intake.seal = Seal::of(&limits.personal);
     if request.effect == ImportEffect::DryRun {
         intake.count_only();
     }
@@ -210,72 +207,4 @@ async fn log_import(store: &Store, request: &ImportRequest, report: &ImportRepor
 
 pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
-}
-
-/// Reads quarantined rows again, with another mapping if one is given, and keeps in
-/// quarantine only what is still no event.
-pub(crate) fn readmit(
-    home: &Home,
-    store: &Store,
-    runtime: &Runtime,
-    request: &ReadmitRequest,
-) -> Result<Readmission, EngineError> {
-    let config = home.config();
-    let (chosen, kept): (Vec<QuarantineRow>, Vec<QuarantineRow>) = runtime
-        .block_on(read_quarantine(store))?
-        .into_iter()
-        .partition(|row| request.reason.as_ref().is_none_or(|reason| *reason == row.reason));
-    let mut left = kept;
-    let (mut events_new, n_rows) = (0, chosen.len());
-    // Rows of one file are read together, for rows that are alike are told apart by their number.
-    let mut files: std::collections::BTreeMap<(String, String, String), Vec<QuarantineRow>> =
-        std::collections::BTreeMap::new();
-    for row in chosen {
-        files.entry((row.source.clone(), row.path.clone(), row.form.clone())).or_default().push(row);
-    }
-    for ((source, path, form), rows) in files {
-        let limits = limits(&source, request.latest, home.personal_data()?);
-        let import = Import { limits: &limits, calendar: &config.calendar, currency: config.currency };
-        let mut intake = Intake::new(store, runtime, (&form, &source), Path::new(&path))?;
-        intake.forget_quarantined();
-        let raw = || rows.iter().map(|row| row.raw.as_str());
-        let mut sink = |taken: Taken| Ok(intake.take(&mut [taken])?);
-        let failed = |source| EngineError::Import { path: PathBuf::from(&path), source };
-        match (Form::from_name(&form), file::stored_mapping(home, request.mapping.as_deref(), &path)?) {
-            (Some(Form::Table), Some(mapping)) => {
-                read_quarantined_rows(raw(), &mapping, import, &mut sink).map_err(failed)?;
-            }
-            (None | Some(Form::Table | Form::CompleteJourney), _) => {
-                left.extend(rows);
-                continue;
-            }
-            (Some(form), _) => {
-                form.read_quarantined(raw(), import, &mut sink).map_err(failed)?;
-            }
-        }
-        let (written, still) = intake.finish_readmission(&rows)?;
-        events_new += written.events_new;
-        left.extend(still);
-    }
-    left.sort_by(|a, b| (&a.source, &a.path, a.row, &a.id).cmp(&(&b.source, &b.path, b.row, &b.id)));
-    let n_left = left.len();
-    runtime.block_on(intake::replace_quarantine(store, &left))?;
-    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    Ok(Readmission { n_rows: count(n_rows), events_new, n_left: count(n_left) })
-}
-
-/// Which quarantined rows are read again, and how.
-#[derive(Debug, Clone)]
-pub struct ReadmitRequest {
-    /// Only rows put aside for this reason; all when absent.
-    pub reason: Option<String>,
-    /// The mapping for rows of tables; the one kept for their file when absent.
-    pub mapping: Option<PathBuf>,
-    /// Events at or after this instant have a wrong clock.
-    pub latest: Instant,
-}
-
-/// Returns the quarantined rows, by source, file and row.
-pub(crate) fn quarantine(store: &Store, runtime: &Runtime) -> Result<Vec<QuarantineRow>, EngineError> {
-    runtime.block_on(read_quarantine(store))
 }

@@ -51,8 +51,8 @@ pub use history::Rediscovery;
 pub use home::{CONFIG_FILE, Home};
 pub use identity::{Decided, ExplainedLink, IdentityOverview, ProfileIdentities, ProvingEvent, Why, link_in_words};
 pub use import::{
-    ImportEffect, ImportForm, ImportReport, ImportRequest, MappingChoice, Progress, QuarantineRow, Readmission,
-    ReadmitRequest, choose_mapping, detect_form, files_at,
+    ImportEffect, ImportForm, ImportReport, ImportRequest, MappingChoice, Progress, Quarantine, QuarantineRow,
+    Readmission, ReadmitRequest, choose_mapping, detect_form, files_at,
 };
 pub use journeys::JourneyBook;
 pub use linkage::{LinkageReport, weights_in_words};

@@ -5,12 +5,20 @@
 //! middle leaves files that no commit names.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::catalog::streaming::StreamingTable;
+use datafusion::datasource::provider_as_source;
+use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::{DataFrame, SessionContext};
 use deltalake::delta_datafusion::planner::DeltaPlanner;
 use deltalake::kernel::StructType;
@@ -19,9 +27,10 @@ use deltalake::kernel::transaction::CommitProperties;
 use deltalake::logstore::{
     ObjectStoreFactory, ObjectStoreRef, StorageConfig, logstore_factories, object_store_factories,
 };
-use deltalake::operations::write::SchemaMode;
+use deltalake::operations::write::{SchemaMode, WriteBuilder};
 use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use futures::stream;
 use object_store::path::Path;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
@@ -140,40 +149,61 @@ impl Store {
         context: &SessionContext,
         rows: DataFrame,
     ) -> Result<(), EngineError> {
-        let error = |source: DeltaTableError| EngineError::table("write", table, source);
-        let properties = writer_properties(rows.schema().inner());
-        let delta = match self.open(table).await? {
-            Some(delta) => delta,
-            None => self.create(table, rows.schema().inner()).await?,
-        };
+        let schema = SchemaRef::clone(rows.schema().inner());
+        let delta = self.opened(table, &schema).await?;
         // Delta plans a write with nodes of its own, which our session has no planner for.
         let session = SessionStateBuilder::new_from_existing(context.state()).with_query_planner(DeltaPlanner::new());
-        delta
+        let write = delta
             .write(Vec::new())
             .with_input_plan(rows.into_unoptimized_plan())
-            .with_session_state(Arc::new(session.build()))
-            .with_save_mode(SaveMode::Overwrite)
-            .with_schema_mode(SchemaMode::Overwrite)
-            .with_writer_properties(properties)
-            .with_commit_properties(CommitProperties::default().with_create_checkpoint(true))
-            .await
-            .map_err(error)?;
-        Ok(())
+            .with_session_state(Arc::new(session.build()));
+        self.commit((table, &schema), write, SaveMode::Overwrite).await
+    }
+
+    /// Replaces all rows by those of a stream, which are written as they come and never held
+    /// together. When the stream ends in an error, nothing is replaced.
+    pub(crate) async fn replace_streamed(
+        &self,
+        table: &str,
+        rows: SendableRecordBatchStream,
+    ) -> Result<(), EngineError> {
+        let error = |source: DataFusionError| EngineError::table("write", table, source);
+        let schema = rows.schema();
+        let once = Arc::new(Once { schema: schema.clone(), rows: Mutex::new(Some(rows)) });
+        let source = StreamingTable::try_new(schema.clone(), vec![once]).map_err(error)?;
+        let plan = LogicalPlanBuilder::scan(table, provider_as_source(Arc::new(source)), None);
+        let plan = plan.and_then(LogicalPlanBuilder::build).map_err(error)?;
+        let delta = self.opened(table, &schema).await?;
+        self.commit((table, &schema), delta.write(Vec::new()).with_input_plan(plan), SaveMode::Overwrite).await
     }
 
     async fn write(&self, table: &str, batches: Vec<RecordBatch>, mode: SaveMode) -> Result<(), EngineError> {
-        let error = |source: DeltaTableError| EngineError::table("write", table, source);
         let Some(first) = batches.first() else {
             return Ok(());
         };
-        let properties = writer_properties(&first.schema());
+        let schema = first.schema();
+        let delta = self.opened(table, &schema).await?;
+        self.commit((table, &schema), delta.write(batches), mode).await
+    }
+
+    /// Returns a table's newest snapshot, after making it when it was never written.
+    async fn opened(&self, table: &str, schema: &SchemaRef) -> Result<DeltaTable, EngineError> {
+        match self.open(table).await? {
+            Some(delta) => Ok(delta),
+            None => self.create(table, schema).await,
+        }
+    }
+
+    async fn commit(
+        &self,
+        (table, schema): (&str, &Schema),
+        write: WriteBuilder,
+        mode: SaveMode,
+    ) -> Result<(), EngineError> {
+        let error = |source: DeltaTableError| EngineError::table("write", table, source);
+        let properties = writer_properties(schema);
         let schema_mode = if mode == SaveMode::Append { SchemaMode::Merge } else { SchemaMode::Overwrite };
-        let delta = match self.open(table).await? {
-            Some(delta) => delta,
-            None => self.create(table, &first.schema()).await?,
-        };
-        delta
-            .write(batches)
+        write
             .with_save_mode(mode)
             .with_schema_mode(schema_mode)
             .with_writer_properties(properties)
@@ -212,5 +242,32 @@ impl Store {
             .map_err(|source| EngineError::table("read", table, source))?;
         context.register_table(table, provider).map_err(|source| EngineError::table("read", table, source))?;
         Ok(true)
+    }
+}
+
+/// Rows that can be taken once.
+struct Once {
+    schema: SchemaRef,
+    rows: Mutex<Option<SendableRecordBatchStream>>,
+}
+
+impl fmt::Debug for Once {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Once").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+impl PartitionStream for Once {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let twice = || DataFusionError::Execution("the rows were taken already".to_owned());
+        rows.unwrap_or_else(|| {
+            let schema = self.schema.clone();
+            Box::pin(RecordBatchStreamAdapter::new(schema, stream::once(async move { Err(twice()) })))
+        })
     }
 }

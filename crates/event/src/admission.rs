@@ -17,7 +17,7 @@ pub struct Limits {
     pub earliest: Instant,
     /// Events at or after this instant are rejected: clocks that run ahead.
     pub latest: Instant,
-    /// How e-mail addresses and telephone numbers are kept.
+    /// How what is personal is kept.
     pub personal: PersonalData,
 }
 
@@ -197,6 +197,13 @@ fn check(mut draft: Draft, limits: &Limits, noted: &mut Vec<Problem>) -> Result<
     for attributes in [&mut draft.context, &mut draft.properties, &mut draft.traits] {
         limits.personal.protect(attributes);
     }
+    let anonymous_id = match kind {
+        // The traits of a group message are the account's.
+        EventKind::Group => anonymous_id,
+        EventKind::Track | EventKind::Identify | EventKind::Page | EventKind::Screen | EventKind::Alias => {
+            limits.personal.protect_names(&mut draft.traits, anonymous_id)
+        }
+    };
     let name = present(draft.name).or_else(|| kind.default_name().map(str::to_owned));
     let Some(name) = name else {
         return reject(ProblemKind::MissingName, "a track message without an event name");
@@ -454,12 +461,40 @@ mod tests {
             user_id: Some("Ann@Example.com".to_owned()),
             traits: Attributes::from([("email".to_owned(), text("ann@example.com"))]),
             properties: Attributes::from([("billing.Phone".to_owned(), text("+49301234567"))]),
+            context: Attributes::from([("ip".to_owned(), text("192.0.2.7"))]),
             ..draft()
         };
         let Admission::Admitted(event, _) = admit(by_mail, &keyed) else { panic!("rejected") };
         let shown = format!("{event:?}");
         assert!(!shown.to_lowercase().contains("ann@") && !shown.contains("1234567"), "{shown}");
+        assert!(!shown.contains("192.0.2.7"), "{shown}");
         assert_eq!(event.user_id.as_deref(), Some(event.external_ids[0].value.as_str()));
+    }
+
+    #[test]
+    fn people_have_no_names_where_a_key_is_set_and_accounts_do() {
+        let keyed = Limits { personal: PersonalData { calling_code: None, key: Some([1; 32]) }, ..limits() };
+        let named = |name: &str, kind| Draft {
+            kind: Some(kind),
+            user_id: None,
+            anonymous_id: Some(format!("chat/{name}")),
+            traits: Attributes::from([("name".to_owned(), Value::text(name)), ("plan".to_owned(), Value::text("Ann"))]),
+            ..draft()
+        };
+        let read = |name: &str, kind| match admit(named(name, kind), &keyed) {
+            Admission::Admitted(event, _) => event,
+            Admission::Rejected(problems) => panic!("{problems:?}"),
+        };
+        let event = read("Ann Lee", EventKind::Track);
+        assert!(!format!("{event:?}").contains("Lee"), "{event:?}");
+        assert_eq!(event.traits.get("plan"), Some(&Value::text("Ann")));
+        // The same name, however it is written, stays one person and one name.
+        let again = read(&event.traits.get("name").unwrap().to_string(), EventKind::Track);
+        assert_eq!((&again.anonymous_id, &again.traits), (&event.anonymous_id, &event.traits));
+        assert_eq!(read("ANN lee ", EventKind::Track).traits, event.traits);
+        assert_eq!(read("Ann Lee", EventKind::Group).traits.get("name"), Some(&Value::text("Ann Lee")));
+        let open = admit(named("Ann Lee", EventKind::Track), &limits());
+        assert!(format!("{open:?}").contains("chat/Ann Lee"), "{open:?}");
     }
 
     #[test]

@@ -137,8 +137,8 @@ impl fmt::Display for Identity {
 pub struct PersonalData {
     /// The calling code of telephone numbers that are written without one, such as 44.
     pub calling_code: Option<u16>,
-    /// The key of the hashes that stand for e-mail addresses and telephone numbers;
-    /// without it they are kept in the clear.
+    /// The key of the hashes that stand for e-mail addresses, telephone numbers, network
+    /// addresses and names of people; without it they are kept in the clear.
     pub key: Option<[u8; 32]>,
 }
 
@@ -231,7 +231,7 @@ impl PersonalData {
         if self.key.is_some() && id.contains('@') { self.email(&id).unwrap_or(id) } else { id }
     }
 
-    /// Replaces e-mail addresses and telephone numbers among attributes by their hashes,
+    /// Replaces e-mail, telephone and network addresses among attributes by their hashes,
     /// where values are not kept: those whose name says what they are.
     pub(crate) fn protect(&self, attributes: &mut Attributes) {
         if self.key.is_none() {
@@ -239,25 +239,65 @@ impl PersonalData {
         }
         for (name, value) in attributes.iter_mut() {
             let text = value.to_string();
-            let kept = match named(name) {
-                Some(IdentityKind::Email) => self.email(&text).unwrap_or_else(|| self.kept("email", text)),
-                Some(_) => self.phone(&text).unwrap_or_else(|| self.kept("phone", text)),
-                None => continue,
+            let kept = match last_word(name).as_str() {
+                "email" | "emailaddress" | "mail" => self.email(&text).unwrap_or_else(|| self.kept("email", text)),
+                "phone" | "phonenumber" | "mobile" | "mobilephone" | "telephone" | "msisdn" => {
+                    self.phone(&text).unwrap_or_else(|| self.kept("phone", text))
+                }
+                "ip" | "ipaddress" | "clientip" | "browserip" | "remoteaddr" => self.word("ip", text),
+                _ => continue,
             };
             *value = Value::text(kept);
         }
     }
+
+    /// Replaces the names of a person among its traits by their hashes, where values are
+    /// not kept, and in an id that ends in the name: of the authors of chats and reviews
+    /// nothing else is known.
+    pub(crate) fn protect_names(&self, traits: &mut Attributes, id: Option<String>) -> Option<String> {
+        if self.key.is_none() {
+            return id;
+        }
+        let mut id = id;
+        for (name, value) in traits.iter_mut() {
+            if !NAMES.contains(&last_word(name).as_str()) {
+                continue;
+            }
+            let text = value.to_string();
+            let kept = self.word("name", text.clone());
+            if let Some(before) = id.as_ref().and_then(|id| id.strip_suffix(&text)) {
+                id = Some(format!("{before}{kept}"));
+            }
+            *value = Value::text(kept);
+        }
+        id
+    }
+
+    /// Returns the hash of a word, the same in either case.
+    fn word(&self, purpose: &str, text: String) -> String {
+        if self.hashed(&text) { text } else { self.kept(purpose, text.trim().to_lowercase()) }
+    }
 }
 
-/// Returns which personal id an attribute is by its name: the last word of it.
-pub(crate) fn named(name: &str) -> Option<IdentityKind> {
+/// How the traits are called that name a person.
+const NAMES: [&str; 11] = [
+    "name",
+    "firstname",
+    "lastname",
+    "middlename",
+    "fullname",
+    "givenname",
+    "familyname",
+    "surname",
+    "nickname",
+    "displayname",
+    "username",
+];
+
+/// Returns the last word of an attribute's name, by which it says what it is.
+fn last_word(name: &str) -> String {
     let last = name.rsplit('.').next().unwrap_or(name);
-    let last: String = last.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    match last.as_str() {
-        "email" | "emailaddress" | "mail" => Some(IdentityKind::Email),
-        "phone" | "phonenumber" | "mobile" | "mobilephone" | "telephone" | "msisdn" => Some(IdentityKind::Phone),
-        _ => None,
-    }
+    last.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }
 
 #[cfg(test)]

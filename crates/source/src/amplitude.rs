@@ -14,8 +14,8 @@ use throng_event::{
 };
 
 use crate::analytics::{
-    Fields, Made, Maker, add_attributes, add_part, channel, keep_real_devices, lenient_time, put, read_records,
-    somebody, utc_time,
+    Fields, Made, Maker, add_attributes, add_part, channel, import_records, keep_real_devices, lenient_time, put,
+    read_records, somebody, utc_time,
 };
 use crate::attributes::scalar_text;
 use crate::head::Head;
@@ -49,9 +49,7 @@ pub fn read_amplitude_lines(
     import: Import<'_>,
     sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
 ) -> Result<Tally, SourceError> {
-    let mut intake = Intake::new(import, sink);
-    read_records(input, &mut intake, MAKER)?;
-    Ok(intake.finish())
+    import_records(input, import, sink, MAKER)
 }
 
 /// Returns why a file holds lines of an Amplitude export, `None` where it holds none.

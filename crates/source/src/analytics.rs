@@ -24,7 +24,7 @@ use crate::batches::Batches;
 use crate::frames::{Frame, Frames};
 use crate::import::{Intake, raw_text};
 use crate::table::is_absent;
-use crate::{Import, SourceError, decompress};
+use crate::{Import, SourceError, StopReason, Taken, Tally, decompress};
 
 /// Rows of Parquet that are text at one time; a row may be a session of a thousand hits.
 const ROWS_AT_ONCE: usize = 64;
@@ -47,6 +47,31 @@ impl Made {
 /// Makes the drafts of one record; its problem puts the record aside.
 pub(crate) type Maker<'m> = &'m dyn Fn(Fields<'_>, Import<'_>) -> Result<Made, Problem>;
 
+/// Imports JSON input of which every record is made into drafts in one way.
+pub(crate) fn import_records(
+    input: impl Read,
+    import: Import<'_>,
+    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+    maker: Maker<'_>,
+) -> Result<Tally, SourceError> {
+    let mut intake = Intake::new(import, sink);
+    read_records(input, &mut intake, maker)?;
+    Ok(intake.finish())
+}
+
+/// Imports the rows of a Parquet file, see [`import_records`].
+pub(crate) fn import_parquet_records(
+    input: impl Read + Seek,
+    table: &str,
+    import: Import<'_>,
+    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+    maker: Maker<'_>,
+) -> Result<Tally, SourceError> {
+    let mut intake = Intake::new(import, sink);
+    read_parquet_records(input, table, &mut intake, maker)?;
+    Ok(intake.finish())
+}
+
 /// Reads every record of JSON input, packed or plain.
 pub(crate) fn read_records(input: impl Read, intake: &mut Intake<'_>, maker: Maker<'_>) -> Result<(), SourceError> {
     let input = decompress(input).map_err(|error| intake.read_error(error))?;
@@ -65,7 +90,7 @@ pub(crate) fn read_records(input: impl Read, intake: &mut Intake<'_>, maker: Mak
 }
 
 /// Reads every row of a Parquet file as the JSON object it is.
-pub(crate) fn read_parquet_records(
+fn read_parquet_records(
     input: impl Read + Seek,
     table: &str,
     intake: &mut Intake<'_>,

@@ -17,20 +17,32 @@ use parquet::DecodeResult;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::push_decoder::{ParquetPushDecoder, ParquetPushDecoderBuilder};
+use parquet::basic::Encoding;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataPushDecoder};
 
 use crate::SourceError;
-use pages::unpacked_size;
+use pages::Pages;
 
 /// Rows of one batch.
 const BATCH_ROWS: usize = 8_192;
+/// Rows of one batch where texts repeat the beginnings of those before them: each is made anew
+/// and may be as long as its page.
+const REPEATING_BATCH_ROWS: usize = 64;
+/// Bytes that the repeating texts of a column may be made into for one batch; pages of eight
+/// mebibytes are in reach, and most writers end theirs at one.
+const REPEATED_BYTES_MAX: u64 = 1 << 29;
 /// Bytes that the columns of one row group may unpack to together; most writers begin the
 /// next at a tenth of it.
 const GROUP_BYTES_MAX: u64 = 1 << 32;
 /// Bytes one byte of the file may unpack to. One row that tells a customer and a time takes
 /// about four bytes at the least, and is a few hundred to a few thousand as text.
 const RATIO_MAX: u64 = 10_000;
+/// Rows a byte of the file may stand for; see above, a row that tells anything takes four bytes.
+/// Of nothing, or of one row again and again, a few megabytes hold thousands of millions.
+const ROWS_PER_BYTE_MAX: u64 = 4;
+/// Rows that any file may have.
+const ROWS_FREE: u64 = 1 << 24;
 /// Bytes that any file may unpack to; small ones may hold nothing but repetitions.
 const BYTES_FREE: u64 = 1 << 28;
 
@@ -46,6 +58,8 @@ pub(crate) struct Batches<R> {
     starts: BTreeSet<u64>,
     /// Bytes of text that may still be made of the file.
     n_left: u64,
+    /// Rows of a batch.
+    batch_rows: usize,
 }
 
 impl<R: Read + Seek> Batches<R> {
@@ -55,6 +69,8 @@ impl<R: Read + Seek> Batches<R> {
         let length = input.seek(SeekFrom::End(0)).map_err(|source| SourceError::Read { rows: 0, source })?;
         let metadata = guarded(|| read_metadata(&mut input, length)).map_err(failed)?;
         let starts = guarded(|| Ok(column_starts(&metadata))).map_err(failed)?;
+        check_rows(&metadata, table, length)?;
+        let batch_rows = if repeats_beginnings(&metadata) { REPEATING_BATCH_ROWS } else { BATCH_ROWS };
         let metadata = guarded(|| with_views(Arc::new(metadata))).map_err(failed)?;
         let builder = guarded(|| Ok(ParquetPushDecoderBuilder::new_with_metadata(metadata))).map_err(failed)?;
         let mask = if columns.is_empty() {
@@ -66,9 +82,9 @@ impl<R: Read + Seek> Batches<R> {
         let schema = builder.schema();
         let kept: Vec<_> = schema.fields().iter().filter(|field| names(field.name())).cloned().collect();
         let schema = Arc::new(Schema::new(kept));
-        let decoder = guarded(|| builder.with_batch_size(BATCH_ROWS).with_projection(mask).build()).map_err(failed)?;
+        let decoder = guarded(|| builder.with_batch_size(batch_rows).with_projection(mask).build()).map_err(failed)?;
         let n_left = length.saturating_mul(RATIO_MAX).saturating_add(BYTES_FREE);
-        Ok(Self { input, table: table.to_owned(), decoder, schema, length, starts, n_left })
+        Ok(Self { input, table: table.to_owned(), decoder, schema, length, starts, n_left, batch_rows })
     }
 
     /// Returns the columns that are read.
@@ -111,14 +127,17 @@ impl<R: Read + Seek> Batches<R> {
         if lengths.fold(0, u64::saturating_add) > self.length {
             return refused("columns that lie upon each other".to_owned());
         }
-        let mut n_unpacked = 0_u64;
+        let mut pages = Pages::default();
         for range in ranges {
             let bytes = read_range(&mut self.input, &range)?;
             if self.starts.contains(&range.start) {
-                n_unpacked = n_unpacked.saturating_add(unpacked_size(&bytes));
+                pages.add(&bytes);
             }
-            if n_unpacked > GROUP_BYTES_MAX {
+            if pages.n_unpacked > GROUP_BYTES_MAX {
                 return refused(format!("a row group of more than {} MiB", GROUP_BYTES_MAX >> 20));
+            }
+            if pages.n_repeating.saturating_mul(self.batch_rows as u64) > REPEATED_BYTES_MAX {
+                return refused("pages of texts that repeat each other, larger than any may be".to_owned());
             }
             self.decoder.push_range(range, bytes.into())?;
         }
@@ -128,6 +147,24 @@ impl<R: Read + Seek> Batches<R> {
 
 fn column_starts(metadata: &ParquetMetaData) -> BTreeSet<u64> {
     metadata.row_groups().iter().flat_map(|group| group.columns()).map(|column| column.byte_range().0).collect()
+}
+
+/// Says where a file has more rows than can say anything.
+fn check_rows(metadata: &ParquetMetaData, table: &str, length: u64) -> Result<(), SourceError> {
+    let groups = metadata.row_groups().iter().map(|group| u64::try_from(group.num_rows()).unwrap_or(0));
+    let n_rows = groups.fold(0, u64::saturating_add);
+    if n_rows <= length.saturating_mul(ROWS_PER_BYTE_MAX).saturating_add(ROWS_FREE) {
+        return Ok(());
+    }
+    let reason = format!("{table} has {n_rows} rows in {length} bytes, too many to say anything");
+    Err(SourceError::Form { form: "Parquet", reason })
+}
+
+/// Whether texts of some column repeat the beginnings of those before them. A page that does
+/// so without its file saying it is refused by its size.
+fn repeats_beginnings(metadata: &ParquetMetaData) -> bool {
+    let mut columns = metadata.row_groups().iter().flat_map(|group| group.columns());
+    columns.any(|column| column.encodings().any(|encoding| encoding == Encoding::DELTA_BYTE_ARRAY))
 }
 
 /// Returns the metadata with texts and bytes as views, and dictionaries and lists in their plain form.
@@ -167,6 +204,7 @@ fn guarded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Par
 }
 
 fn read_metadata(input: &mut (impl Read + Seek), length: u64) -> Result<ParquetMetaData, ParquetError> {
+    check_footer(input, length)?;
     let mut decoder = ParquetMetaDataPushDecoder::try_new(length)?;
     loop {
         match decoder.try_decode()? {
@@ -180,6 +218,21 @@ fn read_metadata(input: &mut (impl Read + Seek), length: u64) -> Result<ParquetM
             }
         }
     }
+}
+
+/// Bytes at the end of a file: how many of metadata stand before them, and who made it.
+const FOOTER_BYTES: u64 = 8;
+
+/// Says where the end of a file points before its beginning, at which the decoder stumbles.
+fn check_footer(input: &mut (impl Read + Seek), length: u64) -> Result<(), ParquetError> {
+    let Some(start) = length.checked_sub(FOOTER_BYTES) else { return Ok(()) };
+    let footer = read_range(input, &(start..length))?;
+    let n_metadata = footer.iter().take(4).rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
+    if n_metadata <= start {
+        return Ok(());
+    }
+    let said = format!("its end says that {n_metadata} bytes of metadata stand before it, and the file has {length}");
+    Err(ParquetError::General(said))
 }
 
 /// Returns the bytes of a range; the decoder checks ranges against the file's length.

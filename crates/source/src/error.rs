@@ -98,7 +98,7 @@ pub enum SourceError {
     #[error("no mapping can be proposed: {reason}; its columns are {}", listed(columns))]
     Unmappable {
         /// What the table is, or is without.
-        reason: &'static str,
+        reason: String,
         /// The columns that were looked at.
         columns: Vec<String>,
     },
@@ -138,5 +138,8 @@ const LISTED_MAX: usize = 30;
 fn listed(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(LISTED_MAX).map(|name| format!("{name:?}")).collect();
     let more = names.len().saturating_sub(LISTED_MAX);
+    if names.is_empty() {
+        return "none".to_owned();
+    }
     if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }

@@ -250,14 +250,15 @@ impl Form {
     ///
     /// # Errors
     /// As [`Form::read`].
-    pub fn read_quarantined<'r>(
+    pub fn read_quarantined(
         self,
-        records: impl IntoIterator<Item = &'r str>,
+        records: impl IntoIterator<Item: AsRef<str>>,
         import: Import<'_>,
         sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
     ) -> Result<Tally, SourceError> {
         let mut intake = Intake::new(import, sink);
         for record in records {
+            let record = record.as_ref();
             let row = intake.next_row();
             // Text was put aside, whatever it begins like.
             if record.starts_with("PAR1") || record.starts_with("PK\u{3}\u{4}") {

@@ -20,11 +20,10 @@ use serde_json::value::RawValue;
 use throng_event::{Attributes, Decimal, Draft, Problem, Value};
 
 use crate::analytics::{
-    Fields, Made, Maker, add_attributes, add_part, channel, keep_real_devices, lenient_time, read_parquet_records,
-    read_records, somebody, turn_back, utc_time,
+    Fields, Made, Maker, add_attributes, add_part, channel, import_parquet_records, import_records, keep_real_devices,
+    lenient_time, somebody, turn_back, utc_time,
 };
 use crate::head::Head;
-use crate::import::Intake;
 use crate::table::is_absent;
 use crate::{Import, SourceError, StopReason, Taken, Tally};
 
@@ -42,9 +41,7 @@ pub fn read_ga4(
     import: Import<'_>,
     sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
 ) -> Result<Tally, SourceError> {
-    let mut intake = Intake::new(import, sink);
-    read_records(input, &mut intake, MAKER)?;
-    Ok(intake.finish())
+    import_records(input, import, sink, MAKER)
 }
 
 /// Reads the events of a Google Analytics 4 export from Parquet, see [`read_ga4`].
@@ -56,9 +53,7 @@ pub fn read_ga4_parquet(
     import: Import<'_>,
     sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
 ) -> Result<Tally, SourceError> {
-    let mut intake = Intake::new(import, sink);
-    read_parquet_records(input, "the Google Analytics 4 export", &mut intake, MAKER)?;
-    Ok(intake.finish())
+    import_parquet_records(input, "the Google Analytics 4 export", import, sink, MAKER)
 }
 
 /// Returns why a file is a Google Analytics 4 export, `None` where it is none.

@@ -15,9 +15,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use throng_event::{Draft, EventKind, Identity, IdentityKind, Instant, Problem, ProblemKind};
 
-use crate::analytics::{Fields, Made, add_attributes, add_part, lenient_time, put, read_records, somebody, utc_time};
+use crate::analytics::{Fields, Made, add_attributes, add_part, import_records, lenient_time, put, somebody, utc_time};
 use crate::head::Head;
-use crate::import::Intake;
 use crate::segment::read_members;
 use crate::{Import, SourceError, StopReason, Taken, Tally};
 
@@ -42,9 +41,7 @@ pub fn read_mixpanel(
     import: Import<'_>,
     sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
 ) -> Result<Tally, SourceError> {
-    let mut intake = Intake::new(import, sink);
-    read_records(input, &mut intake, &|fields, import| record(fields, clock, import))?;
-    Ok(intake.finish())
+    import_records(input, import, sink, &|fields, import| record(fields, clock, import))
 }
 
 /// Returns why a file is a Mixpanel export, `None` where it is none.

@@ -12,12 +12,11 @@ use serde_json::value::RawValue;
 use throng_event::{Attributes, Draft, EventKind, Problem, ProblemKind, Value};
 
 use crate::analytics::{
-    Fields, Made, Maker, add_attributes, add_part, keep_real_devices, lenient_time, read_parquet_records, read_records,
-    somebody, utc_time,
+    Fields, Made, Maker, add_attributes, add_part, import_parquet_records, import_records, keep_real_devices,
+    lenient_time, somebody, utc_time,
 };
 use crate::attributes::scalar_text;
 use crate::head::Head;
-use crate::import::Intake;
 use crate::segment::read_members;
 use crate::{Import, SourceError, StopReason, Taken, Tally};
 
@@ -30,9 +29,7 @@ pub fn read_posthog(
     import: Import<'_>,
     sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
 ) -> Result<Tally, SourceError> {
-    let mut intake = Intake::new(import, sink);
-    read_records(input, &mut intake, MAKER)?;
-    Ok(intake.finish())
+    import_records(input, import, sink, MAKER)
 }
 
 /// Reads `PostHog` events from the Parquet of its batch exports.
@@ -44,9 +41,7 @@ pub fn read_posthog_parquet(
     import: Import<'_>,
     sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
 ) -> Result<Tally, SourceError> {
-    let mut intake = Intake::new(import, sink);
-    read_parquet_records(input, "the PostHog export", &mut intake, MAKER)?;
-    Ok(intake.finish())
+    import_parquet_records(input, "the PostHog export", import, sink, MAKER)
 }
 
 /// Returns why a file is a `PostHog` export, `None` where it is none.

@@ -72,9 +72,16 @@ impl Proposal {
 /// [`SourceError::Unmappable`] when there are no rows to judge by, or when they are
 /// products that nobody did anything with.
 pub fn propose_mapping(sample: &TableSample, today: Day) -> Result<Proposal, SourceError> {
-    let unmappable = |reason| Err(SourceError::Unmappable { reason, columns: sample.columns().to_vec() });
+    let unmappable =
+        |reason: &str| Err(SourceError::Unmappable { reason: reason.to_owned(), columns: sample.columns().to_vec() });
     if sample.n_rows() == 0 {
-        return unmappable("the table has no rows to judge by");
+        return match &sample.unreadable {
+            Some(problem) => unmappable(&format!("none of its records is a row; the first is {problem}")),
+            None => unmappable("the table has no rows to judge by"),
+        };
+    }
+    if (0..sample.columns().len()).all(|column| sample.cells(column).next().is_none()) {
+        return unmappable("none of its rows says anything");
     }
     let drafter = Drafter::new(sample, today);
     if drafter.lists_products() {

@@ -7,28 +7,38 @@ use throng_event::{Calendar, Event, Instant, Limits, PersonalData};
 use crate::{Import, SourceError, StopReason, Taken, Tally};
 
 /// A reader of a form.
-pub(crate) type Reader =
-    for<'i, 's> fn(&[u8], Import<'i>, &'s mut dyn FnMut(Taken) -> Result<(), StopReason>) -> Result<Tally, SourceError>;
+pub(crate) type Reader = fn(&[u8], Import<'_>, Receiver<'_>) -> Result<Tally, SourceError>;
 
-/// Reads an input under the name `desk`, local times being those of Berlin.
-pub(crate) fn read(reader: Reader, input: &[u8], key: Option<[u8; 32]>) -> (Vec<Taken>, Tally) {
+/// Where a reader hands on what it took.
+pub(crate) type Receiver<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
+
+/// Reads as a source, local times being those of a zone.
+pub(crate) fn import<T>(source: &str, zone: &str, key: Option<[u8; 32]>, read: impl FnOnce(Import<'_>) -> T) -> T {
     let limits = Limits {
-        source: "desk".to_owned(),
+        source: source.to_owned(),
         earliest: Instant(0),
         latest: Instant(4_000_000_000_000_000),
         personal: PersonalData { calling_code: None, key },
     };
-    let calendar = Calendar::new("Europe/Berlin").unwrap();
-    let import = Import { limits: &limits, calendar: &calendar, currency: None };
+    let calendar = Calendar::new(zone).unwrap();
+    read(Import { limits: &limits, calendar: &calendar, currency: None })
+}
+
+/// Reads as [`import`] and returns every outcome; each row is in one.
+pub(crate) fn collect(
+    source: &str,
+    zone: &str,
+    key: Option<[u8; 32]>,
+    read: impl FnOnce(Import<'_>, Receiver<'_>) -> Result<Tally, SourceError>,
+) -> Result<(Vec<Taken>, Tally), SourceError> {
     let mut taken = Vec::new();
-    let tally = reader(input, import, &mut |one| {
+    let mut sink = |one| {
         taken.push(one);
         Ok(())
-    })
-    .unwrap();
-    let n_rows: u64 = taken.iter().map(rows_of).sum();
-    assert_eq!(n_rows, tally.rows_read, "every row is in an outcome");
-    (taken, tally)
+    };
+    let tally = import(source, zone, key, |import| read(import, &mut sink))?;
+    assert_eq!(taken.iter().map(rows_of).sum::<u64>(), tally.rows_read, "every row is in an outcome");
+    Ok((taken, tally))
 }
 
 fn rows_of(taken: &Taken) -> u64 {
@@ -36,6 +46,11 @@ fn rows_of(taken: &Taken) -> u64 {
         Taken::Event { n_rows, .. } => *n_rows,
         Taken::Quarantined(_) => 1,
     }
+}
+
+/// Reads an input under the name `desk`, local times being those of Berlin.
+pub(crate) fn read(reader: Reader, input: &[u8], key: Option<[u8; 32]>) -> (Vec<Taken>, Tally) {
+    collect("desk", "Europe/Berlin", key, |import, sink| reader(input, import, sink)).unwrap()
 }
 
 /// Returns the admitted events.

@@ -154,8 +154,8 @@ pub fn read_workbook_table(
 ///
 /// # Errors
 /// [`SourceError::Stopped`] when the sink refuses.
-pub fn read_quarantined_rows<'r>(
-    records: impl IntoIterator<Item = &'r str>,
+pub fn read_quarantined_rows(
+    records: impl IntoIterator<Item: AsRef<str>>,
     mapping: &Mapping,
     import: Import<'_>,
     sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
@@ -170,14 +170,14 @@ struct Records<I> {
     columns: Columns,
 }
 
-impl<'r, I: Iterator<Item = &'r str>> RowSource for Records<I> {
+impl<I: Iterator<Item: AsRef<str>>> RowSource for Records<I> {
     fn columns(&self) -> &Columns {
         &self.columns
     }
 
     fn next(&mut self, row: &mut Row, columns: &mut Columns) -> Result<Step, SourceError> {
         Ok(match self.records.next() {
-            Some(record) => read_object(record.as_bytes(), row, columns),
+            Some(record) => read_object(record.as_ref().as_bytes(), row, columns),
             None => Step::End,
         })
     }

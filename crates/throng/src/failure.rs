@@ -167,7 +167,9 @@ fn source_hint(error: &SourceError) -> Option<&'static str> {
             Some("correct the mapping, or leave --mapping out to have one proposed")
         }
         SourceError::Unmappable { .. } => Some("write a mapping by hand and name it with --mapping FILE"),
-        SourceError::Form { .. } => Some("name what the file holds: table, segment or complete-journey"),
+        SourceError::Form { .. } => {
+            Some("if it is of another form, name that; `throng import --help` lists what can be read")
+        }
         SourceError::Read { .. } | SourceError::Parquet { .. } => {
             Some("what was read before is kept; importing the repaired file again takes the rest")
         }

@@ -13,7 +13,8 @@ pub struct IdentityConfig {
     pub rules: IdentityRules,
     /// The calling code of telephone numbers written without one.
     pub calling_code: Option<u16>,
-    /// Whether e-mail addresses and telephone numbers are kept as keyed hashes only.
+    /// Whether e-mail addresses, telephone numbers, network addresses and names of people are
+    /// kept as keyed hashes only, and rows in quarantine sealed.
     pub hash_personal_data: bool,
     /// The trait whose equal values make a household.
     pub household: Option<String>,
@@ -51,7 +52,9 @@ pub(super) const TEMPLATE: &str = "\
 # shared_above = 10
 # The calling code of telephone numbers written without one.
 # calling_code = 44
-# Keep e-mail addresses and telephone numbers as keyed hashes only; set it before the first import.
+# Keep e-mail addresses, telephone numbers, IP addresses and people's names as keyed hashes only; rows
+# in quarantine, in which they cannot be told from the rest, are sealed with the key: `throng quarantine`
+# opens them, SQL does not. Texts that people wrote stay as they are. Set it before the first import.
 # hash_personal_data = true
 # Take links that `throng identity propose` finds at least so probable.
 # proposed_min = 0.95

@@ -30,6 +30,10 @@ struct Places {
     first: usize,
 }
 
+/// Weight of the name of an attribute, which has lists of its own, a kilobyte before the first
+/// value: where every event brings new ones, they and not the events fill the memory.
+const NAME_WEIGHT: usize = 2;
+
 /// Events on their way to becoming rows of the `events` table.
 #[derive(Debug, Default)]
 pub(crate) struct EventRows {
@@ -93,7 +97,9 @@ impl EventRows {
     pub(crate) fn alike(&self) -> Self {
         // What a hundredth of the rows has may be gone with them.
         let usual = |attribute: &&Attribute| attribute.n_values() * 100 >= self.n_rows as usize;
-        let attributes: Vec<Attribute> = self.attributes.iter().filter(usual).map(Attribute::alike).collect();
+        // Where few rows have all names there are, the next may have others.
+        let usual = self.attributes.iter().filter(usual).take(PROMOTED_COLUMNS_MAX);
+        let attributes: Vec<Attribute> = usual.map(Attribute::alike).collect();
         let mut places = <[Places; 3]>::default();
         for (place, attribute) in attributes.iter().enumerate() {
             places[attribute.part as usize].by_name.insert(attribute.name.clone(), place);
@@ -115,9 +121,9 @@ impl EventRows {
         self.n_rows += 1;
     }
 
-    /// Returns how much has been taken in: events and product lines.
+    /// Returns how much has been taken in: events, product lines and names of attributes.
     pub(crate) fn weight(&self) -> usize {
-        self.n_rows as usize + self.n_product_lines
+        self.n_rows as usize + self.n_product_lines + NAME_WEIGHT * self.attributes.len()
     }
 
     /// Returns about how many bytes the texts take that have been taken in.
@@ -203,11 +209,12 @@ impl Attribute {
             part,
             name: name.to_owned(),
             next: usize::MAX,
-            bools: Default::default(),
-            numbers: (Vec::new(), Decimal128Builder::new().with_data_type(DECIMAL)),
-            instants: (Vec::new(), TimestampMicrosecondBuilder::new().with_data_type(timestamp())),
-            texts: Default::default(),
-            jsons: Default::default(),
+            // Of the usual room, a thousand values of each type, a million names would take 30 GiB.
+            bools: (Vec::new(), BooleanBuilder::with_capacity(0)),
+            numbers: (Vec::new(), Decimal128Builder::with_capacity(0).with_data_type(DECIMAL)),
+            instants: (Vec::new(), TimestampMicrosecondBuilder::with_capacity(0).with_data_type(timestamp())),
+            texts: (Vec::new(), StringBuilder::with_capacity(0, 0)),
+            jsons: (Vec::new(), StringBuilder::with_capacity(0, 0)),
         }
     }
 

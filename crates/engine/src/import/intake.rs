@@ -3,37 +3,37 @@
 use std::path::Path;
 
 use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
 use throng_event::{Event, Fingerprint};
 use throng_source::{Quarantined, Taken};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use super::file_name;
-use crate::context::{bare_session, collect, for_each_batch};
+use super::quarantine::{QuarantineRow, stored_rows};
+use super::seal::Seal;
+use crate::context::{bare_session, for_each_batch};
 use crate::error::EngineError;
 use crate::event_table::{EventRows, Promoted, text_column};
-use crate::rows::{Rows, batch, counts, texts};
 use crate::store::Store;
 use crate::tables::{EVENTS, QUARANTINE};
 
 /// Events and product lines of one commit: large enough for good Parquet files, small
 /// enough that two chunks of usual events (one read, one written) stay below 512 MiB.
-const CHUNK_WEIGHT_MAX: usize = 150_000;
+pub(super) const CHUNK_WEIGHT_MAX: usize = 150_000;
 
 /// Bytes of the texts of one commit, for events that are not usual.
 const CHUNK_BYTES_MAX: usize = 128 << 20;
 
-/// Bytes of quarantined records held before they are written: a file that is garbage
-/// from end to end must not fill the memory.
+/// Bytes of quarantined rows held before they are written: a file that is garbage from
+/// end to end must not fill the memory, however short its records.
 const QUARANTINE_BYTES_MAX: usize = 32 << 20;
 
 /// Ids seen before, by their fingerprints: 16 bytes each however long they are.
 #[expect(clippy::disallowed_types, reason = "only asked, never iterated")]
 type Seen = std::collections::HashSet<u128, foldhash::fast::FixedState>;
 
-fn hash(parts: &[&[u8]]) -> u128 {
-    let mut hasher = blake3::Hasher::new();
+fn hash(parts: &[&[u8]], seal: Option<&Seal>) -> u128 {
+    let mut hasher = seal.map_or_else(blake3::Hasher::new, Seal::hasher);
     for part in parts {
         hasher.update(&part.len().to_le_bytes());
         hasher.update(part);
@@ -41,27 +41,6 @@ fn hash(parts: &[&[u8]]) -> u128 {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     u128::from_le_bytes(bytes)
-}
-
-/// A row or message that waits in quarantine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QuarantineRow {
-    /// Its key, from source and content.
-    pub id: String,
-    /// The source it was imported for.
-    pub source: String,
-    /// The file's name.
-    pub path: String,
-    /// The form of the file.
-    pub form: String,
-    /// Which record of the file, from 1.
-    pub row: u64,
-    /// The reason, as [`throng_event::ProblemKind::reason`].
-    pub reason: String,
-    /// What was seen.
-    pub detail: String,
-    /// The record itself.
-    pub raw: String,
 }
 
 /// What was written.
@@ -89,8 +68,11 @@ pub(super) struct Intake<'a> {
     quarantined: Vec<QuarantineRow>,
     quarantined_bytes: usize,
     writes: bool,
-    readmits: bool,
     written: Written,
+    /// Weight of a chunk at most.
+    pub(super) chunk_weight_max: usize,
+    /// What quarantined rows are sealed with.
+    pub(super) seal: Option<Seal>,
 }
 
 impl<'a> Intake<'a> {
@@ -117,20 +99,15 @@ impl<'a> Intake<'a> {
             quarantined: Vec::new(),
             quarantined_bytes: 0,
             writes: true,
-            readmits: false,
             written: Written::default(),
+            chunk_weight_max: CHUNK_WEIGHT_MAX,
+            seal: None,
         })
     }
 
     /// From now on nothing is written.
     pub(super) fn count_only(&mut self) {
         self.writes = false;
-    }
-
-    /// From now on every quarantined row counts, also those that are in quarantine.
-    pub(super) fn forget_quarantined(&mut self) {
-        self.seen_quarantined.clear();
-        self.readmits = true;
     }
 
     /// Takes outcomes in their order; the texts of rows put aside are taken out of them.
@@ -163,7 +140,7 @@ impl<'a> Intake<'a> {
         if self.writes {
             self.chunk.push(event, fingerprint.key());
         }
-        if self.chunk.weight() >= CHUNK_WEIGHT_MAX || self.chunk.n_bytes() >= CHUNK_BYTES_MAX {
+        if self.chunk.weight() >= self.chunk_weight_max || self.chunk.n_bytes() >= CHUNK_BYTES_MAX {
             return self.flush();
         }
         Ok(())
@@ -172,7 +149,7 @@ impl<'a> Intake<'a> {
     fn put_aside(&mut self, quarantined: &mut Quarantined) -> Result<(), EngineError> {
         let parts =
             [self.source.as_bytes(), self.path.as_bytes(), &quarantined.row.to_le_bytes(), quarantined.raw.as_bytes()];
-        let key = hash(&parts);
+        let key = hash(&parts, self.seal.as_ref());
         if !self.seen_quarantined.insert(key) {
             return Ok(());
         }
@@ -180,8 +157,7 @@ impl<'a> Intake<'a> {
         if !self.writes {
             return Ok(());
         }
-        self.quarantined_bytes += quarantined.raw.len();
-        self.quarantined.push(QuarantineRow {
+        let row = QuarantineRow {
             id: format!("{key:032x}"),
             source: self.source.clone(),
             path: self.path.clone(),
@@ -190,9 +166,10 @@ impl<'a> Intake<'a> {
             reason: quarantined.problem.kind.reason().to_owned(),
             detail: std::mem::take(&mut quarantined.problem.detail),
             raw: std::mem::take(&mut quarantined.raw),
-        });
-        // Rows that are read again replace the table when all are known.
-        if self.readmits || self.quarantined_bytes < QUARANTINE_BYTES_MAX { Ok(()) } else { self.write_quarantined() }
+        };
+        self.quarantined_bytes += row.n_bytes();
+        self.quarantined.push(row);
+        if self.quarantined_bytes < QUARANTINE_BYTES_MAX { Ok(()) } else { self.write_quarantined() }
     }
 
     fn write_quarantined(&mut self) -> Result<(), EngineError> {
@@ -201,7 +178,8 @@ impl<'a> Intake<'a> {
         if quarantined.is_empty() {
             return Ok(());
         }
-        let rows = quarantine_rows(&quarantined).map_err(|error| EngineError::table("write", QUARANTINE, error))?;
+        let rows = stored_rows(&quarantined, self.seal.as_ref())
+            .map_err(|error| EngineError::table("write", QUARANTINE, error))?;
         self.runtime.block_on(self.store.append(QUARANTINE, vec![rows]))
     }
 
@@ -237,22 +215,13 @@ impl<'a> Intake<'a> {
         self.write_quarantined()?;
         Ok(self.written)
     }
+}
 
-    /// Commits the events and returns those of `rows`, which were read in this order,
-    /// that stay in quarantine, with their new reasons.
-    pub(super) fn finish_readmission(
-        mut self,
-        rows: &[QuarantineRow],
-    ) -> Result<(Written, Vec<QuarantineRow>), EngineError> {
-        self.flush()?;
-        self.wait()?;
-        let still = self.quarantined.iter().filter_map(|again| {
-            let place = usize::try_from(again.row).ok()?.checked_sub(1)?;
-            let row = rows.get(place)?.clone();
-            Some(QuarantineRow { reason: again.reason.clone(), detail: again.detail.clone(), ..row })
-        });
-        let still = still.collect();
-        Ok((self.written, still))
+impl Drop for Intake<'_> {
+    /// Waits for the commit under way: whoever goes on after a failure must see its events.
+    fn drop(&mut self) {
+        // The failure that is on its way already says why.
+        self.wait().ok();
     }
 }
 
@@ -293,49 +262,4 @@ async fn known_quarantined(store: &Store) -> Result<Seen, EngineError> {
     };
     for_each_batch(&context, "SELECT quarantine_id FROM quarantine", &mut take).await?;
     Ok(seen)
-}
-
-fn quarantine_rows(rows: &[QuarantineRow]) -> Result<RecordBatch, ArrowError> {
-    batch(vec![
-        ("quarantine_id", texts(rows.iter().map(|row| Some(row.id.as_str())))),
-        ("source", texts(rows.iter().map(|row| Some(row.source.as_str())))),
-        ("path", texts(rows.iter().map(|row| Some(row.path.as_str())))),
-        ("form", texts(rows.iter().map(|row| Some(row.form.as_str())))),
-        ("row", counts(rows.iter().map(|row| row.row))),
-        ("reason", texts(rows.iter().map(|row| Some(row.reason.as_str())))),
-        ("detail", texts(rows.iter().map(|row| Some(row.detail.as_str())))),
-        ("raw", texts(rows.iter().map(|row| Some(row.raw.as_str())))),
-    ])
-}
-
-pub(super) async fn replace_quarantine(store: &Store, rows: &[QuarantineRow]) -> Result<(), EngineError> {
-    let rows = quarantine_rows(rows).map_err(|error| EngineError::table("write", QUARANTINE, error))?;
-    store.replace(QUARANTINE, vec![rows]).await
-}
-
-pub(super) async fn read_quarantine(store: &Store) -> Result<Vec<QuarantineRow>, EngineError> {
-    let context = bare_session(1)?;
-    if !store.register(&context, QUARANTINE).await? {
-        return Ok(Vec::new());
-    }
-    let rows = collect(&context, "SELECT * FROM quarantine ORDER BY source, path, row, quarantine_id").await?;
-    read_rows(&rows).map_err(|error| EngineError::table("read", QUARANTINE, error))
-}
-
-fn read_rows(batch: &RecordBatch) -> Result<Vec<QuarantineRow>, ArrowError> {
-    let rows = Rows(batch);
-    let (ids, sources, paths) = (rows.words("quarantine_id")?, rows.words("source")?, rows.words("path")?);
-    let (forms, reasons, details) = (rows.words("form")?, rows.words("reason")?, rows.words("detail")?);
-    let (raw, numbers) = (rows.words("raw")?, rows.counts("row")?);
-    let read = (0..batch.num_rows()).map(|row| QuarantineRow {
-        id: ids[row].clone(),
-        source: sources[row].clone(),
-        path: paths[row].clone(),
-        form: forms[row].clone(),
-        row: numbers[row],
-        reason: reasons[row].clone(),
-        detail: details[row].clone(),
-        raw: raw[row].clone(),
-    });
-    Ok(read.collect())
 }

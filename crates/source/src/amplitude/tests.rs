@@ -218,6 +218,28 @@ fn an_archive_that_was_packed_to_deceive_is_refused() {
     );
 }
 
+/// Makes the last member of an archive stand where the first stands.
+fn laid_upon_each_other(archive: Cursor<Vec<u8>>) -> Cursor<Vec<u8>> {
+    let mut bytes = archive.into_inner();
+    // The last entry of the table of contents says at its end, before the name, where its member is.
+    let entry = bytes.windows(4).rposition(|window| window == b"PK\x01\x02").unwrap();
+    bytes[entry + 42..entry + 46].fill(0);
+    Cursor::new(bytes)
+}
+
+#[test]
+fn members_that_lie_upon_each_other_are_refused_before_anything_is_read() {
+    let member = gzip(format!("{LINE}\n").as_bytes());
+    let two = || archive(&[("a.json.gz", member.clone()), ("b.json.gz", member.clone())]);
+    let (taken, _) = read(|import, sink| read_amplitude(two(), import, sink));
+    assert_eq!(taken.len(), 2);
+    assert_eq!(
+        error(laid_upon_each_other(two())),
+        "cannot read the input as an Amplitude export: its members lie upon each other, \
+         as in no archive that was not made to deceive"
+    );
+}
+
 #[test]
 fn members_share_what_they_may_unpack_to() {
     let member = gzip(&vec![b' '; 900 << 10]);

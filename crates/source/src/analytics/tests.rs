@@ -4,30 +4,15 @@ use std::fmt::Write;
 
 use expect_test::Expect;
 use proptest::prelude::*;
-use throng_event::{Calendar, Event, Limits, PersonalData};
+use throng_event::Event;
 
 use super::*;
-use crate::{StopReason, Taken, Tally};
-
-/// A sink of outcomes.
-pub(crate) type Receiver<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
+use crate::shown::{Receiver, collect};
+use crate::{Taken, Tally};
 
 /// Reads with a reader and returns all outcomes.
 pub(crate) fn read(read: impl FnOnce(Import<'_>, Receiver<'_>) -> Result<Tally, SourceError>) -> (Vec<Taken>, Tally) {
-    let limits = Limits {
-        source: "web".to_owned(),
-        earliest: Instant(0),
-        latest: Instant(4_000_000_000_000_000),
-        personal: PersonalData::default(),
-    };
-    let calendar = Calendar::new("America/New_York").unwrap();
-    let import = Import { limits: &limits, calendar: &calendar, currency: None };
-    let mut taken = Vec::new();
-    let tally = read(import, &mut |one| {
-        taken.push(one);
-        Ok(())
-    });
-    (taken, tally.unwrap())
+    collect("web", "America/New_York", None, read).unwrap()
 }
 
 /// Writes what is filled of an event, one field a line; ids made from content are left out.

@@ -3,36 +3,73 @@
 //! The decoder makes room for as many bytes as a page's header names, two thousand million
 //! at most; a page of zeros of that size is packed into kilobytes. The header is a struct
 //! of Thrift's compact protocol: of its fields 2 and 3, the sizes unpacked and packed, are
-//! needed here, all else is passed over.
+//! needed here, and the encoding that stands in 5 or 8; all else is passed over.
 
 /// Structs in structs and lists in lists; a page's header has three.
 const DEPTH_MAX: usize = 16;
 
-/// Returns how many bytes the pages of a column unpack to.
-///
-/// What cannot be read is left to the decoder, which does not make room for it either.
-pub(super) fn unpacked_size(mut column: &[u8]) -> u64 {
-    let mut n_unpacked = 0_u64;
-    while let Some((unpacked, packed)) = header(&mut column) {
-        n_unpacked = n_unpacked.saturating_add(unpacked);
-        match usize::try_from(packed).ok().and_then(|packed| column.get(packed..)) {
-            Some(rest) => column = rest,
-            None => break,
-        }
-    }
-    n_unpacked
+/// The encoding by which a text says how much of the one before it begins with
+/// (`DELTA_BYTE_ARRAY` in Parquet's `Encodings.md`): each text may be as long as its page.
+const REPEATS_BEGINNINGS: u64 = 7;
+
+/// What the pages of some columns say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Pages {
+    /// Bytes they unpack to.
+    pub(super) n_unpacked: u64,
+    /// Bytes of the largest page whose texts repeat the beginnings of others.
+    pub(super) n_repeating: u64,
 }
 
-/// Takes the header of a page; returns its bytes unpacked and packed.
-fn header(bytes: &mut &[u8]) -> Option<(u64, u64)> {
-    let (mut unpacked, mut packed, mut id) = (None, None, 0);
+impl Pages {
+    /// Adds the pages of a column.
+    ///
+    /// What cannot be read is left to the decoder, which does not make room for it either.
+    pub(super) fn add(&mut self, mut column: &[u8]) {
+        while let Some(header) = header(&mut column) {
+            self.n_unpacked = self.n_unpacked.saturating_add(header.unpacked);
+            if header.encoding == Some(REPEATS_BEGINNINGS) {
+                self.n_repeating = self.n_repeating.max(header.unpacked);
+            }
+            match usize::try_from(header.packed).ok().and_then(|packed| column.get(packed..)) {
+                Some(rest) => column = rest,
+                None => break,
+            }
+        }
+    }
+}
+
+/// What is needed of the header of a page.
+struct Header {
+    unpacked: u64,
+    packed: u64,
+    encoding: Option<u64>,
+}
+
+/// Takes the header of a page.
+fn header(bytes: &mut &[u8]) -> Option<Header> {
+    let (mut unpacked, mut packed, mut encoding, mut id) = (None, None, None, 0);
     loop {
         let kind = field(bytes, &mut id)?;
         match (kind, id) {
-            (0, _) => return unpacked.zip(packed),
+            (0, _) => return Some(Header { unpacked: unpacked?, packed: packed?, encoding }),
             (4..=6, 2) => unpacked = Some(size(bytes)?),
             (4..=6, 3) => packed = Some(size(bytes)?),
+            (12, 5) => encoding = member(bytes, 2)?,
+            (12, 8) => encoding = member(bytes, 4)?,
             (kind, _) => skip(bytes, kind, 0)?,
+        }
+    }
+}
+
+/// Takes a struct; returns the number that one of its fields holds.
+fn member(bytes: &mut &[u8], wanted: i64) -> Option<Option<u64>> {
+    let (mut number, mut id) = (None, 0);
+    loop {
+        match field(bytes, &mut id)? {
+            0 => return Some(number),
+            4..=6 if id == wanted => number = Some(size(bytes)?),
+            kind => skip(bytes, kind, 1)?,
         }
     }
 }
@@ -119,8 +156,8 @@ mod tests {
 
     use arrow::array::{ArrayRef, RecordBatch, StringArray};
     use parquet::arrow::ArrowWriter;
-    use parquet::basic::Compression;
-    use parquet::file::properties::WriterProperties;
+    use parquet::basic::{Compression, Encoding};
+    use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion};
 
     use super::*;
 
@@ -132,22 +169,41 @@ mod tests {
         page
     }
 
+    fn unpacked_size(column: &[u8]) -> u64 {
+        let mut pages = Pages::default();
+        pages.add(column);
+        pages.n_unpacked
+    }
+
     #[test]
     fn pages_are_added_up() {
         assert_eq!(unpacked_size(&[page(7, 3), page(60, 9), page(5, 5)].concat()), 72);
     }
 
-    #[test]
-    fn a_page_that_was_written_is_read() {
+    /// Writes a text as the pages of a column and returns what they say.
+    fn written(properties: WriterPropertiesBuilder) -> Pages {
         let texts: ArrayRef = Arc::new(StringArray::from(vec!["x".repeat(100_000)]));
         let batch = RecordBatch::try_from_iter([("text", texts)]).unwrap();
         let mut file = Vec::new();
-        let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+        let properties = properties.set_compression(Compression::SNAPPY).build();
         let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), Some(properties)).unwrap();
         writer.write(&batch).unwrap();
         writer.close().unwrap();
+        let mut pages = Pages::default();
         // The file begins with four bytes that say what it is.
-        assert!((100_004..101_000).contains(&unpacked_size(&file[4..])));
+        pages.add(&file[4..]);
+        assert!((100_004..101_000).contains(&pages.n_unpacked), "{pages:?}");
+        pages
+    }
+
+    #[test]
+    fn a_page_that_was_written_is_read() {
+        assert_eq!(written(WriterProperties::builder()).n_repeating, 0);
+        for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+            let properties = WriterProperties::builder().set_writer_version(version).set_dictionary_enabled(false);
+            let repeating = written(properties.set_encoding(Encoding::DELTA_BYTE_ARRAY));
+            assert_eq!(repeating.n_repeating, repeating.n_unpacked);
+        }
     }
 
     #[test]

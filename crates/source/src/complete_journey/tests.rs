@@ -6,9 +6,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
 use expect_test::expect;
 use parquet::arrow::ArrowWriter;
-use throng_event::{Calendar, Limits, PersonalData, ProblemKind};
+use throng_event::ProblemKind;
 
 use super::*;
+use crate::shown::collect;
 
 fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
@@ -83,20 +84,7 @@ fn tables() -> CompleteJourneyTables {
 }
 
 fn read(tables: &CompleteJourneyTables) -> Result<(Vec<Taken>, Tally), SourceError> {
-    let limits = Limits {
-        source: "store".to_owned(),
-        earliest: Instant(0),
-        latest: Instant(4_000_000_000_000_000),
-        personal: PersonalData::default(),
-    };
-    let calendar = Calendar::new("America/New_York").unwrap();
-    let import = Import { limits: &limits, calendar: &calendar, currency: None };
-    let mut taken = Vec::new();
-    let tally = read_complete_journey(tables, import, &mut |one| {
-        taken.push(one);
-        Ok(())
-    })?;
-    Ok((taken, tally))
+    collect("store", "America/New_York", None, |import, sink| read_complete_journey(tables, import, sink))
 }
 
 #[test]

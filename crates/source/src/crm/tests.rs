@@ -6,24 +6,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::Head;
 use crate::rows::shown;
+use crate::shown::Reader;
 
-type Receiver<'s> = &'s mut dyn FnMut(Taken) -> Result<(), StopReason>;
-
-fn deals(input: &[u8], import: Import<'_>, sink: Receiver<'_>) -> Result<Tally, SourceError> {
-    read_crm_deals(input, import, sink)
-}
-
-fn accounts(input: &[u8], import: Import<'_>, sink: Receiver<'_>) -> Result<Tally, SourceError> {
-    read_crm_accounts(input, import, sink)
-}
-
-fn contacts(input: &[u8], import: Import<'_>, sink: Receiver<'_>) -> Result<Tally, SourceError> {
-    read_crm_contacts(input, import, sink)
-}
-
-fn leads(input: &[u8], import: Import<'_>, sink: Receiver<'_>) -> Result<Tally, SourceError> {
-    read_crm_leads(input, import, sink)
-}
+const DEALS: Reader = |input, import, sink| read_crm_deals(input, import, sink);
+const ACCOUNTS: Reader = |input, import, sink| read_crm_accounts(input, import, sink);
+const CONTACTS: Reader = |input, import, sink| read_crm_contacts(input, import, sink);
+const LEADS: Reader = |input, import, sink| read_crm_leads(input, import, sink);
 
 fn check(shown: &str, expected: &Expect) {
     expected.assert_eq(shown);
@@ -45,7 +33,7 @@ fn a_won_deal_tells_how_it_was_won() {
     let row = "9,Big one,Closed won,Sales,\"1,200.50\",EUR,2024-03-01 10:00,2024-04-01 12:00,Bo,true,2024-03-05 09:00,\
         77;78,Acme,Ann Smith (ann@example.com)\n";
     check(
-        &shown::show(deals, &format!("{HUBSPOT_DEALS}{row}")),
+        &shown::show(DEALS, &format!("{HUBSPOT_DEALS}{row}")),
         &expect![[r#"
         track "Deal Created" at 2024-03-01T10:00:00Z (crm/test/deal/9#created)
           anonymous e:ann@example.com
@@ -87,7 +75,7 @@ fn a_won_deal_tells_how_it_was_won() {
 fn an_open_deal_of_an_account_is_told_of_the_account() {
     let row = "006A,Small one,Negotiation,500,3/14/2030,3/14/2024 3:04 PM,false,false,005B,001C,,Web,60\n";
     check(
-        &shown::show(deals, &format!("{SALESFORCE_DEALS}{row}")),
+        &shown::show(DEALS, &format!("{SALESFORCE_DEALS}{row}")),
         &expect![[r#"
         track "Deal Created" at 2024-03-14T15:04:00Z (crm/test/deal/006A#created)
           anonymous x:account:001C
@@ -109,7 +97,7 @@ fn an_open_deal_of_an_account_is_told_of_the_account() {
 fn a_deal_closed_on_the_day_it_was_opened_is_closed_behind_it() {
     let row = "006A,,Closed Lost,500,2024-03-14,2024-03-14T10:00:00.000+0000,,,,,003D,,\n";
     check(
-        &shown::show(deals, &format!("{SALESFORCE_DEALS}{row}")),
+        &shown::show(DEALS, &format!("{SALESFORCE_DEALS}{row}")),
         &expect![[r#"
         track "Deal Created" at 2024-03-14T10:00:00Z (crm/test/deal/006A#created)
           anonymous x:contact:003D
@@ -130,7 +118,7 @@ fn a_deal_closed_on_the_day_it_was_opened_is_closed_behind_it() {
 fn a_deal_without_a_date_or_anybody_is_put_aside() {
     let rows = "1,,Open,,,,,,,,003,,\n2,,Open,,,soon,,,,,003,,\n3,,Open,,,2024-03-14,,,,,,,\n";
     check(
-        &shown::show(deals, &format!("{SALESFORCE_DEALS}{rows}")),
+        &shown::show(DEALS, &format!("{SALESFORCE_DEALS}{rows}")),
         &expect![[r#"
         row 1: missing-time: no time of occurrence <- {"Id":"1","Name":null,"StageName":"Open","Amount":null,"CloseDate":null,"CreatedDate":null,"IsWon":null,"IsClosed":null,"OwnerId":null,"AccountId":null,"ContactId":"003","LeadSource":null,"Probability":null}
         row 2: invalid-time: soon <- {"Id":"2","Name":null,"StageName":"Open","Amount":null,"CloseDate":null,"CreatedDate":"soon","IsWon":null,"IsClosed":null,"OwnerId":null,"AccountId":null,"ContactId":"003","LeadSource":null,"Probability":null}
@@ -142,7 +130,7 @@ fn a_deal_without_a_date_or_anybody_is_put_aside() {
 #[test]
 fn an_amount_without_a_currency_is_no_money() {
     let row = "006A,,Closed Won,500,2024-03-15,2024-03-14,true,true,,,003D,,\n";
-    let shown = shown::show(deals, &format!("{SALESFORCE_DEALS}{row}"));
+    let shown = shown::show(DEALS, &format!("{SALESFORCE_DEALS}{row}"));
     assert!(shown.contains("invalid-currency: 500 without a currency"), "{shown}");
     assert!(shown.contains("property amount = 500") && !shown.contains("money"), "{shown}");
 }
@@ -151,7 +139,7 @@ fn an_amount_without_a_currency_is_no_money() {
 fn numbers_with_comma_decimals_are_read_in_a_file_of_them() {
     let table = "Record ID;Deal Stage;Amount;Currency;Close Date;Create Date;Contact ID\n\
         1;Won;1.200,50;EUR;01.04.2024;01.03.2024;7\n2;Won;80,25;EUR;01.04.2024;01.03.2024;7\n";
-    let shown = shown::show(deals, table);
+    let shown = shown::show(DEALS, table);
     assert!(shown.contains("money 120050 EUR") && shown.contains("money 8025 EUR"), "{shown}");
 }
 
@@ -159,7 +147,7 @@ fn numbers_with_comma_decimals_are_read_in_a_file_of_them() {
 fn accounts_are_groups_with_traits() {
     let row = "77,Acme,Retail,\"1,000,000\",120,acme.example,Germany,2024-01-02 09:00\n";
     check(
-        &shown::show(accounts, &format!("{HUBSPOT_ACCOUNTS}{row}")),
+        &shown::show(ACCOUNTS, &format!("{HUBSPOT_ACCOUNTS}{row}")),
         &expect![[r#"
         group "Account Joined" at 2024-01-02T09:00:00Z (content-a2529e4b2c44a8f58fccb9cf896addf5)
           anonymous x:account:77
@@ -175,7 +163,7 @@ fn accounts_are_groups_with_traits() {
     );
     let rows = "001C,Acme,Retail,1000000,120,acme.example,Germany,2024-01-02T09:00:00Z\n,,Retail,,,,,2024-01-02\n5,Beta,,,,,,\n";
     check(
-        &shown::show(accounts, &format!("{SALESFORCE_ACCOUNTS}{rows}")),
+        &shown::show(ACCOUNTS, &format!("{SALESFORCE_ACCOUNTS}{rows}")),
         &expect![[r#"
         group "Account Joined" at 2024-01-02T09:00:00Z (content-0153ac00a97b2f9d98459d4d7386e99f)
           anonymous x:account:001C
@@ -197,7 +185,7 @@ fn accounts_are_groups_with_traits() {
 fn contacts_are_people_with_traits() {
     let row = "101,Ann,Smith,Ann@Example.com,+49 30 1234567,Customer,Acme,2024-01-02,2024-02-03 10:00\n";
     check(
-        &shown::show(contacts, &format!("{HUBSPOT_CONTACTS}{row}")),
+        &shown::show(CONTACTS, &format!("{HUBSPOT_CONTACTS}{row}")),
         &expect![[r#"
         identify "Identified" at 2024-02-03T10:00:00Z (content-ac57391a2a3dc8ec820602f9bb49bfe7)
           anonymous e:ann@example.com
@@ -222,7 +210,7 @@ fn leads_are_created_and_converted() {
     let rows = "00Q1,Ann,Smith,ann@example.com,Acme,Converted,Web,2024-01-02,true,2024-02-03,003D\n\
         00Q2,Bo,,bo@example.com,,New,Web,2024-01-02,false,,\n";
     check(
-        &shown::show(leads, &format!("{SALESFORCE_LEADS}{rows}")),
+        &shown::show(LEADS, &format!("{SALESFORCE_LEADS}{rows}")),
         &expect![[r#"
         track "Lead Created" at 2024-01-02T00:00:00Z (crm/test/lead/00Q1#created)
           anonymous e:ann@example.com
@@ -269,7 +257,7 @@ fn leads_are_created_and_converted() {
 fn the_funnel_of_olist_is_one_person_from_contact_to_deal() {
     let lead = "mql_id,first_contact_date,landing_page_id,origin\ndac3,25-02-2018,88740,social\n";
     check(
-        &shown::show(leads, lead),
+        &shown::show(LEADS, lead),
         &expect![[r#"
         track "Lead Created" at 2018-02-25T00:00:00Z (crm/test/lead/dac3#created)
           user dac3
@@ -281,7 +269,7 @@ fn the_funnel_of_olist_is_one_person_from_contact_to_deal() {
     let deal = "mql_id,seller_id,sdr_id,won_date,business_segment,lead_type,has_company,declared_monthly_revenue\n\
         dac3,2c43,a838,26-02-2018 19:58,pet,online_medium,TRUE,5000\n";
     check(
-        &shown::show(deals, deal),
+        &shown::show(DEALS, deal),
         &expect![[r#"
         track "Deal Won" at 2018-02-26T19:58:00Z (crm/test/deal/dac3#won)
           user dac3
@@ -299,7 +287,7 @@ fn the_funnel_of_olist_is_one_person_from_contact_to_deal() {
 #[test]
 fn what_was_put_aside_is_read_again() {
     let rows = "1,,Open,,,,,,,,003,,\n2,,Open,,,soon,,,,,003,,\n";
-    let (first, again) = shown::twice(deals, &format!("{SALESFORCE_DEALS}{rows}"));
+    let (first, again) = shown::twice(DEALS, &format!("{SALESFORCE_DEALS}{rows}"));
     assert_eq!((first.rows_quarantined, again.rows_read), (2, 2));
     assert_eq!(first.quarantined, again.quarantined);
 }
@@ -341,7 +329,7 @@ proptest! {
     fn any_rows_add_up(cells in prop::collection::vec(prop::collection::vec("[a1, .\"@\n;-]{0,6}|13/01/2024|a@b.de|Closed Won", 14), 0..6)) {
         let rows: String = cells.iter().map(|cells| cells.join(",") + "\n").collect();
         for header in [HUBSPOT_DEALS, SALESFORCE_DEALS, HUBSPOT_ACCOUNTS, HUBSPOT_CONTACTS, SALESFORCE_LEADS] {
-            for read in [deals, accounts, contacts, leads] {
+            for read in [DEALS, ACCOUNTS, CONTACTS, LEADS] {
                 let tally = shown::take(read, format!("{header}{rows}").as_bytes()).unwrap().1;
                 prop_assert_eq!(tally.rows_read, tally.rows_in_events + tally.rows_quarantined);
             }

@@ -239,3 +239,12 @@ fn a_list_of_products_is_refused() {
         ]],
     );
 }
+
+#[test]
+fn a_column_of_times_written_in_too_many_ways_is_named() {
+    let table = "who,date\na,2024-03-01\nb,1 Mar 2024\na,the first\nb,03-2024\n";
+    let proposal = propose_mapping(&sample_table(table.as_bytes()).unwrap(), TODAY).unwrap();
+    assert_eq!(proposal.mapping.time, crate::Term::Constant("2024-10-04".to_owned()));
+    let note = proposal.notes.iter().find(|note| note.key == "time").unwrap();
+    assert!(note.said.starts_with("\"date\" is called so, but only 50 % of its values"), "{note}");
+}

@@ -33,13 +33,27 @@ impl Drafter<'_> {
     /// rows where no column says it.
     pub(super) fn take_time(&mut self, time: Option<usize>, today: Day) -> (Term, Option<String>) {
         let Some(time) = time else {
-            let said = "no column says when; all rows get the day of the import: set the right one";
-            self.note("time", said.to_owned());
+            let said = match self.called_time() {
+                Some(profile) => format!(
+                    "{:?} is called so, but only {} % of its values can be read as times, written in several ways; all \
+                     rows get the day of the import: name the column, and rows whose time cannot be read are put aside",
+                    profile.name,
+                    profile.n_times * 100 / profile.n_filled.max(1)
+                ),
+                None => "no column says when; all rows get the day of the import: set the right one".to_owned(),
+            };
+            self.note("time", said);
             return (Term::Constant(today.to_string()), None);
         };
         let time_format = self.time_format(time);
         self.taken.insert(time);
         (Term::column(&self.name(time)), time_format)
+    }
+
+    /// Returns the column that is called as one of times and has some, but too many other things.
+    fn called_time(&self) -> Option<&Profile> {
+        let called = |profile: &&Profile| weight(&profile.words, Role::Time) >= 4 && profile.n_times > 0;
+        self.profiles.iter().filter(called).max_by_key(|profile| profile.n_times)
     }
 
     fn time_format(&mut self, time: usize) -> Option<String> {

@@ -2,29 +2,14 @@
 
 use std::fmt::Write;
 
-use throng_event::{Calendar, Event, Instant, Limits, PersonalData};
+use throng_event::Event;
 
-use crate::{Import, SourceError, StopReason, Taken, Tally};
-
-/// A reader's function.
-type Reader = fn(&[u8], Import<'_>, &mut dyn FnMut(Taken) -> Result<(), StopReason>) -> Result<Tally, SourceError>;
+use crate::shown::{Reader, collect};
+use crate::{SourceError, Taken, Tally};
 
 /// Reads an input as a source named `test`, in UTC and without a currency of its own.
 pub(crate) fn take(read: Reader, input: &[u8]) -> Result<(Vec<Taken>, Tally), SourceError> {
-    let limits = Limits {
-        source: "test".to_owned(),
-        earliest: Instant(0),
-        latest: Instant(4_000_000_000_000_000),
-        personal: PersonalData::default(),
-    };
-    let calendar = Calendar::utc();
-    let import = Import { limits: &limits, calendar: &calendar, currency: None };
-    let mut taken = Vec::new();
-    let tally = read(input, import, &mut |one| {
-        taken.push(one);
-        Ok(())
-    })?;
-    Ok((taken, tally))
+    collect("test", "UTC", None, |import, sink| read(input, import, sink))
 }
 
 /// Writes every outcome of reading an input.

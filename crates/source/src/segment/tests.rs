@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use throng_event::{Calendar, Event, Instant, Limits, PersonalData};
 
 use super::*;
+use crate::shown::collect;
 
 fn limits() -> Limits {
     Limits {
@@ -19,14 +20,7 @@ fn limits() -> Limits {
 }
 
 fn read(input: impl Read) -> (Vec<Taken>, Tally) {
-    let (limits, calendar) = (limits(), Calendar::utc());
-    let import = Import { limits: &limits, calendar: &calendar, currency: None };
-    let mut taken = Vec::new();
-    let tally = read_segment(input, import, &mut |one| {
-        taken.push(one);
-        Ok(())
-    });
-    (taken, tally.unwrap())
+    collect("web", "UTC", None, |import, sink| read_segment(input, import, sink)).unwrap()
 }
 
 /// Writes what is filled of an event, one field a line.

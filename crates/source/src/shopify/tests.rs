@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::rows::shown;
+use crate::shown::Reader;
 
 const HEADER: &str = "Name,Email,Financial Status,Paid at,Fulfillment Status,Fulfilled at,Accepts Marketing,Currency,\
     Subtotal,Shipping,Taxes,Total,Discount Code,Discount Amount,Created at,Lineitem quantity,Lineitem name,\
@@ -16,16 +17,10 @@ const FIRST: &str = "#1001,ann@example.com,paid,2025-10-07 09:50:28 +0200,fulfil
 const SECOND: &str =
     "#1001,ann@example.com,,,,,,,,,,,,,2025-10-07 09:50:26 +0200,1,Card,5.00,,5.00,,,,,,,,,,Paper Ltd,,,,\n";
 
-fn read(
-    input: &[u8],
-    import: Import<'_>,
-    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
-) -> Result<Tally, SourceError> {
-    read_shopify_orders(input, import, sink)
-}
+const READER: Reader = |input, import, sink| read_shopify_orders(input, import, sink);
 
 fn check(input: &str, expected: &Expect) {
-    expected.assert_eq(&shown::show(read, input));
+    expected.assert_eq(&shown::show(READER, input));
 }
 
 #[test]
@@ -146,7 +141,7 @@ fn an_order_that_was_never_paid_carries_no_money() {
 fn an_order_that_was_refused_takes_its_rows_along() {
     let nobody = FIRST.replace("ann@example.com", "").replace("'+49301234567", "");
     let second = SECOND.replace("2025-10-07", "2025-10-09");
-    let (first, again) = shown::twice(read, &format!("{HEADER}{nobody}{second}"));
+    let (first, again) = shown::twice(READER, &format!("{HEADER}{nobody}{second}"));
     assert_eq!((first.rows_read, first.rows_quarantined, first.events), (2, 2, 0));
     assert_eq!((again.rows_read, again.rows_quarantined), (2, 2));
 }
@@ -272,7 +267,7 @@ fn orders_are_found_in_pages_lists_lines_and_webhooks() {
         format!("{{\"order\":{order}}}\n{{\"order\":{order}}}"),
         [order.replacen('{', "{\n", 1), order.clone()].join("\n"),
     ] {
-        let (taken, tally) = shown::take(read, input.as_bytes()).unwrap();
+        let (taken, tally) = shown::take(READER, input.as_bytes()).unwrap();
         assert_eq!((tally.rows_read, tally.rows_in_events, tally.events), (2, 2, 8), "{input}: {taken:?}");
     }
 }
@@ -280,7 +275,7 @@ fn orders_are_found_in_pages_lists_lines_and_webhooks() {
 #[test]
 fn an_order_is_the_same_event_in_both_forms() {
     let ids = |input: &str| -> Vec<String> {
-        let ids = shown::take(read, input.as_bytes()).unwrap().0.into_iter().filter_map(|taken| match taken {
+        let ids = shown::take(READER, input.as_bytes()).unwrap().0.into_iter().filter_map(|taken| match taken {
             Taken::Event { event, .. } => Some(event.id.to_string()),
             Taken::Quarantined(_) => None,
         });
@@ -322,7 +317,7 @@ proptest! {
     #[test]
     fn any_rows_add_up(cells in prop::collection::vec(prop::collection::vec("[#a1, .\"@\n-]{0,6}|2024-01-01|a@b.de|#1", 34), 0..6)) {
         let rows: String = cells.iter().map(|cells| cells.join(",") + "\n").collect();
-        let tally = shown::take(read, format!("{HEADER}{rows}").as_bytes()).unwrap().1;
+        let tally = shown::take(READER, format!("{HEADER}{rows}").as_bytes()).unwrap().1;
         prop_assert_eq!(tally.rows_read, tally.rows_in_events + tally.rows_quarantined);
     }
 
@@ -331,7 +326,7 @@ proptest! {
         let mut order = ORDER.to_owned();
         let at = at.min(order.len());
         order.replace_range(at..(at + cut).min(order.len()), &text);
-        let tally = shown::take(read, order.as_bytes()).unwrap().1;
+        let tally = shown::take(READER, order.as_bytes()).unwrap().1;
         prop_assert_eq!(tally.rows_read, tally.rows_in_events + tally.rows_quarantined);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Seek};
 
+use throng_event::Problem;
+
 use super::parquet_rows::ParquetRows;
 use super::row::{Columns, Row};
 use super::workbook_rows::Workbook;
@@ -20,6 +22,8 @@ pub struct TableSample {
     rows: Vec<Row>,
     /// The sheet, of a workbook.
     pub(crate) sheet: Option<String>,
+    /// What is wrong with the first record that is no row.
+    pub(crate) unreadable: Option<Problem>,
 }
 
 impl TableSample {
@@ -79,7 +83,7 @@ fn sample(source: &mut dyn RowSource) -> Result<TableSample, SourceError> {
     let mut columns = source.columns().clone();
     let mut rows = Vec::new();
     let mut row = Row::default();
-    let mut n_bytes = 0;
+    let (mut n_bytes, mut unreadable) = (0, None);
     // Records that are no rows count as well, or a file of nothing else would be read to its end.
     for _ in 0..SAMPLE_ROWS {
         if n_bytes >= SAMPLE_BYTES_MAX {
@@ -90,9 +94,12 @@ fn sample(source: &mut dyn RowSource) -> Result<TableSample, SourceError> {
                 n_bytes += row.n_bytes();
                 rows.push(row.clone());
             }
-            Step::Bad(_, raw) => n_bytes += raw.len(),
+            Step::Bad(problems, raw) => {
+                n_bytes += raw.len();
+                unreadable = unreadable.or(problems.into_iter().next());
+            }
             Step::End => break,
         }
     }
-    Ok(TableSample { columns, rows, sheet: None })
+    Ok(TableSample { columns, rows, sheet: None, unreadable })
 }

@@ -13,9 +13,10 @@ use arrow::array::{
 };
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
-use throng_event::{Calendar, Event, Instant, Limits, PersonalData, ProblemKind};
+use throng_event::{Event, ProblemKind};
 
 use super::*;
+use crate::shown::{self, Receiver};
 
 const ORDERS: &str = r#"
 [table]
@@ -43,24 +44,16 @@ time = "at"
 n = "n"
 "#;
 
-/// Reads with what a reader function needs, and collects the outcomes.
+/// Reads as a shop of Berlin.
+fn import<T>(read: impl FnOnce(Import<'_>) -> T) -> T {
+    shown::import("shop", "Europe/Berlin", None, read)
+}
+
+/// Reads as a shop of Berlin and collects the outcomes.
 fn collect(
-    read: impl FnOnce(Import<'_>, &mut dyn FnMut(Taken) -> Result<(), StopReason>) -> Result<Tally, SourceError>,
+    read: impl FnOnce(Import<'_>, Receiver<'_>) -> Result<Tally, SourceError>,
 ) -> Result<(Vec<Taken>, Tally), SourceError> {
-    let limits = Limits {
-        source: "shop".to_owned(),
-        earliest: Instant(0),
-        latest: Instant(4_000_000_000_000_000),
-        personal: PersonalData::default(),
-    };
-    let calendar = Calendar::new("Europe/Berlin").unwrap();
-    let import = Import { limits: &limits, calendar: &calendar, currency: None };
-    let mut taken = Vec::new();
-    let tally = read(import, &mut |one| {
-        taken.push(one);
-        Ok(())
-    })?;
-    Ok((taken, tally))
+    shown::collect("shop", "Europe/Berlin", None, read)
 }
 
 fn read(table: &[u8], mapping: &str) -> Result<(Vec<Taken>, Tally), SourceError> {

@@ -21,6 +21,12 @@ const HELD_BYTES_MAX: u64 = 256 << 20;
 const SHEETS_BYTES_MAX: u64 = 1 << 30;
 /// Bytes between two tags of a part: a cell of Excel has 32,767 characters at most.
 const TEXT_BYTES_MAX: usize = 1 << 20;
+/// Bytes of the texts of one row, as many as a record of JSON may have.
+const ROW_BYTES_MAX: usize = 16 << 20;
+/// Bytes of shared texts that the cells of a sheet may say together. A text is shared once and
+/// said a million times, so the size of the file is no bound; ten texts of a hundred letters
+/// in every row of a full sheet are half.
+const REPEATED_BYTES_MAX: u64 = 2 << 30;
 /// Bytes unpacked at a time to count them.
 const BUFFER_BYTES: usize = 1 << 16;
 /// Filled cells that make a row the header; a title above it has one.
@@ -36,6 +42,16 @@ pub(super) struct WorkbookRows<'a, F> {
     /// The first cell of the next row.
     ahead: Option<Cell<DataRef<'a>>>,
     columns: Columns,
+    /// Bytes of shared texts that were said.
+    n_repeated: u64,
+}
+
+/// A row as it stands in a sheet.
+struct Span {
+    /// Columns from the first to the last that is filled.
+    width: usize,
+    /// Whether all of its texts were taken.
+    fits: bool,
 }
 
 impl<R: Read + Seek> Workbook<R> {
@@ -72,10 +88,11 @@ impl<R: Read + Seek> Workbook<R> {
         sheet: &str,
     ) -> Result<WorkbookRows<'a, impl FnMut() -> CellRead<'a> + use<'a, R>>, SourceError> {
         let mut cells = guarded(|| self.0.worksheet_cells_reader(sheet))?;
-        let mut rows = WorkbookRows { read_cell: move || cells.next_cell(), ahead: None, columns: Columns::default() };
+        let read_cell = move || cells.next_cell();
+        let mut rows = WorkbookRows { read_cell, ahead: None, columns: Columns::default(), n_repeated: 0 };
         rows.ahead = rows.next_cell()?;
         let mut row = Row::default();
-        while let Some(width) = rows.read(&mut row)? {
+        while let Some(Span { width, .. }) = rows.read(&mut row)? {
             if width > COLUMNS_MAX {
                 return Err(fault(&format!("its header has more than {COLUMNS_MAX} columns")));
             }
@@ -102,25 +119,36 @@ impl<'a, F: FnMut() -> CellRead<'a>> WorkbookRows<'a, F> {
         }
     }
 
-    /// Reads the filled cells of the next row that has any; returns how many columns they span.
-    fn read(&mut self, row: &mut Row) -> Result<Option<usize>, SourceError> {
+    /// Reads the filled cells of the next row that has any.
+    fn read(&mut self, row: &mut Row) -> Result<Option<Span>, SourceError> {
         row.clear();
         let Some(mut cell) = self.ahead.take() else {
             return Ok(None);
         };
-        let (row_idx, mut width) = (cell.get_position().0, 0);
+        let (row_idx, mut span) = (cell.get_position().0, Span { width: 0, fits: true });
         loop {
             let column = usize::try_from(cell.get_position().1).unwrap_or(usize::MAX);
-            width = width.max(column.saturating_add(1));
+            span.width = span.width.max(column.saturating_add(1));
+            if let DataRef::SharedString(text) = cell.get_value() {
+                self.n_repeated += text.len() as u64;
+                if self.n_repeated > REPEATED_BYTES_MAX {
+                    let limit = REPEATED_BYTES_MAX >> 20;
+                    return Err(fault(&format!("its cells repeat their texts to more than the {limit} MiB they may")));
+                }
+            }
             if column < COLUMNS_MAX {
                 let (kind, text) = shown(cell.get_value());
-                row.set(column, kind, &text);
+                if row.n_text_bytes() + text.len() > ROW_BYTES_MAX {
+                    span.fits = false;
+                } else {
+                    row.set(column, kind, &text);
+                }
             }
             match self.next_cell()? {
                 Some(next) if next.get_position().0 == row_idx => cell = next,
                 next => {
                     self.ahead = next;
-                    return Ok(Some(width));
+                    return Ok(Some(span));
                 }
             }
         }
@@ -133,15 +161,19 @@ impl<'a, F: FnMut() -> CellRead<'a>> RowSource for WorkbookRows<'a, F> {
     }
 
     fn next(&mut self, row: &mut Row, _columns: &mut Columns) -> Result<Step, SourceError> {
-        let Some(width) = self.read(row)? else {
+        let Some(Span { width, fits }) = self.read(row)? else {
             return Ok(Step::End);
         };
-        if width <= self.columns.len() {
+        let problem = if !fits {
+            Problem::new(ProblemKind::TooLarge, &format!("a row of more than {} MiB", ROW_BYTES_MAX >> 20))
+        } else if width > self.columns.len() {
+            let detail = format!("cells in {width} columns where the header has {}", self.columns.len());
+            Problem::new(ProblemKind::Unreadable, &detail)
+        } else {
             return Ok(Step::Row);
-        }
-        let detail = format!("cells in {width} columns where the header has {}", self.columns.len());
+        };
         let cells = (0..width.min(COLUMNS_MAX)).map(|idx| row.get(idx).unwrap_or_default());
-        Ok(Step::Bad(vec![Problem::new(ProblemKind::Unreadable, &detail)], raw_list(cells)))
+        Ok(Step::Bad(vec![problem], raw_list(cells)))
     }
 }
 

@@ -1,7 +1,5 @@
 //! `throng quarantine`: rows that were not admitted, and a second chance for them.
 
-use std::collections::BTreeMap;
-
 use anyhow::bail;
 use serde_json::json;
 use throng_engine::{QuarantineRow, ReadmitRequest};
@@ -37,30 +35,25 @@ fn list(session: &Session, arguments: &QuarantineListArguments) -> anyhow::Resul
         known_reason(reason)?;
     }
     let engine = session.engine()?;
-    let mut rows = engine.quarantine()?;
-    rows.retain(|row| arguments.reason.as_ref().is_none_or(|reason| *reason == row.reason));
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for row in &rows {
-        *counts.entry(row.reason.as_str()).or_default() += 1;
-    }
-    let shown = &rows[..rows.len().min(arguments.limit)];
+    let quarantine = engine.quarantine(arguments.reason.as_deref(), arguments.limit)?;
+    let n_rows = quarantine.n_rows();
     if session.output.format() == Format::Json {
         let document = json!({
-            "n_rows": rows.len(),
-            "by_reason": counts,
-            "rows": shown.iter().map(document).collect::<Vec<_>>(),
+            "n_rows": n_rows,
+            "by_reason": quarantine.by_reason,
+            "rows": quarantine.rows.iter().map(document).collect::<Vec<_>>(),
         });
         session.output.json(&document)?;
         return Ok(());
     }
-    if rows.is_empty() {
+    if n_rows == 0 {
         session.output.text("the quarantine is empty")?;
         return Ok(());
     }
     let mut grid = Grid::new(&[("reason", Align::Whole), ("rows", Align::Right), ("what to do", Align::Left)]);
-    for (reason, n_rows) in &counts {
-        let advice = ProblemKind::ALL.into_iter().find(|kind| kind.reason() == *reason).map_or("", ProblemKind::advice);
-        grid.row([*reason, &count(*n_rows), advice]);
+    for (reason, n_rows) in &quarantine.by_reason {
+        let advice = ProblemKind::ALL.into_iter().find(|kind| kind.reason() == reason).map_or("", ProblemKind::advice);
+        grid.row([reason, &count(*n_rows), advice]);
     }
     session.output.grid(&grid)?;
     let mut grid = Grid::new(&[
@@ -70,14 +63,15 @@ fn list(session: &Session, arguments: &QuarantineListArguments) -> anyhow::Resul
         ("seen", Align::Left),
         ("record", Align::Left),
     ]);
-    for row in shown {
+    for row in &quarantine.rows {
         let detail = shortened(&row.detail, RECORD_LENGTH_MAX);
         let raw = shortened(&row.raw, RECORD_LENGTH_MAX);
         grid.row([&row.path, &count(row.row), &row.reason, &detail, &raw]);
     }
     session.output.grid(&grid)?;
-    if shown.len() < rows.len() {
-        session.output.note(&format!("{} of {} rows; --limit shows more", shown.len(), rows.len()));
+    let n_shown = u64::try_from(quarantine.rows.len()).unwrap_or(u64::MAX);
+    if n_shown < n_rows {
+        session.output.note(&format!("{} of {} rows; --limit shows more", count(n_shown), count(n_rows)));
     }
     session.output.note("After a correction of the mapping: throng quarantine readmit --mapping FILE");
     Ok(())
@@ -114,6 +108,8 @@ fn readmit(session: &Session, arguments: ReadmitArguments) -> anyhow::Result<()>
     if session.output.format() == Format::Json {
         let document = json!({
             "n_rows": readmission.n_rows,
+            "rows_new": readmission.rows_new,
+            "rows_repeated": readmission.rows_repeated,
             "events_new": readmission.events_new,
             "n_left": readmission.n_left,
         });

@@ -86,7 +86,8 @@ fn quarantined_rows_are_admitted_after_a_correction() {
     assert_eq!(report["imports"][0]["rows_quarantined"], 2);
     let right = shop.file("right.toml", mapping("%m|%Y|%d"));
     let readmission = shop.json(["quarantine", "readmit", "--mapping", right.to_str().unwrap()]);
-    assert_eq!(readmission, json!({ "n_rows": 2, "events_new": 2, "n_left": 0 }));
+    let expected = json!({ "n_rows": 2, "rows_new": 2, "rows_repeated": 0, "events_new": 2, "n_left": 0 });
+    assert_eq!(readmission, expected);
     assert_eq!(shop.number("SELECT count(*) AS n FROM events WHERE event = 'Visit'"), 2);
     assert_eq!(shop.json(["quarantine", "list"])["n_rows"], 0);
     // The file itself, read again by the right mapping, is known already.

@@ -25,15 +25,13 @@ impl Read for Same {
 fn account(table: impl Read, mapping: &str) -> (Tally, usize) {
     let mapping = Mapping::parse(mapping).unwrap();
     let mut longest = 0;
-    let read = |import: Import<'_>, _: &mut dyn FnMut(Taken) -> Result<(), StopReason>| {
-        read_table(table, &mapping, import, &mut |one| {
-            if let Taken::Quarantined(row) = one {
-                longest = longest.max(row.raw.len());
-            }
-            Ok(())
-        })
+    let mut sink = |one| {
+        if let Taken::Quarantined(row) = one {
+            longest = longest.max(row.raw.len());
+        }
+        Ok(())
     };
-    let (_, tally) = collect(read).unwrap();
+    let tally = import(|import| read_table(table, &mapping, import, &mut sink)).unwrap();
     (tally, longest)
 }
 
@@ -83,7 +81,7 @@ fn a_million_event_names_are_as_many_events() {
     let mut table = String::from("who,at,what,n\n");
     (0..1_000_000).for_each(|name| writeln!(table, "a,2024-01-01,{name},").unwrap());
     let mapping = Mapping::parse(VISITS).unwrap();
-    let tally = collect(|import, _| read_table(table.as_bytes(), &mapping, import, &mut |_| Ok(()))).unwrap().1;
+    let tally = import(|import| read_table(table.as_bytes(), &mapping, import, &mut |_| Ok(()))).unwrap();
     assert_eq!((tally.rows_in_events, tally.rows_quarantined), (1_000_000, 0));
 }
 
@@ -101,6 +99,11 @@ fn a_header_alone_has_no_rows_and_no_proposal() {
     for table in ["who,at,what,n\n", "[]"] {
         let error = propose_mapping(&sample_table(table.as_bytes()).unwrap(), Day(20_000)).unwrap_err();
         assert!(error.to_string().contains("no rows to judge by"), "{error}");
+    }
+    for (table, first) in [("[[1],[2]]", "no JSON object"), ("{\"a\":{\"a\":{\"a\":", "EOF")] {
+        let error = propose_mapping(&sample_table(table.as_bytes()).unwrap(), Day(20_000)).unwrap_err().to_string();
+        assert!(error.contains("none of its records is a row; the first is unreadable"), "{error}");
+        assert!(error.contains(first) && error.ends_with("its columns are none"), "{error}");
     }
     for table in ["", "\u{feff}", "\n\n"] {
         assert!(sample_table(table.as_bytes()).is_err(), "{table:?}");

@@ -3,11 +3,12 @@
 use std::io::{Cursor, Write};
 
 use expect_test::{Expect, expect};
-use throng_event::{Calendar, Day, Instant, Limits, PersonalData};
+use throng_event::Day;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::*;
+use crate::shown::{Receiver, collect};
 use crate::{Import, Taken, Term, propose_mapping, read_workbook_table, sample_workbook_table};
 
 const STYLES: &str = r#"<styleSheet><cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs></styleSheet>"#;
@@ -52,6 +53,9 @@ const ORDERS: &str = r#"
     <row r="6"><c r="A6"><v>12345678</v></c><c r="B6" s="1"><v>45296</v></c><c r="C6" t="e"><v>#N/A</v></c><c r="E6" t="str"><v></v></c></row>
     <row r="7"><c r="A7"><v>7</v></c><c r="E7"><v>1</v></c></row>"#;
 
+/// Bytes of a cell that are shown: more than any of the texts here that say something.
+const SHOWN_BYTES: usize = 100;
+
 fn rows(bytes: Vec<u8>, sheet: Option<&str>) -> Result<Vec<String>, SourceError> {
     let mut workbook = Workbook::open(Cursor::new(bytes))?;
     let sheet = workbook.sheet(sheet)?;
@@ -63,8 +67,8 @@ fn rows(bytes: Vec<u8>, sheet: Option<&str>) -> Result<Vec<String>, SourceError>
         shown.push(match rows.next(&mut row, &mut columns)? {
             Step::End => return Ok(shown),
             Step::Row => {
-                let cells: Vec<&str> = (0..columns.len()).map(|idx| row.get(idx).unwrap_or("∅")).collect();
-                cells.join("|")
+                let shown = |idx| row.get(idx).map_or("∅", |text| &text[..text.len().min(SHOWN_BYTES)]);
+                (0..columns.len()).map(shown).collect::<Vec<_>>().join("|")
             }
             Step::Bad(problems, raw) => format!("! {} <- {raw}", problems[0]),
         });
@@ -151,6 +155,35 @@ fn a_cell_far_away_costs_no_room() {
     assert!(shown[1].starts_with("! unreadable: cells in 16384 columns"), "{}", &shown[1][..60]);
 }
 
+/// Returns a workbook of one shared text of nearly a mebibyte, said in these rows and columns.
+fn repeating(n_rows: usize, n_columns: usize) -> Vec<u8> {
+    let texts = format!("<sst><si><t>{}</t></si></sst>", "x".repeat(TEXT_BYTES_MAX - 100));
+    let cells = |cell: &dyn Fn(usize) -> String| format!("<row>{}</row>", (0..n_columns).map(cell).collect::<String>());
+    let header = cells(&|idx| format!(r#"<c t="str"><v>c{idx}</v></c>"#));
+    let row = cells(&|_| r#"<c t="s"><v>0</v></c>"#.to_owned());
+    workbook(&texts, &[&(header + &row.repeat(n_rows))])
+}
+
+#[test]
+fn a_text_said_again_and_again_is_not_read_for_ever() {
+    let within = rows(repeating(2, 10), None).unwrap();
+    assert_eq!(within.len(), 3);
+    check(
+        repeating(300, 10),
+        None,
+        &expect![
+            "cannot read the input as a workbook: its cells repeat their texts to more than the 2048 MiB they may"
+        ],
+    );
+}
+
+#[test]
+fn a_row_that_says_more_than_it_may_costs_itself() {
+    let shown = rows(repeating(1, 40), None).unwrap();
+    assert!(shown[1].starts_with("! too-large: a row of more than 16 MiB"), "{}", &shown[1][..60]);
+    assert_eq!(shown.len(), 2);
+}
+
 #[test]
 fn a_workbook_with_one_wrong_byte_is_read_or_refused() {
     let bytes = workbook(TEXTS, &[ORDERS]);
@@ -172,21 +205,14 @@ fn a_workbook_goes_in_with_the_proposed_mapping() {
     let sample = sample_workbook_table(Cursor::new(&bytes), None).unwrap();
     let mapping = propose_mapping(&sample, Day(20_000)).unwrap().mapping;
     assert_eq!((mapping.sheet.as_deref(), &mapping.time), (Some("Two"), &Term::column("at")));
-    let limits = Limits {
-        source: "shop".to_owned(),
-        earliest: Instant(0),
-        latest: Instant(4_000_000_000_000_000),
-        personal: PersonalData::default(),
+    let read =
+        |import: Import<'_>, sink: Receiver<'_>| read_workbook_table(Cursor::new(&bytes), &mapping, import, sink);
+    let (taken, tally) = collect("shop", "Europe/Berlin", None, read).unwrap();
+    let time = |taken| match taken {
+        Taken::Event { event, .. } => Some(event.occurred_at.to_string()),
+        Taken::Quarantined(_) => None,
     };
-    let calendar = Calendar::new("Europe/Berlin").unwrap();
-    let import = Import { limits: &limits, calendar: &calendar, currency: None };
-    let mut times = Vec::new();
-    let tally = read_workbook_table(Cursor::new(&bytes), &mapping, import, &mut |taken| {
-        if let Taken::Event { event, .. } = taken {
-            times.push(event.occurred_at.to_string());
-        }
-        Ok(())
-    });
+    let times: Vec<String> = taken.into_iter().filter_map(time).collect();
     assert_eq!(times, ["2024-01-05T11:30:00Z", "2024-01-04T23:00:00Z"]);
-    assert_eq!(tally.unwrap().rows_quarantined, 1);
+    assert_eq!(tally.rows_quarantined, 1);
 }
