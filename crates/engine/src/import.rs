@@ -5,7 +5,6 @@
 //! repeated and not written again, so an interrupted import is simply repeated.
 //! Events are committed in chunks; each commit is whole or not there.
 
-mod ahead;
 mod file;
 mod intake;
 
@@ -132,7 +131,7 @@ pub(crate) fn import(
     let limits = limits(&request.source, request.latest, home.personal_data()?);
     let config = home.config();
     let import = Import { limits: &limits, calendar: &config.calendar, currency: request.currency.or(config.currency) };
-    let mut intake = Intake::new(store, runtime, request.form.as_str(), &request.path)?;
+    let mut intake = Intake::new(store, runtime, (request.form.as_str(), &request.source), &request.path)?;
     if request.effect == ImportEffect::DryRun {
         intake.count_only();
     }
@@ -144,9 +143,9 @@ pub(crate) fn import(
         if n_rows % 1_024 == 0 {
             progress(Progress { n_bytes: counted.get(), n_bytes_total, n_rows });
         }
-        intake.take(taken, &request.source)
+        Ok(intake.take(taken)?)
     };
-    let tally = ahead::read_ahead(|sink| read(request, import, &counted, sink), &mut take)?;
+    let tally = read(request, import, &counted, &mut take)?;
     let tally = tally.map_err(failed)?;
     let written = intake.finish()?;
     progress(Progress { n_bytes: n_bytes_total.unwrap_or(0), n_bytes_total, n_rows: tally.rows_read });
@@ -238,10 +237,10 @@ pub(crate) fn readmit(
     for ((source, path, form), rows) in files {
         let limits = limits(&source, request.latest, home.personal_data()?);
         let import = Import { limits: &limits, calendar: &config.calendar, currency: config.currency };
-        let mut intake = Intake::new(store, runtime, &form, Path::new(&path))?;
+        let mut intake = Intake::new(store, runtime, (&form, &source), Path::new(&path))?;
         intake.forget_quarantined();
         let raw = || rows.iter().map(|row| row.raw.as_str());
-        let mut sink = |taken: Taken| intake.take(taken, &source);
+        let mut sink = |taken: Taken| Ok(intake.take(taken)?);
         let failed = |source| EngineError::Import { path: PathBuf::from(&path), source };
         match (Form::from_name(&form), file::stored_mapping(home, request.mapping.as_deref(), &path)?) {
             (Some(Form::Table), Some(mapping)) => {

@@ -21,15 +21,21 @@ use throng_event::{Attributes, Event, EventKey, Identity, Instant, ProductLine, 
 
 use super::{DECIMAL, PROMOTED_COLUMNS_MAX, Part, Promoted, canonical_fields, column_name, product_fields, timestamp};
 
-/// Positions of names, looked up for every attribute of every event.
-#[expect(clippy::disallowed_types, reason = "only looked up, never iterated")]
-type Places = std::collections::HashMap<String, usize, foldhash::fast::FixedState>;
+/// Positions of the attributes of one part by their names.
+#[derive(Debug, Default)]
+struct Places {
+    #[expect(clippy::disallowed_types, reason = "only looked up, never iterated")]
+    by_name: std::collections::HashMap<String, usize, foldhash::fast::FixedState>,
+    /// The first attribute of the event before, which mostly is that of the next.
+    first: usize,
+}
 
 /// Events on their way to becoming rows of the `events` table.
 #[derive(Debug, Default)]
 pub(crate) struct EventRows {
     n_rows: u32,
     n_product_lines: usize,
+    n_bytes: usize,
     canonical: Canonical,
     places: [Places; 3],
     attributes: Vec<Attribute>,
@@ -55,6 +61,8 @@ struct Canonical {
 struct Attribute {
     part: Part,
     name: String,
+    /// The attribute behind this one in the event before.
+    next: usize,
     bools: (Vec<u32>, BooleanBuilder),
     numbers: (Vec<u32>, Decimal128Builder),
     instants: (Vec<u32>, TimestampMicrosecondBuilder),
@@ -88,7 +96,7 @@ impl EventRows {
         let attributes: Vec<Attribute> = self.attributes.iter().filter(usual).map(Attribute::alike).collect();
         let mut places = <[Places; 3]>::default();
         for (place, attribute) in attributes.iter().enumerate() {
-            places[attribute.part as usize].insert(attribute.name.clone(), place);
+            places[attribute.part as usize].by_name.insert(attribute.name.clone(), place);
         }
         let texts = self.canonical.texts.each_ref().map(texts_alike);
         Self { canonical: Canonical { texts, ..Canonical::default() }, places, attributes, ..Self::default() }
@@ -99,9 +107,10 @@ impl EventRows {
         let row = self.n_rows;
         let parts = [&event.properties, &event.context, &event.traits];
         for ((part, attributes), places) in Part::ALL.into_iter().zip(parts).zip(&mut self.places) {
-            take_apart(row, (part, attributes), places, &mut self.attributes);
+            self.n_bytes += take_apart(row, (part, attributes), places, &mut self.attributes);
         }
         self.canonical.push(event, key);
+        self.n_bytes += event.products.len() * size_of::<ProductLine>() + event.text.as_ref().map_or(0, String::len);
         self.n_product_lines += event.products.len();
         self.n_rows += 1;
     }
@@ -109,6 +118,11 @@ impl EventRows {
     /// Returns how much has been taken in: events and product lines.
     pub(crate) fn weight(&self) -> usize {
         self.n_rows as usize + self.n_product_lines
+    }
+
+    /// Returns about how many bytes the texts take that have been taken in.
+    pub(crate) fn n_bytes(&self) -> usize {
+        self.n_bytes
     }
 
     /// Returns the events as one batch of rows, promoting attributes on the way.
@@ -153,19 +167,34 @@ fn texts_alike(texts: &StringBuilder) -> StringBuilder {
     StringBuilder::with_capacity(some_more(texts.len()), some_more(texts.values_slice().len()))
 }
 
-/// Moves the attributes of an event to their lists.
-fn take_apart(row: u32, (part, attributes): (Part, &Attributes), places: &mut Places, lists: &mut Vec<Attribute>) {
+/// Moves the attributes of an event to their lists; returns about how many bytes they take.
+///
+/// Events of one source mostly have the same attributes: what followed one in the event
+/// before is tried before names are looked up, at a third of the price.
+fn take_apart(
+    row: u32,
+    (part, attributes): (Part, &Attributes),
+    places: &mut Places,
+    lists: &mut Vec<Attribute>,
+) -> usize {
+    let mut n_bytes = 0;
+    let mut before = None;
     for (name, value) in attributes {
-        let place = match places.get(name) {
-            Some(place) => *place,
-            None => {
-                lists.push(Attribute::new(part, name));
-                places.insert(name.to_owned(), lists.len() - 1);
-                lists.len() - 1
-            }
-        };
-        lists[place].push(row, value);
+        let expected = before.map_or(places.first, |before: usize| lists[before].next);
+        let known = lists.get(expected).filter(|list| list.name == name && list.part == part).map(|_| expected);
+        let place = known.or_else(|| places.by_name.get(name).copied()).unwrap_or_else(|| {
+            places.by_name.insert(name.to_owned(), lists.len());
+            lists.push(Attribute::new(part, name));
+            lists.len() - 1
+        });
+        match before {
+            Some(before) => lists[before].next = place,
+            None => places.first = place,
+        }
+        n_bytes += name.len() + lists[place].push(row, value);
+        before = Some(place);
     }
+    n_bytes
 }
 
 impl Attribute {
@@ -173,6 +202,7 @@ impl Attribute {
         Self {
             part,
             name: name.to_owned(),
+            next: usize::MAX,
             bools: Default::default(),
             numbers: (Vec::new(), Decimal128Builder::new().with_data_type(DECIMAL)),
             instants: (Vec::new(), TimestampMicrosecondBuilder::new().with_data_type(timestamp())),
@@ -181,7 +211,8 @@ impl Attribute {
         }
     }
 
-    fn push(&mut self, row: u32, value: &Value) {
+    /// Adds a value; returns about how many bytes it takes.
+    fn push(&mut self, row: u32, value: &Value) -> usize {
         match value {
             Value::Bool(flag) => {
                 self.bools.0.push(row);
@@ -198,12 +229,15 @@ impl Attribute {
             Value::Text(text) => {
                 self.texts.0.push(row);
                 self.texts.1.append_value(text);
+                return text.len();
             }
             Value::Json(text) => {
                 self.jsons.0.push(row);
                 self.jsons.1.append_value(text);
+                return text.len();
             }
         }
+        size_of::<Value>()
     }
 
     /// Returns no values, with room for as many and as long texts.
@@ -248,7 +282,7 @@ impl Attribute {
             (self.texts.0, Arc::new(self.texts.1.finish())),
         ];
         for (row, text) in self.jsons.0.iter().zip(self.jsons.1.finish().iter().flatten()) {
-            rest.add(ranks[*row as usize] as usize, key, &Value::Json(text.to_owned()));
+            write_nested(rest.open(ranks[*row as usize] as usize, key, text.len()), text);
         }
         let mut column = None;
         for (rows, values) in lists {
@@ -262,7 +296,8 @@ impl Attribute {
             }
             let values = super::read::values(&values)?;
             for (row, value) in rows.iter().zip(values.iter().flatten()) {
-                rest.add(ranks[*row as usize] as usize, key, value);
+                let n_bytes = if let Value::Text(text) = value { text.len() } else { size_of::<Value>() };
+                write_json(rest.open(ranks[*row as usize] as usize, key, n_bytes), value);
             }
         }
         Ok(column)
@@ -394,11 +429,12 @@ fn order(columns: &[ArrayRef]) -> UInt32Array {
     let mut order: Vec<(u64, u32)> =
         (0_u32..).zip(0..ids.len()).map(|(number, row)| (beginning(text(users, row)), number)).collect();
     order.sort_unstable_by(|a, b| {
-        let full = |number: u32| {
-            let row = number as usize;
-            (text(users, row), text(devices, row), times.value(row), keys.value(row), ids.value(row))
-        };
-        a.0.cmp(&b.0).then_with(|| full(a.1).cmp(&full(b.1)))
+        let ((beginning_a, a), (beginning_b, b)) = ((a.0, a.1 as usize), (b.0, b.1 as usize));
+        let order = beginning_a.cmp(&beginning_b);
+        let order = order.then_with(|| text(users, a).cmp(&text(users, b)));
+        let order = order.then_with(|| text(devices, a).cmp(&text(devices, b)));
+        let order = order.then_with(|| times.value(a).cmp(&times.value(b)));
+        order.then_with(|| keys.value(a).cmp(&keys.value(b))).then_with(|| ids.value(a).cmp(ids.value(b)))
     });
     order.into_iter().map(|(_, number)| number).collect()
 }
@@ -413,9 +449,13 @@ impl Rest {
         Self(vec![(Vec::new(), None); n_rows])
     }
 
-    /// Adds a value to a row, `name` being a JSON text.
-    fn add(&mut self, row: usize, (part, name): (Part, &str), value: &Value) {
+    /// Begins a value of a row, about so many bytes long, `name` being a JSON text; returns
+    /// where the value is to be written.
+    fn open(&mut self, row: usize, (part, name): (Part, &str), n_bytes: usize) -> &mut Vec<u8> {
+        /// What stands around a value: the part, brackets and the key of nested JSON.
+        const AROUND_BYTES: usize = 40;
         let (text, open) = &mut self.0[row];
+        text.reserve(name.len() + n_bytes + n_bytes / 8 + AROUND_BYTES);
         if *open == Some(part) {
             text.push(b',');
         } else {
@@ -426,7 +466,7 @@ impl Rest {
         }
         text.extend_from_slice(name.as_bytes());
         text.push(b':');
-        write_json(text, value);
+        text
     }
 
     fn finish(self) -> StringArray {
@@ -449,12 +489,14 @@ fn write_json(json: &mut Vec<u8>, value: &Value) {
         Value::Number(number) => json.extend_from_slice(format!("{{\"$number\":\"{number}\"}}").as_bytes()),
         Value::Instant(instant) => json.extend_from_slice(format!("{{\"$instant\":{}}}", instant.0).as_bytes()),
         Value::Text(text) => write_json_text(json, text),
-        Value::Json(text) => {
-            json.extend_from_slice(b"{\"$json\":");
-            write_json_text(json, text);
-            json.push(b'}');
-        }
+        Value::Json(text) => write_nested(json, text),
     }
+}
+
+fn write_nested(json: &mut Vec<u8>, text: &str) {
+    json.extend_from_slice(b"{\"$json\":");
+    write_json_text(json, text);
+    json.push(b'}');
 }
 
 fn write_json_text(json: &mut Vec<u8>, text: &str) {

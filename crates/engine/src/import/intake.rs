@@ -4,12 +4,11 @@ use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
-use throng_event::Fingerprint;
-use throng_source::{Quarantined, StopReason, Taken};
+use throng_event::{Event, Fingerprint, ProductLine, Value};
+use throng_source::{Quarantined, Taken};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
-use super::ahead::event_bytes;
 use super::file_name;
 use crate::context::{bare_session, collect, for_each_batch};
 use crate::error::EngineError;
@@ -28,6 +27,12 @@ const CHUNK_BYTES_MAX: usize = 128 << 20;
 /// Bytes of quarantined records held before they are written: a file that is garbage
 /// from end to end must not fill the memory.
 const QUARANTINE_BYTES_MAX: usize = 32 << 20;
+
+/// Outcomes that wait until their ids are looked up together, one right after the other: each
+/// id is somewhere else in memory, and the processor waits for several of them at once.
+const WAITING_MAX: usize = 128;
+/// Bytes of outcomes that wait, whatever their number.
+const WAITING_BYTES_MAX: usize = 1 << 20;
 
 /// Ids seen before, by their fingerprints: 16 bytes each however long they are.
 #[expect(clippy::disallowed_types, reason = "only asked, never iterated")]
@@ -79,14 +84,16 @@ type Commit = JoinHandle<Result<Promoted, EngineError>>;
 pub(super) struct Intake<'a> {
     store: &'a Store,
     runtime: &'a Runtime,
+    source: String,
     form: String,
     path: String,
+    waiting: Vec<Taken>,
+    waiting_bytes: usize,
     seen: Seen,
     seen_quarantined: Seen,
     promoted: Option<Promoted>,
     commit: Option<Commit>,
     chunk: EventRows,
-    chunk_bytes: usize,
     quarantined: Vec<QuarantineRow>,
     quarantined_bytes: usize,
     writes: bool,
@@ -95,20 +102,28 @@ pub(super) struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    pub(super) fn new(store: &'a Store, runtime: &'a Runtime, form: &str, path: &Path) -> Result<Self, EngineError> {
+    /// Returns the intake for a file of `path`, which comes in a form and for a source.
+    pub(super) fn new(
+        store: &'a Store,
+        runtime: &'a Runtime,
+        (form, source): (&str, &str),
+        path: &Path,
+    ) -> Result<Self, EngineError> {
         let (seen, promoted) = runtime.block_on(known_events(store))?;
         let seen_quarantined = runtime.block_on(known_quarantined(store))?;
         Ok(Self {
             store,
             runtime,
+            source: source.to_owned(),
             form: form.to_owned(),
             path: file_name(path),
+            waiting: Vec::with_capacity(WAITING_MAX),
+            waiting_bytes: 0,
             seen,
             seen_quarantined,
             promoted: Some(promoted),
             commit: None,
             chunk: EventRows::default(),
-            chunk_bytes: 0,
             quarantined: Vec::new(),
             quarantined_bytes: 0,
             writes: true,
@@ -128,30 +143,55 @@ impl<'a> Intake<'a> {
         self.readmits = true;
     }
 
-    pub(super) fn take(&mut self, taken: Taken, source: &str) -> Result<(), StopReason> {
-        match taken {
-            Taken::Event { event, n_rows, .. } => {
-                let fingerprint = event.id.fingerprint();
-                if self.seen.insert(fingerprint.0) {
-                    self.written.events_new += 1;
-                    self.written.rows_new += n_rows;
-                    if self.writes {
-                        self.chunk_bytes += event_bytes(&event);
-                        self.chunk.push(&event, fingerprint.key());
-                    }
-                }
-                if self.chunk.weight() >= CHUNK_WEIGHT_MAX || self.chunk_bytes >= CHUNK_BYTES_MAX {
-                    self.flush()?;
-                }
-                Ok(())
-            }
-            Taken::Quarantined(quarantined) => Ok(self.put_aside(quarantined, source)?),
+    /// Takes the outcomes of reading in their order.
+    pub(super) fn take(&mut self, taken: Taken) -> Result<(), EngineError> {
+        self.waiting_bytes += size(&taken);
+        self.waiting.push(taken);
+        if self.waiting.len() == WAITING_MAX || self.waiting_bytes >= WAITING_BYTES_MAX {
+            return self.take_waiting();
         }
+        Ok(())
     }
 
-    fn put_aside(&mut self, quarantined: Quarantined, source: &str) -> Result<(), EngineError> {
+    fn take_waiting(&mut self) -> Result<(), EngineError> {
+        self.waiting_bytes = 0;
+        let mut outcomes = std::mem::take(&mut self.waiting);
+        let fingerprint = |taken: &Taken| match taken {
+            Taken::Event { event, .. } => Some(event.id.fingerprint()),
+            Taken::Quarantined(_) => None,
+        };
+        let fingerprints: Vec<Option<Fingerprint>> = outcomes.iter().map(fingerprint).collect();
+        let insert = |id: &Option<Fingerprint>| id.filter(|id| self.seen.insert(id.0));
+        let new: Vec<Option<Fingerprint>> = fingerprints.iter().map(insert).collect();
+        for (taken, new) in outcomes.drain(..).zip(new) {
+            match (taken, new) {
+                (Taken::Event { event, n_rows, .. }, Some(fingerprint)) => {
+                    self.take_event(&event, n_rows, fingerprint)?;
+                }
+                (Taken::Event { .. }, None) => {}
+                (Taken::Quarantined(quarantined), _) => self.put_aside(quarantined)?,
+            }
+        }
+        self.waiting = outcomes;
+        Ok(())
+    }
+
+    /// Takes an event that was not there before.
+    fn take_event(&mut self, event: &Event, n_rows: u64, fingerprint: Fingerprint) -> Result<(), EngineError> {
+        self.written.events_new += 1;
+        self.written.rows_new += n_rows;
+        if self.writes {
+            self.chunk.push(event, fingerprint.key());
+        }
+        if self.chunk.weight() >= CHUNK_WEIGHT_MAX || self.chunk.n_bytes() >= CHUNK_BYTES_MAX {
+            return self.flush();
+        }
+        Ok(())
+    }
+
+    fn put_aside(&mut self, quarantined: Quarantined) -> Result<(), EngineError> {
         let parts =
-            [source.as_bytes(), self.path.as_bytes(), &quarantined.row.to_le_bytes(), quarantined.raw.as_bytes()];
+            [self.source.as_bytes(), self.path.as_bytes(), &quarantined.row.to_le_bytes(), quarantined.raw.as_bytes()];
         let key = hash(&parts);
         if !self.seen_quarantined.insert(key) {
             return Ok(());
@@ -163,7 +203,7 @@ impl<'a> Intake<'a> {
         self.quarantined_bytes += quarantined.raw.len();
         self.quarantined.push(QuarantineRow {
             id: format!("{key:032x}"),
-            source: source.to_owned(),
+            source: self.source.clone(),
             path: self.path.clone(),
             form: self.form.clone(),
             row: quarantined.row,
@@ -193,7 +233,6 @@ impl<'a> Intake<'a> {
         }
         let next = self.chunk.alike();
         let events = std::mem::replace(&mut self.chunk, next);
-        self.chunk_bytes = 0;
         let mut promoted = self.promoted.take().unwrap_or_default();
         let store = self.store.clone();
         self.commit = Some(self.runtime.spawn(async move {
@@ -213,6 +252,7 @@ impl<'a> Intake<'a> {
 
     /// Commits what is left.
     pub(super) fn finish(mut self) -> Result<Written, EngineError> {
+        self.take_waiting()?;
         self.flush()?;
         self.wait()?;
         self.write_quarantined()?;
@@ -225,6 +265,7 @@ impl<'a> Intake<'a> {
         mut self,
         rows: &[QuarantineRow],
     ) -> Result<(Written, Vec<QuarantineRow>), EngineError> {
+        self.take_waiting()?;
         self.flush()?;
         self.wait()?;
         let still = self.quarantined.iter().filter_map(|again| {
@@ -243,6 +284,23 @@ pub(super) fn n_rows(taken: &Taken) -> u64 {
         Taken::Event { n_rows, .. } => *n_rows,
         Taken::Quarantined(_) => 1,
     }
+}
+
+/// Returns about how many bytes an outcome takes.
+fn size(taken: &Taken) -> usize {
+    let event = match taken {
+        Taken::Event { event, .. } => event,
+        Taken::Quarantined(quarantined) => return quarantined.raw.len(),
+    };
+    let of_value = |value: &Value| match value {
+        Value::Text(text) => text.len(),
+        Value::Json(text) => text.len(),
+        Value::Bool(_) | Value::Number(_) | Value::Instant(_) => size_of::<Value>(),
+    };
+    let attributes = [&event.context, &event.properties, &event.traits].into_iter().flatten();
+    let of_attributes: usize = attributes.map(|(name, value)| name.len() + of_value(value)).sum();
+    let of_products = event.products.len() * size_of::<ProductLine>();
+    size_of::<Event>() + of_attributes + of_products + event.text.as_ref().map_or(0, String::len)
 }
 
 async fn known_events(store: &Store) -> Result<(Seen, Promoted), EngineError> {
