@@ -6,6 +6,7 @@
 //! in the JSON column `other`. Reading gives back exactly what was written.
 
 mod read;
+mod rest;
 mod write;
 
 use std::collections::BTreeMap;

@@ -5,7 +5,6 @@
 //! repeated and not written again, so an interrupted import is simply repeated.
 //! Events are committed in chunks; each commit is whole or not there.
 
-mod ahead;
 mod file;
 mod intake;
 mod quarantine;
@@ -136,12 +135,14 @@ pub(crate) fn import(
     let counted = Counted::default();
     let n_bytes_total = std::fs::metadata(&request.path).ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
     let mut n_rows = 0;
-    let mut take = |outcomes: &mut [Taken]| {
-        n_rows += outcomes.iter().map(intake::n_rows).sum::<u64>();
-        progress(Progress { n_bytes: counted.get(), n_bytes_total, n_rows });
-        intake.take(outcomes)
+    let mut take = |taken: Taken| {
+        n_rows += intake::n_rows(&taken);
+        if n_rows % 1_024 == 0 {
+            progress(Progress { n_bytes: counted.get(), n_bytes_total, n_rows });
+        }
+        Ok(intake.take(taken)?)
     };
-    let tally = ahead::read_ahead(|sink| read(request, import, &counted, sink), &mut take)?;
+    let tally = read(request, import, &counted, &mut take)?;
     let tally = tally.map_err(failed)?;
     let written = intake.finish()?;
     progress(Progress { n_bytes: n_bytes_total.unwrap_or(0), n_bytes_total, n_rows: tally.rows_read });

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use arrow::array::RecordBatch;
-use throng_event::{Event, Fingerprint};
+use throng_event::{Event, Fingerprint, ProductLine, Value};
 use throng_source::{Quarantined, Taken};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -27,6 +27,12 @@ const CHUNK_BYTES_MAX: usize = 128 << 20;
 /// Bytes of quarantined rows held before they are written: a file that is garbage from
 /// end to end must not fill the memory, however short its records.
 const QUARANTINE_BYTES_MAX: usize = 32 << 20;
+
+/// Outcomes that wait until their ids are looked up together, one right after the other: each
+/// id is somewhere else in memory, and the processor waits for several of them at once.
+const WAITING_MAX: usize = 128;
+/// Bytes of outcomes that wait, whatever their number.
+const WAITING_BYTES_MAX: usize = 1 << 20;
 
 /// Ids seen before, by their fingerprints: 16 bytes each however long they are.
 #[expect(clippy::disallowed_types, reason = "only asked, never iterated")]
@@ -60,6 +66,8 @@ pub(super) struct Intake<'a> {
     source: String,
     form: String,
     path: String,
+    waiting: Vec<Taken>,
+    waiting_bytes: usize,
     seen: Seen,
     seen_quarantined: Seen,
     promoted: Option<Promoted>,
@@ -91,6 +99,8 @@ impl<'a> Intake<'a> {
             source: source.to_owned(),
             form: form.to_owned(),
             path: file_name(path),
+            waiting: Vec::with_capacity(WAITING_MAX),
+            waiting_bytes: 0,
             seen,
             seen_quarantined,
             promoted: Some(promoted),
@@ -110,26 +120,36 @@ impl<'a> Intake<'a> {
         self.writes = false;
     }
 
-    /// Takes outcomes in their order; the texts of rows put aside are taken out of them.
-    pub(super) fn take(&mut self, outcomes: &mut [Taken]) -> Result<(), EngineError> {
-        // The ids are looked up one right after the other: each is somewhere else in memory,
-        // and the processor waits for several of them at once.
+    /// Takes the outcomes of reading in their order.
+    pub(super) fn take(&mut self, taken: Taken) -> Result<(), EngineError> {
+        self.waiting_bytes += size(&taken);
+        self.waiting.push(taken);
+        if self.waiting.len() == WAITING_MAX || self.waiting_bytes >= WAITING_BYTES_MAX {
+            return self.take_waiting();
+        }
+        Ok(())
+    }
+
+    fn take_waiting(&mut self) -> Result<(), EngineError> {
+        self.waiting_bytes = 0;
+        let mut outcomes = std::mem::take(&mut self.waiting);
         let fingerprint = |taken: &Taken| match taken {
             Taken::Event { event, .. } => Some(event.id.fingerprint()),
             Taken::Quarantined(_) => None,
         };
         let fingerprints: Vec<Option<Fingerprint>> = outcomes.iter().map(fingerprint).collect();
-        let insert = |id: Option<Fingerprint>| id.filter(|id| self.seen.insert(id.0));
-        let new: Vec<Option<Fingerprint>> = fingerprints.into_iter().map(insert).collect();
-        for (taken, new) in outcomes.iter_mut().zip(new) {
+        let insert = |id: &Option<Fingerprint>| id.filter(|id| self.seen.insert(id.0));
+        let new: Vec<Option<Fingerprint>> = fingerprints.iter().map(insert).collect();
+        for (taken, new) in outcomes.drain(..).zip(new) {
             match (taken, new) {
                 (Taken::Event { event, n_rows, .. }, Some(fingerprint)) => {
-                    self.take_event(event, *n_rows, fingerprint)?;
+                    self.take_event(&event, n_rows, fingerprint)?;
                 }
                 (Taken::Event { .. }, None) => {}
                 (Taken::Quarantined(quarantined), _) => self.put_aside(quarantined)?,
             }
         }
+        self.waiting = outcomes;
         Ok(())
     }
 
@@ -146,7 +166,7 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    fn put_aside(&mut self, quarantined: &mut Quarantined) -> Result<(), EngineError> {
+    fn put_aside(&mut self, quarantined: Quarantined) -> Result<(), EngineError> {
         let parts =
             [self.source.as_bytes(), self.path.as_bytes(), &quarantined.row.to_le_bytes(), quarantined.raw.as_bytes()];
         let key = hash(&parts, self.seal.as_ref());
@@ -164,8 +184,8 @@ impl<'a> Intake<'a> {
             form: self.form.clone(),
             row: quarantined.row,
             reason: quarantined.problem.kind.reason().to_owned(),
-            detail: std::mem::take(&mut quarantined.problem.detail),
-            raw: std::mem::take(&mut quarantined.raw),
+            detail: quarantined.problem.detail,
+            raw: quarantined.raw,
         };
         self.quarantined_bytes += row.n_bytes();
         self.quarantined.push(row);
@@ -210,6 +230,7 @@ impl<'a> Intake<'a> {
 
     /// Commits what is left.
     pub(super) fn finish(mut self) -> Result<Written, EngineError> {
+        self.take_waiting()?;
         self.flush()?;
         self.wait()?;
         self.write_quarantined()?;
@@ -231,6 +252,23 @@ pub(super) fn n_rows(taken: &Taken) -> u64 {
         Taken::Event { n_rows, .. } => *n_rows,
         Taken::Quarantined(_) => 1,
     }
+}
+
+/// Returns about how many bytes an outcome takes.
+fn size(taken: &Taken) -> usize {
+    let event = match taken {
+        Taken::Event { event, .. } => event,
+        Taken::Quarantined(quarantined) => return quarantined.raw.len(),
+    };
+    let of_value = |value: &Value| match value {
+        Value::Text(text) => text.len(),
+        Value::Json(text) => text.len(),
+        Value::Bool(_) | Value::Number(_) | Value::Instant(_) => size_of::<Value>(),
+    };
+    let attributes = [&event.context, &event.properties, &event.traits].into_iter().flatten();
+    let of_attributes: usize = attributes.map(|(name, value)| name.len() + of_value(value)).sum();
+    let of_products = event.products.len() * size_of::<ProductLine>();
+    size_of::<Event>() + of_attributes + of_products + event.text.as_ref().map_or(0, String::len)
 }
 
 async fn known_events(store: &Store) -> Result<(Seen, Promoted), EngineError> {

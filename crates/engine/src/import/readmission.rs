@@ -104,7 +104,7 @@ fn readmit_in_chunks(
             Taken::Event { .. } if passing.borrow().failure.is_some() => {
                 Err(StopReason::from("the quarantine ended early"))
             }
-            Taken::Event { .. } => Ok(intake.take(&mut [taken])?),
+            Taken::Event { .. } => Ok(intake.take(taken)?),
             Taken::Quarantined(again) => Ok(passing.borrow_mut().keep(again)?),
         };
         let limits = limits(&origin.source, request.latest, personal.clone());
