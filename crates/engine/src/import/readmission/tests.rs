@@ -1,3 +1,5 @@
+//! Readmission loses nothing and counts nothing twice, however often it is interrupted.
+
 use std::collections::BTreeMap;
 
 use super::*;
