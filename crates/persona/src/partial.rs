@@ -150,10 +150,9 @@ impl Partial {
         let gain = gain(&by_mixture, &by_hybrid, &truth)?;
         reliability.early_mixture = Some(judged(&by_mixture, &truth)?);
         reliability.early_hybrid = Some(judged(&by_hybrid, &truth)?);
-        let better = gain.low > 0.0;
-        reliability.verdict =
-            if better { Verdict::Hybrid { gain, weights: hybrid.weights() } } else { Verdict::Mixture { gain } };
-        Ok(Some(Self { hybrid: better.then_some(hybrid), of_newcomers, reliability }))
+        reliability.verdict = Verdict::of(gain, hybrid.weights());
+        let used = matches!(reliability.verdict, Verdict::Hybrid { .. });
+        Ok(Some(Self { hybrid: used.then_some(hybrid), of_newcomers, reliability }))
     }
 
     /// Whether a profile that the mixture gives to a cluster may be told otherwise by the ensemble.
