@@ -186,7 +186,7 @@ impl Partial {
 
 fn held_out(population: &Population, profile_idx: usize) -> bool {
     let profile = population.profiles[profile_idx].as_str();
-    hashed(SEED, STREAM_HELD_OUT, profile.as_bytes()) % HELD_OUT_ONE_IN == 0
+    hashed(SEED, STREAM_HELD_OUT, profile.as_bytes()).is_multiple_of(HELD_OUT_ONE_IN)
 }
 
 impl Looks<'_> {
@@ -203,11 +203,11 @@ impl Looks<'_> {
             for (row_idx, (profile, days)) in look.profiles.iter().zip(&then.days).enumerate() {
                 let Some(&profile_idx) = position.get(profile) else { continue };
                 let seen = Seen { profile_idx, look_idx, row_idx };
-                if *days >= COMPLETE_HISTORY_DAYS {
-                    if look_idx == 0 && held_out(self.population, profile_idx) {
-                        complete.push(seen);
-                    }
-                } else if self.histories.days[profile_idx] >= COMPLETE_HISTORY_DAYS {
+                let known_then = *days >= COMPLETE_HISTORY_DAYS;
+                if known_then && look_idx == 0 && held_out(self.population, profile_idx) {
+                    complete.push(seen);
+                }
+                if !known_then && self.histories.days[profile_idx] >= COMPLETE_HISTORY_DAYS {
                     early.entry(profile_idx).or_default().push(seen);
                 }
             }

@@ -33,7 +33,12 @@ pub(in super::super) fn reliability(id: &str, diagram: &ReliabilityDiagram) -> O
     for bin in &diagram.bins {
         mark(&mut svg, bin, most);
     }
-    svg.label("label middle", f64::midpoint(LEFT, RIGHT), HEIGHT - 8.0, "across: what was said; up: how often it came so");
+    svg.label(
+        "label middle",
+        f64::midpoint(LEFT, RIGHT),
+        HEIGHT - 8.0,
+        "across: what was said; up: how often it came so",
+    );
     Some(svg.finish())
 }
 
