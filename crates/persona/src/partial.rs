@@ -150,10 +150,9 @@ impl Partial {
         let gain = gain(&by_mixture, &by_hybrid, &truth)?;
         reliability.early_mixture = Some(judged(&by_mixture, &truth)?);
         reliability.early_hybrid = Some(judged(&by_hybrid, &truth)?);
-        let better = gain.low > 0.0;
-        reliability.verdict =
-            if better { Verdict::Hybrid { gain, weights: hybrid.weights() } } else { Verdict::Mixture { gain } };
-        Ok(Some(Self { hybrid: better.then_some(hybrid), of_newcomers, reliability }))
+        reliability.verdict = Verdict::of(gain, hybrid.weights());
+        let used = matches!(reliability.verdict, Verdict::Hybrid { .. });
+        Ok(Some(Self { hybrid: used.then_some(hybrid), of_newcomers, reliability }))
     }
 
     /// Whether a profile that the mixture gives to a cluster may be told otherwise by the ensemble.
@@ -204,11 +203,11 @@ impl Looks<'_> {
             for (row_idx, (profile, days)) in look.profiles.iter().zip(&then.days).enumerate() {
                 let Some(&profile_idx) = position.get(profile) else { continue };
                 let seen = Seen { profile_idx, look_idx, row_idx };
-                let was_complete = *days >= COMPLETE_HISTORY_DAYS;
-                if was_complete && look_idx == 0 && held_out(self.population, profile_idx) {
+                let known_then = *days >= COMPLETE_HISTORY_DAYS;
+                if known_then && look_idx == 0 && held_out(self.population, profile_idx) {
                     complete.push(seen);
                 }
-                if !was_complete && self.histories.days[profile_idx] >= COMPLETE_HISTORY_DAYS {
+                if !known_then && self.histories.days[profile_idx] >= COMPLETE_HISTORY_DAYS {
                     early.entry(profile_idx).or_default().push(seen);
                 }
             }

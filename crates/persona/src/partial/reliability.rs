@@ -176,6 +176,11 @@ fn bins(calibration: &Calibration) -> Vec<DiagramBin> {
 }
 
 impl Verdict {
+    /// Returns the ensemble only where it is better by more than chance.
+    pub(super) fn of(gain: Interval, weights: [f64; 3]) -> Self {
+        if gain.low > 0.0 { Self::Hybrid { gain, weights } } else { Self::Mixture { gain } }
+    }
+
     /// Returns it in words.
     #[must_use]
     pub fn sentence(&self) -> String {
@@ -204,5 +209,59 @@ impl Verdict {
                 gain.high
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Said, Verdict, gain, judged};
+
+    fn said(shares: [f64; 3]) -> Said {
+        let column = crate::membership::largest_position(&shares);
+        Said { shares: shares.to_vec(), column, agreement: None, sure: shares[column] > 0.5 }
+    }
+
+    /// Customers who turn out of the first cluster, the second, or none, in turn.
+    fn truth(n_profiles: usize) -> Vec<Option<usize>> {
+        (0..n_profiles).map(|idx| [Some(0), Some(1), None][idx % 3]).collect()
+    }
+
+    fn knowing(share: f64, n_profiles: usize) -> Vec<Said> {
+        let shares = |idx: usize| {
+            let mut shares = [(1.0 - share) / 2.0; 3];
+            shares[idx % 3] = share;
+            shares
+        };
+        (0..n_profiles).map(|idx| said(shares(idx))).collect()
+    }
+
+    #[test]
+    fn ensemble_is_used_only_where_it_is_better() {
+        let verdict = |mixture: f64, hybrid: f64| {
+            let gain = gain(&knowing(mixture, 90), &knowing(hybrid, 90), &truth(90)).unwrap();
+            Verdict::of(gain, [0.2, 0.3, 0.5])
+        };
+        assert!(matches!(verdict(0.5, 0.8), Verdict::Hybrid { .. }));
+        for (mixture, hybrid) in [(0.8, 0.5), (0.6, 0.6)] {
+            let verdict = verdict(mixture, hybrid);
+            assert!(matches!(verdict, Verdict::Mixture { .. }), "{verdict:?}");
+            assert!(verdict.sentence().contains("not better"));
+        }
+    }
+
+    #[test]
+    fn diagram_counts_none_as_a_place_to_belong() {
+        let diagram = judged(&knowing(0.8, 30), &truth(30)).unwrap();
+        assert!((diagram.accuracy.estimate - 1.0).abs() < 1e-12);
+        assert!((diagram.accuracy_of_largest - 1.0 / 3.0).abs() < 1e-12);
+        assert!((diagram.expected_error - 0.2).abs() < 1e-9);
+        assert!((diagram.log_loss + 0.8_f64.ln()).abs() < 1e-9);
+        assert_eq!((diagram.n_profiles, diagram.n_sure, diagram.bins.len()), (30, 30, 1));
+    }
+
+    #[test]
+    fn one_who_was_surely_elsewhere_does_not_outweigh_all() {
+        let diagram = judged(&[said([1.0, 0.0, 0.0])], &[Some(1)]).unwrap();
+        assert!(diagram.log_loss.is_finite() && diagram.log_loss > 5.0);
     }
 }

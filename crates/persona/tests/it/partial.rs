@@ -93,15 +93,19 @@ fn new_customers_are_told_by_the_ensemble_where_it_is_better() {
 }
 
 #[test]
-fn ensemble_that_is_no_better_is_not_used() {
-    // Few to learn from, and nothing to learn: new customers look as all others do.
-    let population = shop(700, Early::AsToday, 2);
+fn persona_of_newcomers_keeps_its_members() {
+    let mut population = shop(1500, Early::AsToday, 2);
+    // Whoever orders seldom is new, in the look and today: nobody known for long is like them.
+    let Values::Numbers(orders) = &population.features[0].values else { panic!("orders are numbers") };
+    let seldom: Vec<bool> = orders.iter().map(|orders| *orders < 3.0).collect();
+    let histories = population.histories.as_mut().unwrap();
+    histories.days.iter_mut().zip(&seldom).filter(|(_, seldom)| **seldom).for_each(|(days, _)| *days = 30);
     let discovery = find(&population);
     let found = found(&discovery);
-    let reliability = &found.model.partial.as_ref().unwrap().reliability;
-    assert!(matches!(reliability.verdict, Verdict::Mixture { .. }), "{:?}", reliability.verdict);
-    assert!(reliability.verdict.sentence().contains("not better"));
-    assert!(found.memberships.rows().iter().all(|row| row.by == Teller::Mixture));
+    assert_eq!(found.personas.len(), 3);
+    let seldom = found.memberships.rows().iter().zip(&seldom).filter(|(_, seldom)| **seldom);
+    assert!(seldom.clone().count() > 300);
+    assert!(seldom.clone().all(|(row, _)| row.by == Teller::Mixture && row.assigned.is_some()));
 }
 
 #[test]
