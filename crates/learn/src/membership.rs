@@ -19,7 +19,6 @@
 //! inside, half at the reach, nothing far away; the rest is unassigned. The reach is extrapolated
 //! from the inner three quarters of the rows, since outliers of the fit are no part of a cluster.
 
-mod background;
 pub(crate) mod cholesky;
 mod hybrid;
 mod mixture;
@@ -36,9 +35,9 @@ use crate::matrix::Matrix;
 use crate::number::real;
 use crate::random::{generator, sampled_rows};
 use crate::tree::bins::require_no_infinity;
-use background::Background;
 use mixture::{
-    Beside, CHUNK_N_ROWS, Component, Expectation, Family, Parts, Patience, expect, normalise_beside, reached, refine,
+    Background, Beside, CHUNK_N_ROWS, Component, Expectation, Family, Parts, Patience, expect, normalise_beside,
+    reached, refine,
 };
 
 pub use hybrid::{HybridModel, HybridParams, HybridPrediction, HybridRows};

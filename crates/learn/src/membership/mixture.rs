@@ -15,7 +15,6 @@ use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
 use statrs::function::gamma::ln_gamma;
 
 use crate::matrix::Matrix;
-use crate::membership::background::Background;
 use crate::membership::cholesky::Cholesky;
 use crate::number::real;
 use crate::statistics::quantile_of_sorted;
@@ -69,12 +68,28 @@ enum Width {
     Full(Cholesky),
 }
 
+/// What belongs to no cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Background {
+    /// Share of the rows.
+    pub(crate) share: f64,
+    /// For each column the logarithm of the width of the box.
+    log_widths: Vec<f64>,
+}
+
 /// The clusters' components and what is beside them.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Parts {
     pub(crate) components: Vec<Component>,
     pub(crate) background: Background,
 }
+
+/// Share of the background at first, and at most: more are no exceptions but another kind of rows,
+/// which a mixture of bells describes badly.
+const BACKGROUND_SHARE_FIRST: f64 = 0.05;
+const BACKGROUND_SHARE_MAX: f64 = 0.1;
+/// Least share, so that its logarithm is finite.
+const BACKGROUND_SHARE_MIN: f64 = 1e-9;
 
 /// Rows of the pooled estimate that each cluster's widths are shrunk by (Fraley and Raftery 2007):
 /// the spread of a few rows says little. A covariance gets as many more as there are columns.
@@ -166,6 +181,49 @@ impl Component {
         (self.log_scale + family.log_tail(squared, self.centre.len())).max(-1e300)
     }
 }
+
+impl Background {
+    /// Returns the background of the box of the rows, of no share yet. No column counts as narrower than one that is
+    /// spread evenly and varies as the columns do on average: for a column that hardly varies, the
+    /// background would be denser than any round component.
+    pub(crate) fn of(matrix: &Matrix) -> Background {
+        let n_columns = matrix.n_columns();
+        let mut least = vec![f64::INFINITY; n_columns];
+        let mut greatest = vec![f64::NEG_INFINITY; n_columns];
+        for row in matrix.rows() {
+            for ((least, greatest), &value) in least.iter_mut().zip(&mut greatest).zip(row) {
+                *least = least.min(f64::from(value));
+                *greatest = greatest.max(f64::from(value));
+            }
+        }
+        let width_min = (EVEN_SQUARE_PER_VARIANCE * mean_variance(matrix).max(f64::MIN_POSITIVE)).sqrt();
+        let widths = greatest.iter().zip(&least).map(|(greatest, least)| (greatest - least).max(width_min).ln());
+        Background { share: 0.0, log_widths: widths.collect() }
+    }
+
+    /// Returns the background as it is in `columns` alone.
+    pub(crate) fn marginal(&self, columns: &[usize]) -> Background {
+        Background { share: self.share, log_widths: columns.iter().map(|&column| self.log_widths[column]).collect() }
+    }
+
+    /// Returns the logarithm of its share times its density, the same for each row.
+    pub(crate) fn log_density(&self) -> f64 {
+        if self.share <= 0.0 {
+            return f64::NEG_INFINITY;
+        }
+        (self.share.ln() - self.log_widths.iter().sum::<f64>()).max(-1e300)
+    }
+
+    /// Returns the background whose share is what the components leave.
+    fn renewed(&self, components: &[Component]) -> Background {
+        let left = 1.0 - components.iter().map(|component| component.share).sum::<f64>();
+        let share = left.clamp(BACKGROUND_SHARE_MIN, BACKGROUND_SHARE_MAX);
+        Background { share, log_widths: self.log_widths.clone() }
+    }
+}
+
+/// The squared width of what is spread evenly, in its variances.
+const EVEN_SQUARE_PER_VARIANCE: f64 = 12.0;
 
 /// Responsibilities of the components for rows, and what belongs to them.
 pub(crate) struct Expectation {
@@ -377,7 +435,7 @@ fn is_full(shape: Shape) -> bool {
     matches!(shape, Shape::Tied | Shape::Full)
 }
 
-pub(super) fn mean_variance(matrix: &Matrix) -> f64 {
+fn mean_variance(matrix: &Matrix) -> f64 {
     let n_rows = real(matrix.n_rows());
     let mut variance = 0.0;
     for column_idx in 0..matrix.n_columns() {
@@ -410,7 +468,7 @@ pub(crate) fn refine(
     }
     let mut background = background.clone();
     if family.beside == Beside::Background {
-        background = background.first();
+        background.share = BACKGROUND_SHARE_FIRST;
         free_far_rows(matrix, (labels, n_clusters), &mut responsibilities)?;
     }
     let components = maximise(matrix, &responsibilities, None, family)?;
@@ -425,8 +483,7 @@ pub(crate) fn refine(
         last = log_likelihood;
         let components = maximise(matrix, &found.responsibilities, Some(&found.squared), family)?;
         if family.beside == Beside::Background {
-            let taken = components.iter().map(|component| component.share).sum();
-            parts.background = parts.background.renewed(taken);
+            parts.background = parts.background.renewed(&components);
         }
         parts.components = components;
     }
