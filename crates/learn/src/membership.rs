@@ -6,12 +6,11 @@
 //! borders lie in the wrong place. So a mixture is refined from it ([`mixture`]). Which widths it
 //! has, and whether its tails are normal or longer, is chosen by the likelihood of rows left out
 //! (Smyth 2000): too few numbers are wrong, and too many are too sure of themselves. A mixture that
-//! wandered off to other groups than the partition's is not taken. Where rows are scattered among the
-//! clusters, a background takes them. On planted mixtures of unequal widths, sizes and correlations,
-//! with long tails or a twentieth of scattered rows, the expected calibration error is about 0.01, as
-//! long as the partition is right and the clusters are normal in the columns as they are: see
-//! `examples/calibration_trial.rs`, which also shows where it is not. Averaging over bootstrap refits
-//! was tried and gained nothing over the choice of widths.
+//! wandered off to other groups than the partition's is not taken. On planted mixtures of unequal
+//! widths, sizes and correlations the expected calibration error is about 0.01, with long tails too;
+//! where a twentieth of the rows are outliers among the clusters it is not: see
+//! `examples/calibration_trial.rs`. Averaging over bootstrap refits was tried and gained nothing
+//! over the choice of widths.
 //!
 //! The last column is *unassigned*. Each component has a flat companion that is as dense as the
 //! component at its `reach`, the squared distance that all but a chosen share of its own rows stay
@@ -36,8 +35,8 @@ use crate::number::real;
 use crate::random::{generator, sampled_rows};
 use crate::tree::bins::require_no_infinity;
 use mixture::{
-    Background, Beside, CHUNK_N_ROWS, Component, Expectation, Family, Parts, Patience, expect, normalise_beside,
-    reached, refine,
+    Background, CHUNK_N_ROWS, Component, Expectation, Family, Parts, Patience, expect, normalise_beside, reached,
+    refine,
 };
 
 pub use hybrid::{HybridModel, HybridParams, HybridPrediction, HybridRows};
@@ -83,10 +82,8 @@ pub struct Memberships {
     values: Vec<f64>,
 }
 
-/// Degrees of freedom that are tried, normal tails, somewhat longer ones, long ones; and normal tails
-/// beside rows scattered anywhere, which long tails would describe badly.
-const TAILS: [(Option<f64>, Beside); 4] =
-    [(None, Beside::Nothing), (Some(10.0), Beside::Nothing), (Some(4.0), Beside::Nothing), (None, Beside::Background)];
+/// Degrees of freedom that are tried: normal tails, somewhat longer ones, long ones.
+const FREEDOMS: [Option<f64>; 3] = [None, Some(10.0), Some(4.0)];
 const SHAPES: [Shape; 5] = [Shape::Common, Shape::Round, Shape::Diagonal, Shape::Tied, Shape::Full];
 /// Rows that a mixture is fitted to and that one is chosen on: time grows with them, and a full
 /// covariance of 50 columns has a good estimate from so many.
@@ -169,7 +166,7 @@ fn chosen(matrix: &Matrix, partition: (&[usize], usize)) -> Option<(Family, Part
             return Some((family, parts));
         }
     }
-    let family = Family::COMMON;
+    let family = Family { shape: Shape::Common, freedom: None };
     let unrefined = Patience { n_iter_max: 0, ..PATIENCE };
     Some((family, refine(matrix, partition, (family, &background), unrefined)?))
 }
@@ -177,7 +174,7 @@ fn chosen(matrix: &Matrix, partition: (&[usize], usize)) -> Option<(Family, Part
 /// Returns the families, the likeliest first; of equal ones that with the fewest numbers.
 fn by_likelihood(matrix: &Matrix, (labels, n_clusters): (&[usize], usize), background: &Background) -> Vec<Family> {
     if matrix.n_rows() < N_ROWS_CHOICE_MIN * n_clusters {
-        return vec![Family::COMMON];
+        return vec![Family { shape: Shape::Common, freedom: None }];
     }
     let rows = sampled_rows(matrix.n_rows(), N_ROWS_CHOICE_MAX, SEED);
     let mut generator = generator(SEED, 1);
@@ -187,7 +184,7 @@ fn by_likelihood(matrix: &Matrix, (labels, n_clusters): (&[usize], usize), backg
         (matrix.take(rows), labels)
     });
     let families: Vec<Family> =
-        SHAPES.iter().flat_map(|&shape| TAILS.map(|(freedom, beside)| Family { shape, freedom, beside })).collect();
+        SHAPES.iter().flat_map(|&shape| FREEDOMS.map(|freedom| Family { shape, freedom })).collect();
     let mut scored: Vec<Scored> = families
         .par_iter()
         .filter_map(|&family| {

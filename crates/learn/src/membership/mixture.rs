@@ -6,7 +6,7 @@
 //! takes the rows in the overlap from clusters whose borders cut off their own tails; stopping
 //! there would leave every width too small and every membership too sure.
 //!
-//! Beside the components there may be a background, as dense everywhere in the box of the rows, whose share
+//! Beside the components there is a background, as dense everywhere in the box of the rows, whose share
 //! is learnt (Banfield and Raftery 1993): rows scattered among the clusters would else widen them, or
 //! be taken for one.
 
@@ -40,14 +40,6 @@ pub(crate) struct Family {
     pub(crate) shape: Shape,
     /// Degrees of freedom of Student components; `None` for normal ones.
     pub(crate) freedom: Option<f64>,
-    pub(crate) beside: Beside,
-}
-
-/// What is beside the components.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Beside {
-    Nothing,
-    Background,
 }
 
 /// One cluster's part in the mixture.
@@ -101,9 +93,6 @@ const VARIANCE_SHARE_MIN: f64 = 1e-6;
 pub(crate) const CHUNK_N_ROWS: usize = 512;
 
 impl Family {
-    /// One width for everything, the fewest numbers there are.
-    pub(crate) const COMMON: Family = Family { shape: Shape::Common, freedom: None, beside: Beside::Nothing };
-
     /// Returns the logarithm of the unnormalised density at a squared distance from the centre.
     pub(crate) fn log_tail(&self, squared: f64, n_columns: usize) -> f64 {
         match self.freedom {
@@ -183,7 +172,7 @@ impl Component {
 }
 
 impl Background {
-    /// Returns the background of the box of the rows, of no share yet. No column counts as narrower than one that is
+    /// Returns the background of the box of the rows. No column counts as narrower than one that is
     /// spread evenly and varies as the columns do on average: for a column that hardly varies, the
     /// background would be denser than any round component.
     pub(crate) fn of(matrix: &Matrix) -> Background {
@@ -198,7 +187,7 @@ impl Background {
         }
         let width_min = (EVEN_SQUARE_PER_VARIANCE * mean_variance(matrix).max(f64::MIN_POSITIVE)).sqrt();
         let widths = greatest.iter().zip(&least).map(|(greatest, least)| (greatest - least).max(width_min).ln());
-        Background { share: 0.0, log_widths: widths.collect() }
+        Background { share: BACKGROUND_SHARE_FIRST, log_widths: widths.collect() }
     }
 
     /// Returns the background as it is in `columns` alone.
@@ -208,9 +197,6 @@ impl Background {
 
     /// Returns the logarithm of its share times its density, the same for each row.
     pub(crate) fn log_density(&self) -> f64 {
-        if self.share <= 0.0 {
-            return f64::NEG_INFINITY;
-        }
         (self.share.ln() - self.log_widths.iter().sum::<f64>()).max(-1e300)
     }
 
@@ -454,25 +440,17 @@ pub(crate) struct Patience {
     pub(crate) gain_min: f64,
 }
 
-/// Returns the components refined from a partition of the rows, and what is beside them: the family
-/// says whether `background` has a share.
+/// Returns the components refined from a partition of the rows, and the background beside them, which
+/// starts as `background`.
 pub(crate) fn refine(
     matrix: &Matrix,
     (labels, n_clusters): (&[usize], usize),
     (family, background): (Family, &Background),
     patience: Patience,
 ) -> Option<Parts> {
-    let mut responsibilities = vec![0.0; labels.len() * n_clusters];
-    for (row_idx, label) in labels.iter().enumerate() {
-        responsibilities[row_idx * n_clusters + label] = 1.0;
-    }
-    let mut background = background.clone();
-    if family.beside == Beside::Background {
-        background.share = BACKGROUND_SHARE_FIRST;
-        free_far_rows(matrix, (labels, n_clusters), &mut responsibilities)?;
-    }
+    let responsibilities = first_responsibilities(matrix, (labels, n_clusters))?;
     let components = maximise(matrix, &responsibilities, None, family)?;
-    let mut parts = Parts { components, background };
+    let mut parts = Parts { components, background: background.clone() };
     let mut last = f64::NEG_INFINITY;
     for _ in 0..patience.n_iter_max {
         let found = expect(matrix, &parts, family);
@@ -482,18 +460,20 @@ pub(crate) fn refine(
         }
         last = log_likelihood;
         let components = maximise(matrix, &found.responsibilities, Some(&found.squared), family)?;
-        if family.beside == Beside::Background {
-            parts.background = parts.background.renewed(&components);
-        }
-        parts.components = components;
+        parts = Parts { background: parts.background.renewed(&components), components };
     }
     Some(parts)
 }
 
-/// Takes the rows far from their cluster out of it: widths that start with scattered rows in them are too
-/// great, so that components run into each other before the background has taken those rows.
-fn free_far_rows(matrix: &Matrix, (labels, n_clusters): (&[usize], usize), responsibilities: &mut [f64]) -> Option<()> {
-    let round = maximise(matrix, responsibilities, None, Family::COMMON)?;
+/// Returns a responsibility of 1 of each row's cluster for it, but none for a row far from its cluster:
+/// widths that start with scattered rows in them are too great, so that components run into each other
+/// before the background has taken those rows.
+fn first_responsibilities(matrix: &Matrix, (labels, n_clusters): (&[usize], usize)) -> Option<Vec<f64>> {
+    let mut responsibilities = vec![0.0; labels.len() * n_clusters];
+    for (row_idx, label) in labels.iter().enumerate() {
+        responsibilities[row_idx * n_clusters + label] = 1.0;
+    }
+    let round = maximise(matrix, &responsibilities, None, Family { shape: Shape::Common, freedom: None })?;
     let mut scratch = Vec::new();
     let rows = matrix.rows().zip(labels);
     let squared: Vec<f64> = rows.map(|(row, &label)| round[label].squared(row, &mut scratch)).collect();
@@ -504,7 +484,7 @@ fn free_far_rows(matrix: &Matrix, (labels, n_clusters): (&[usize], usize), respo
             responsibilities[row_idx * n_clusters + cluster] = 0.0;
         }
     }
-    Some(())
+    Some(responsibilities)
 }
 
 /// Quantile of the standard normal distribution beyond which a row is far from its cluster at first: one
