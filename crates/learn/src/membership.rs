@@ -33,11 +33,9 @@ use crate::k_means::KMeans;
 use crate::matrix::Matrix;
 use crate::number::real;
 use crate::random::{generator, sampled_rows};
+use crate::statistics::quantile_of_sorted;
 use crate::tree::bins::require_no_infinity;
-use mixture::{
-    Background, CHUNK_N_ROWS, Component, Expectation, Family, Parts, Patience, expect, normalise_beside, reached,
-    refine,
-};
+use mixture::{CHUNK_N_ROWS, Component, Expectation, Family, Patience, expect, normalise, refine};
 
 pub use hybrid::{HybridModel, HybridParams, HybridPrediction, HybridRows};
 pub use mixture::Shape;
@@ -69,7 +67,7 @@ pub struct MembershipModel {
     model: KMeans,
     reach_share: f64,
     family: Family,
-    parts: Parts,
+    components: Vec<Component>,
     /// For each component the squared distance at which a row is as much outside as inside.
     reaches: Vec<f64>,
     agreement: f64,
@@ -124,55 +122,64 @@ impl MembershipParams {
         };
         let labels = model.predict(matrix)?;
         let partition = (labels.as_slice(), model.n_clusters());
-        let (family, parts) = chosen(matrix, partition).ok_or(LearnError::InvalidParameter {
+        let (family, components) = chosen(matrix, partition).ok_or(LearnError::InvalidParameter {
             parameter: "matrix",
             found: f64::NAN,
             allowed: "values whose squares can be summed",
         })?;
-        let found = expect(matrix, &parts, family);
+        let found = expect(matrix, &components, family);
         let least = family.squared_quantile(self.reach_share, matrix.n_columns());
         let reaches = self.reaches(&found, least, model.n_clusters());
         let agreement = agreement(&found, &labels);
         let reach_share = self.reach_share;
-        Ok(MembershipModel { model: model.clone(), reach_share, family, parts, reaches, agreement })
+        Ok(MembershipModel { model: model.clone(), reach_share, family, components, reaches, agreement })
     }
 
-    /// Returns each cluster's reach, extrapolated from its own rows. No reach is below `least`, that of
+    /// The cube root of a squared distance is nearly normal (Wilson and Hilferty 1931), whose
+    /// quantile follows from the median and the upper quartile. No reach is below `least`, that of
     /// a cluster that is as its component says.
     fn reaches(&self, found: &Expectation, least: f64, n_clusters: usize) -> Vec<f64> {
         let quantile = Normal::standard().inverse_cdf(self.reach_share);
-        let mut own: Vec<Vec<f64>> = vec![Vec::new(); n_clusters];
+        let mut roots: Vec<Vec<f64>> = vec![Vec::new(); n_clusters];
         for (row, squared) in
             found.responsibilities.chunks_exact(n_clusters).zip(found.squared.chunks_exact(n_clusters))
         {
-            // Rows of the background are nobody's own.
-            if row.iter().sum::<f64>() > 0.5 {
-                let cluster = greatest(row);
-                own[cluster].push(squared[cluster]);
-            }
+            let own = greatest(row);
+            roots[own].push(squared[own].cbrt());
         }
-        own.into_iter().map(|squared| reached(squared, quantile).map_or(least, |reach| reach.max(least))).collect()
+        let reach = |mut roots: Vec<f64>| {
+            roots.sort_by(f64::total_cmp);
+            let (Some(middle), Some(upper)) = (quantile_of_sorted(&roots, 0.5), quantile_of_sorted(&roots, 0.75))
+            else {
+                return least;
+            };
+            let deviation = (upper - middle) / UPPER_QUARTILE;
+            (middle + quantile * deviation).powi(3).max(least)
+        };
+        roots.into_iter().map(reach).collect()
     }
 }
+
+/// The upper quartile of the standard normal distribution.
+const UPPER_QUARTILE: f64 = 0.674_489_750_196_082;
 
 /// Returns the family whose mixture gives rows left out the greatest likelihood, and its
 /// components fitted to all rows; of those that stay with the partition. If none does, the widths
 /// of the partition itself.
-fn chosen(matrix: &Matrix, partition: (&[usize], usize)) -> Option<(Family, Parts)> {
-    let background = Background::of(matrix);
-    for family in by_likelihood(matrix, partition, &background) {
-        let Some(parts) = refine(matrix, partition, (family, &background), PATIENCE) else { continue };
-        if agreement(&expect(matrix, &parts, family), partition.0) >= AGREEMENT_MIN {
-            return Some((family, parts));
+fn chosen(matrix: &Matrix, partition: (&[usize], usize)) -> Option<(Family, Vec<Component>)> {
+    for family in by_likelihood(matrix, partition) {
+        let Some(components) = refine(matrix, partition, family, PATIENCE) else { continue };
+        if agreement(&expect(matrix, &components, family), partition.0) >= AGREEMENT_MIN {
+            return Some((family, components));
         }
     }
     let family = Family { shape: Shape::Common, freedom: None };
     let unrefined = Patience { n_iter_max: 0, ..PATIENCE };
-    Some((family, refine(matrix, partition, (family, &background), unrefined)?))
+    Some((family, refine(matrix, partition, family, unrefined)?))
 }
 
 /// Returns the families, the likeliest first; of equal ones that with the fewest numbers.
-fn by_likelihood(matrix: &Matrix, (labels, n_clusters): (&[usize], usize), background: &Background) -> Vec<Family> {
+fn by_likelihood(matrix: &Matrix, (labels, n_clusters): (&[usize], usize)) -> Vec<Family> {
     if matrix.n_rows() < N_ROWS_CHOICE_MIN * n_clusters {
         return vec![Family { shape: Shape::Common, freedom: None }];
     }
@@ -190,8 +197,8 @@ fn by_likelihood(matrix: &Matrix, (labels, n_clusters): (&[usize], usize), backg
         .filter_map(|&family| {
             let mut scored = Scored { family, whole: 0.0, trimmed: 0.0, of_shape: f64::NEG_INFINITY };
             for (fitted, left_out) in [(&halves[0], &halves[1]), (&halves[1], &halves[0])] {
-                let parts = refine(&fitted.0, (&fitted.1, n_clusters), (family, background), PATIENCE_CHOICE)?;
-                let found = expect(&left_out.0, &parts, family);
+                let components = refine(&fitted.0, (&fitted.1, n_clusters), family, PATIENCE_CHOICE)?;
+                let found = expect(&left_out.0, &components, family);
                 scored.whole += found.log_likelihood();
                 scored.trimmed += found.log_likelihood_trimmed();
             }
@@ -256,10 +263,10 @@ impl MembershipModel {
         self.family.freedom
     }
 
-    /// Returns the share of the rows that each cluster brings forth; the rest are scattered.
+    /// Returns the share of the rows that each cluster brings forth.
     #[must_use]
     pub fn shares(&self) -> Vec<f64> {
-        self.parts.components.iter().map(|component| component.share).collect()
+        self.components.iter().map(|component| component.share).collect()
     }
 
     /// Returns the share of the fitted rows whose largest membership, of the clusters, is that of
@@ -275,9 +282,9 @@ impl MembershipModel {
     pub fn predict_proba(&self, matrix: &Matrix) -> Result<Memberships, LearnError> {
         matrix.require_columns(self.model.centroids().n_columns())?;
         matrix.require_finite()?;
-        let n_columns = self.parts.components.len() + 1;
+        let n_columns = self.components.len() + 1;
         let mut values = vec![0.0; matrix.n_rows() * n_columns];
-        let mixture = Mixture { family: self.family, parts: &self.parts, reaches: &self.reaches };
+        let mixture = Mixture { family: self.family, components: &self.components, reaches: &self.reaches };
         values.par_chunks_mut(CHUNK_N_ROWS * n_columns).enumerate().for_each(|(chunk_idx, values)| {
             let mut scratch = Scratch::default();
             for (idx, values) in values.chunks_exact_mut(n_columns).enumerate() {
@@ -293,7 +300,7 @@ impl MembershipModel {
     pub fn predict_proba_partial(&self, matrix: &Matrix) -> Result<Memberships, LearnError> {
         matrix.require_columns(self.model.centroids().n_columns())?;
         require_no_infinity(matrix)?;
-        let n_columns = self.parts.components.len() + 1;
+        let n_columns = self.components.len() + 1;
         let mut values = vec![0.0; matrix.n_rows() * n_columns];
         let known = |row: &[f32]| -> Vec<usize> { (0..row.len()).filter(|&column| !row[column].is_nan()).collect() };
         // Rows that know the same columns share a mixture.
@@ -304,7 +311,7 @@ impl MembershipModel {
         let full = self.family.squared_quantile(self.reach_share, matrix.n_columns());
         let mut scratch = Scratch::default();
         for (columns, row_idxs) in patterns {
-            let marginals = self.parts.components.iter().map(|component| component.marginal(&columns, self.family));
+            let marginals = self.components.iter().map(|component| component.marginal(&columns, self.family));
             let components: Vec<Component> =
                 marginals.collect::<Option<_>>().ok_or(LearnError::NotFinite { row: row_idxs[0], column: 0 })?;
             let nothing_known = columns.is_empty();
@@ -312,8 +319,7 @@ impl MembershipModel {
                 if nothing_known { 1.0 } else { self.family.squared_quantile(self.reach_share, columns.len()) / full };
             let unbounded = if nothing_known { f64::INFINITY } else { 1.0 };
             let reaches: Vec<f64> = self.reaches.iter().map(|reach| reach * scale * unbounded).collect();
-            let parts = Parts { components, background: self.parts.background.marginal(&columns) };
-            let mixture = Mixture { family: self.family, parts: &parts, reaches: &reaches };
+            let mixture = Mixture { family: self.family, components: &components, reaches: &reaches };
             for row_idx in row_idxs {
                 let row: Vec<f32> = columns.iter().map(|&column| matrix.row(row_idx)[column]).collect();
                 let values = &mut values[row_idx * n_columns..(row_idx + 1) * n_columns];
@@ -327,7 +333,7 @@ impl MembershipModel {
 /// What turns a row into memberships, in some or all columns.
 struct Mixture<'a> {
     family: Family,
-    parts: &'a Parts,
+    components: &'a [Component],
     reaches: &'a [f64],
 }
 
@@ -342,12 +348,12 @@ impl Mixture<'_> {
         let last = values.len() - 1;
         let shares = &mut values[..last];
         scratch.squared.clear();
-        for (share, component) in shares.iter_mut().zip(&self.parts.components) {
+        for (share, component) in shares.iter_mut().zip(self.components) {
             let squared = component.squared(row, &mut scratch.difference);
             scratch.squared.push(squared);
             *share = component.log_density(squared, self.family);
         }
-        normalise_beside(shares, self.parts.background.log_density());
+        normalise(shares);
         for ((share, &squared), &reach) in shares.iter_mut().zip(&scratch.squared).zip(self.reaches) {
             let beyond = self.family.log_tail(reach, row.len()) - self.family.log_tail(squared, row.len());
             *share /= 1.0 + beyond.exp();

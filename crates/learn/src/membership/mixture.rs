@@ -5,10 +5,6 @@
 //! Starting from the partition keeps component `j` the one of cluster `j`. The first step already
 //! takes the rows in the overlap from clusters whose borders cut off their own tails; stopping
 //! there would leave every width too small and every membership too sure.
-//!
-//! Beside the components there is a background, as dense everywhere in the box of the rows, whose share
-//! is learnt (Banfield and Raftery 1993): rows scattered among the clusters would else widen them, or
-//! be taken for one.
 
 use rayon::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator, ParallelSliceMut};
 use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
@@ -17,7 +13,6 @@ use statrs::function::gamma::ln_gamma;
 use crate::matrix::Matrix;
 use crate::membership::cholesky::Cholesky;
 use crate::number::real;
-use crate::statistics::quantile_of_sorted;
 
 /// Which widths the components of a mixture may have, from the fewest numbers to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,29 +54,6 @@ enum Width {
     Columns(Vec<f64>),
     Full(Cholesky),
 }
-
-/// What belongs to no cluster.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Background {
-    /// Share of the rows.
-    pub(crate) share: f64,
-    /// For each column the logarithm of the width of the box.
-    log_widths: Vec<f64>,
-}
-
-/// The clusters' components and what is beside them.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Parts {
-    pub(crate) components: Vec<Component>,
-    pub(crate) background: Background,
-}
-
-/// Share of the background at first, and at most: more are no exceptions but another kind of rows,
-/// which a mixture of bells describes badly.
-const BACKGROUND_SHARE_FIRST: f64 = 0.05;
-const BACKGROUND_SHARE_MAX: f64 = 0.1;
-/// Least share, so that its logarithm is finite.
-const BACKGROUND_SHARE_MIN: f64 = 1e-9;
 
 /// Rows of the pooled estimate that each cluster's widths are shrunk by (Fraley and Raftery 2007):
 /// the spread of a few rows says little. A covariance gets as many more as there are columns.
@@ -171,49 +143,9 @@ impl Component {
     }
 }
 
-impl Background {
-    /// Returns the background of the box of the rows. No column counts as narrower than one that is
-    /// spread evenly and varies as the columns do on average: for a column that hardly varies, the
-    /// background would be denser than any round component.
-    pub(crate) fn of(matrix: &Matrix) -> Background {
-        let n_columns = matrix.n_columns();
-        let mut least = vec![f64::INFINITY; n_columns];
-        let mut greatest = vec![f64::NEG_INFINITY; n_columns];
-        for row in matrix.rows() {
-            for ((least, greatest), &value) in least.iter_mut().zip(&mut greatest).zip(row) {
-                *least = least.min(f64::from(value));
-                *greatest = greatest.max(f64::from(value));
-            }
-        }
-        let width_min = (EVEN_SQUARE_PER_VARIANCE * mean_variance(matrix).max(f64::MIN_POSITIVE)).sqrt();
-        let widths = greatest.iter().zip(&least).map(|(greatest, least)| (greatest - least).max(width_min).ln());
-        Background { share: BACKGROUND_SHARE_FIRST, log_widths: widths.collect() }
-    }
-
-    /// Returns the background as it is in `columns` alone.
-    pub(crate) fn marginal(&self, columns: &[usize]) -> Background {
-        Background { share: self.share, log_widths: columns.iter().map(|&column| self.log_widths[column]).collect() }
-    }
-
-    /// Returns the logarithm of its share times its density, the same for each row.
-    pub(crate) fn log_density(&self) -> f64 {
-        (self.share.ln() - self.log_widths.iter().sum::<f64>()).max(-1e300)
-    }
-
-    /// Returns the background whose share is what the components leave.
-    fn renewed(&self, components: &[Component]) -> Background {
-        let left = 1.0 - components.iter().map(|component| component.share).sum::<f64>();
-        let share = left.clamp(BACKGROUND_SHARE_MIN, BACKGROUND_SHARE_MAX);
-        Background { share, log_widths: self.log_widths.clone() }
-    }
-}
-
-/// The squared width of what is spread evenly, in its variances.
-const EVEN_SQUARE_PER_VARIANCE: f64 = 12.0;
-
 /// Responsibilities of the components for rows, and what belongs to them.
 pub(crate) struct Expectation {
-    /// Row by row; what a row's leave of 1 is the background's.
+    /// Row by row, a row's summing to 1.
     pub(crate) responsibilities: Vec<f64>,
     /// Squared distances, row by row.
     pub(crate) squared: Vec<f64>,
@@ -237,9 +169,7 @@ impl Expectation {
 }
 
 /// Returns how much each component is responsible for each row.
-pub(crate) fn expect(matrix: &Matrix, parts: &Parts, family: Family) -> Expectation {
-    let components = &parts.components;
-    let beside = parts.background.log_density();
+pub(crate) fn expect(matrix: &Matrix, components: &[Component], family: Family) -> Expectation {
     let n_components = components.len();
     let mut responsibilities = vec![0.0; matrix.n_rows() * n_components];
     let mut squared = vec![0.0; responsibilities.len()];
@@ -258,7 +188,7 @@ pub(crate) fn expect(matrix: &Matrix, parts: &Parts, family: Family) -> Expectat
                     *squared = component.squared(row, &mut scratch);
                     *value = component.log_density(*squared, family);
                 }
-                *log_density = normalise_beside(of_row, beside);
+                *log_density = normalise(of_row);
             }
         });
     Expectation { responsibilities, squared, log_densities }
@@ -266,13 +196,8 @@ pub(crate) fn expect(matrix: &Matrix, parts: &Parts, family: Family) -> Expectat
 
 /// Turns logarithms into shares of their sum, and returns the logarithm of the sum.
 pub(crate) fn normalise(logarithms: &mut [f64]) -> f64 {
-    normalise_beside(logarithms, f64::NEG_INFINITY)
-}
-
-/// As [`normalise`], with one more logarithm in the sum.
-pub(crate) fn normalise_beside(logarithms: &mut [f64], beside: f64) -> f64 {
-    let greatest = logarithms.iter().copied().fold(beside, f64::max);
-    let mut total = (beside - greatest).exp();
+    let greatest = logarithms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut total = 0.0;
     for value in &mut *logarithms {
         *value = (*value - greatest).exp();
         total += *value;
@@ -309,12 +234,11 @@ pub(crate) fn maximise(
             Scatter::of(matrix, &weights, n_own, if full { Extent::Full } else { Extent::Diagonal })
         })
         .collect();
-    let n_rows = real(matrix.n_rows());
-    let n_own: f64 = scatters.iter().map(|scatter| scatter.n_own).sum();
+    let n_rows: f64 = scatters.iter().map(|scatter| scatter.n_own).sum();
     let mut pooled = vec![0.0; scatters.first()?.squares.len()];
     for scatter in &scatters {
         for (sum, square) in pooled.iter_mut().zip(&scatter.squares) {
-            *sum += square / n_own.max(f64::MIN_POSITIVE);
+            *sum += square / n_rows;
         }
     }
     let floor = VARIANCE_SHARE_MIN * mean_variance(matrix).max(f64::MIN_POSITIVE.sqrt());
@@ -440,65 +364,27 @@ pub(crate) struct Patience {
     pub(crate) gain_min: f64,
 }
 
-/// Returns the components refined from a partition of the rows, and the background beside them, which
-/// starts as `background`.
+/// Returns the components refined from a partition of the rows.
 pub(crate) fn refine(
     matrix: &Matrix,
     (labels, n_clusters): (&[usize], usize),
-    (family, background): (Family, &Background),
+    family: Family,
     patience: Patience,
-) -> Option<Parts> {
-    let responsibilities = first_responsibilities(matrix, (labels, n_clusters))?;
-    let components = maximise(matrix, &responsibilities, None, family)?;
-    let mut parts = Parts { components, background: background.clone() };
+) -> Option<Vec<Component>> {
+    let mut responsibilities = vec![0.0; labels.len() * n_clusters];
+    for (row_idx, label) in labels.iter().enumerate() {
+        responsibilities[row_idx * n_clusters + label] = 1.0;
+    }
+    let mut components = maximise(matrix, &responsibilities, None, family)?;
     let mut last = f64::NEG_INFINITY;
     for _ in 0..patience.n_iter_max {
-        let found = expect(matrix, &parts, family);
+        let found = expect(matrix, &components, family);
         let log_likelihood = found.log_likelihood();
         if log_likelihood - last < patience.gain_min {
             break;
         }
         last = log_likelihood;
-        let components = maximise(matrix, &found.responsibilities, Some(&found.squared), family)?;
-        parts = Parts { background: parts.background.renewed(&components), components };
+        components = maximise(matrix, &found.responsibilities, Some(&found.squared), family)?;
     }
-    Some(parts)
-}
-
-/// Returns a responsibility of 1 of each row's cluster for it, but none for a row far from its cluster:
-/// widths that start with scattered rows in them are too great, so that components run into each other
-/// before the background has taken those rows.
-fn first_responsibilities(matrix: &Matrix, (labels, n_clusters): (&[usize], usize)) -> Option<Vec<f64>> {
-    let mut responsibilities = vec![0.0; labels.len() * n_clusters];
-    for (row_idx, label) in labels.iter().enumerate() {
-        responsibilities[row_idx * n_clusters + label] = 1.0;
-    }
-    let round = maximise(matrix, &responsibilities, None, Family { shape: Shape::Common, freedom: None })?;
-    let mut scratch = Vec::new();
-    let rows = matrix.rows().zip(labels);
-    let squared: Vec<f64> = rows.map(|(row, &label)| round[label].squared(row, &mut scratch)).collect();
-    for cluster in 0..n_clusters {
-        let own = || (0..labels.len()).filter(|&row_idx| labels[row_idx] == cluster);
-        let Some(bound) = reached(own().map(|row_idx| squared[row_idx]).collect(), FIRST_QUANTILE) else { continue };
-        for row_idx in own().filter(|&row_idx| squared[row_idx] > bound) {
-            responsibilities[row_idx * n_clusters + cluster] = 0.0;
-        }
-    }
-    Some(responsibilities)
-}
-
-/// Quantile of the standard normal distribution beyond which a row is far from its cluster at first: one
-/// row in a thousand.
-const FIRST_QUANTILE: f64 = 3.0;
-/// The upper quartile of the standard normal distribution.
-const UPPER_QUARTILE: f64 = 0.674_489_750_196_082;
-
-/// Returns the squared distance at a quantile of the standard normal distribution, extrapolated from the
-/// inner three quarters, for rows further out may be no part of the cluster. The cube root of a squared
-/// distance is nearly normal (Wilson and Hilferty 1931).
-pub(crate) fn reached(squared: Vec<f64>, quantile: f64) -> Option<f64> {
-    let mut roots: Vec<f64> = squared.into_iter().map(f64::cbrt).collect();
-    roots.sort_by(f64::total_cmp);
-    let (middle, upper) = (quantile_of_sorted(&roots, 0.5)?, quantile_of_sorted(&roots, 0.75)?);
-    Some((middle + quantile * (upper - middle) / UPPER_QUARTILE).powi(3))
+    Some(components)
 }
