@@ -38,9 +38,8 @@ pub(crate) struct PartingParams {
     pub(crate) n_groups_max: usize,
     /// Least share of all rows in a group.
     pub(crate) share_min: f64,
-    /// Number of references a valley is held against; 0 for rows whose number of groups is known
-    /// already, as that of resamples: the surest borders are drawn then, whether or not they would pass
-    /// among fewer rows.
+    /// Number of references a valley is held against; 0 for none, and for halves only: a quicker search
+    /// for resamples.
     pub(crate) n_references: usize,
     pub(crate) n_rows_reference_max: usize,
     pub(crate) seed: u64,
@@ -80,11 +79,10 @@ pub(crate) struct Parting {
     pub(crate) next: BorderTest,
 }
 
-/// A part of the rows, and what is known of the border through it.
+/// A part of the rows, and the border through it if it has one.
 struct Part {
     row_idxs: Vec<usize>,
-    /// Directions along which there may be a border to be drawn; none where there is none.
-    directions: Vec<Vec<f64>>,
+    border: Option<Border>,
     test: BorderTest,
 }
 
@@ -102,20 +100,15 @@ impl PartingParams {
         while parts.len() < self.n_groups_max {
             let Some(at) = surest_part(&parts) else { break };
             let part = parts.swap_remove(at);
-            let rows = matrix.take(&part.row_idxs);
-            let Some(border) = surest(&rows, part.directions, n_side_min) else {
-                parts.push(Part { directions: Vec::new(), ..part });
-                continue;
+            let Some(border) = part.border else { break };
+            let sides = border.sides(&matrix.take(&part.row_idxs));
+            let side = |wanted: usize| -> Vec<usize> {
+                let pairs = part.row_idxs.iter().zip(&sides);
+                pairs.filter(|(_, side)| **side == Some(wanted)).map(|(&row_idx, _)| row_idx).collect()
             };
             borders.push(part.test);
-            let enough = self.is_known() && parts.len() + 2 == self.n_groups_max;
-            for row_idxs in sides(&border, &rows, &part.row_idxs) {
-                parts.push(if enough {
-                    Part { row_idxs, directions: Vec::new(), test: BorderTest::NONE }
-                } else {
-                    examine(row_idxs, Scope::Part)?
-                });
-            }
+            parts.push(examine(side(0), Scope::Part)?);
+            parts.push(examine(side(1), Scope::Part)?);
         }
         let mut labels = vec![0; matrix.n_rows()];
         for (label, part) in parts.iter().enumerate() {
@@ -126,11 +119,6 @@ impl PartingParams {
         let tests = parts.iter().map(|part| part.test);
         let next = tests.min_by(|a, b| a.p_value.total_cmp(&b.p_value)).unwrap_or(BorderTest::NONE);
         Ok(Parting { labels, n_groups: parts.len(), borders, next })
-    }
-
-    /// Whether the number of groups is known already.
-    fn is_known(&self) -> bool {
-        self.n_references == 0
     }
 
     fn n_side_min(&self, n_rows: usize) -> usize {
@@ -144,21 +132,26 @@ impl PartingParams {
         (n_side_min, scope): (usize, Scope),
         seed: u64,
     ) -> Result<Part, LearnError> {
-        let none = |row_idxs, test| Ok(Part { row_idxs, directions: Vec::new(), test });
+        let none = |row_idxs| Ok(Part { row_idxs, border: None, test: BorderTest::NONE });
         if row_idxs.len() < 2 * n_side_min {
-            return none(row_idxs, BorderTest::NONE);
+            return none(row_idxs);
         }
         let rows = matrix.take(&row_idxs);
-        let n_folds = if rows.n_rows() < N_ROWS_HALVED_MIN && !self.is_known() { N_FOLDS_SMALL } else { 2 };
+        let n_folds = if rows.n_rows() < N_ROWS_HALVED_MIN && self.n_references > 0 { N_FOLDS_SMALL } else { 2 };
         let (counts, directions) = cross_counts(&rows, n_folds, n_side_min, seed)?;
         let mut test = BorderTest { depth: counts.depth(), p_value: counts.p_value(), p_value_reference: None };
-        if self.is_known() {
-            return Ok(Part { row_idxs, directions, test });
+        if test.p_value > VALLEY_P_MAX {
+            return Ok(Part { row_idxs, border: None, test });
         }
-        if test.p_value <= VALLEY_P_MAX && (scope == Scope::Everything || has_repeats(&rows)) {
+        let asked = self.n_references > 0 && (scope == Scope::Everything || has_repeats(&rows));
+        if asked {
             test.p_value_reference = Some(self.p_value_reference(&rows, n_side_min, seed)?);
         }
-        if test.passes() { Ok(Part { row_idxs, directions, test }) } else { none(row_idxs, test) }
+        if !test.passes() {
+            return Ok(Part { row_idxs, border: None, test });
+        }
+        let border = surest(&rows, directions, n_side_min);
+        Ok(Part { row_idxs, border, test })
     }
 
     /// Returns the share of references with a valley as sure as that of as many of the rows.
@@ -192,19 +185,10 @@ enum Scope {
     Part,
 }
 
-/// Returns the rows on either side of a border.
-fn sides(border: &Border, rows: &Matrix, row_idxs: &[usize]) -> [Vec<usize>; 2] {
-    let sides = border.sides(rows);
-    [0, 1].map(|wanted| {
-        let pairs = row_idxs.iter().zip(&sides);
-        pairs.filter(|(_, side)| **side == Some(wanted)).map(|(&row_idx, _)| row_idx).collect()
-    })
-}
-
 fn surest_part(parts: &[Part]) -> Option<usize> {
     let mut best: Option<usize> = None;
     for (idx, part) in parts.iter().enumerate() {
-        if !part.directions.is_empty() && best.is_none_or(|best| part.test.p_value < parts[best].test.p_value) {
+        if part.border.is_some() && best.is_none_or(|best| part.test.p_value < parts[best].test.p_value) {
             best = Some(idx);
         }
     }
