@@ -37,6 +37,9 @@ const N_THREADS: &str = "2";
 /// How far two inertias may be apart, relative to the larger: six digits.
 const INERTIA_TOLERANCE: f64 = 1e-6;
 
+/// The same of the log-likelihoods per row of two mixtures.
+const LIKELIHOOD_TOLERANCE: f64 = 1e-6;
+
 /// The issue's aims: times as fast as the fastest peer from a million rows on, and below.
 const SPEED_AIM_LARGE: f64 = 2.0;
 const SPEED_AIM_SMALL: f64 = 1.0;
@@ -112,6 +115,14 @@ impl Bench {
     fn peer(&self, script: &str) -> Command {
         let mut command = peer(&self.python, &self.kit, &self.data, script);
         command.env("PEERS_THREADS", N_THREADS);
+        command
+    }
+
+    /// Returns the command of what Python does beyond the kit.
+    fn script(&self, task: &str) -> Command {
+        let mut command = Command::new(&self.python);
+        command.arg(self.root.join("xtask/src/bench/discovery.py")).arg(task);
+        command.env("OMP_NUM_THREADS", N_THREADS).env("OPENBLAS_NUM_THREADS", N_THREADS);
         command
     }
 
@@ -294,9 +305,7 @@ fn check_inertias(rounds: &[Round]) -> anyhow::Result<()> {
 fn seeding(bench: &Bench) -> anyhow::Result<()> {
     let (matrix, _) = bench.matrix(SIZES[0])?;
     let words = [matrix.as_os_str(), N_CLUSTERS.as_ref(), N_SEEDS.as_ref()];
-    let mut theirs = Command::new(&bench.python);
-    theirs.arg(bench.root.join("xtask/src/bench/discovery.py"));
-    let theirs = process::capture(theirs.arg("seeds").args(words).env("OMP_NUM_THREADS", N_THREADS))?;
+    let theirs = process::capture(bench.script("seeds").args(words))?;
     let ours = process::capture(bench.ours("kmeans_bench").arg("seeds").args(words))?;
     let (theirs, ours) = (Seeding::parse(&theirs)?, Seeding::parse(&ours)?);
     say::line(&report_seeding(&theirs, &ours));
@@ -338,29 +347,66 @@ fn report_seeding(theirs: &Seeding, ours: &Seeding) -> String {
     format!("{}\n  {}", say::table(&rows), verdict("of scikit-learn's mean inertia", share, Aim::AtMost(1.0)))
 }
 
+/// Chooses the number of clusters where there are none (the kit's rows overlap, and the answer is a
+/// refusal) and where there are, so that stability is a part of it.
 fn selection(bench: &Bench, n_rounds: usize) -> anyhow::Result<()> {
-    let (matrix, _) = bench.matrix(SIZES[0])?;
-    let theirs = ["--engine", "modelsel-sklearn", "--n", "100000", "--d", "20"];
-    versus(n_rounds, SELECTION_AIM, || {
-        let theirs = process::capture(bench.peer("a_kmeans.py").args(theirs))?;
-        let ours = process::capture(bench.ours("select_bench").arg(&matrix))?;
-        Ok([Line::parse(&theirs)?.number("seconds")?, Line::parse(&ours)?.number("seconds")?])
-    })
+    let (overlapping, _) = bench.matrix(SIZES[0])?;
+    let apart = overlapping.with_file_name("apart_100000x20.npy");
+    if !apart.is_file() {
+        process::capture(bench.script("apart").arg(&apart))?;
+    }
+    for matrix in [overlapping, warm(&apart)?] {
+        say::line(&format!("{}:", matrix.display()));
+        versus(n_rounds, SELECTION_AIM, || {
+            let theirs = process::capture(bench.script("select").arg(&matrix))?;
+            let ours = process::capture(bench.ours("select_bench").arg(&matrix))?;
+            say::line(&format!("{}\n{}", theirs.trim_end(), ours.trim_end()));
+            Ok([Line::parse(&theirs)?.number("seconds")?, Line::parse(&ours)?.number("seconds")?])
+        })?;
+    }
+    Ok(())
 }
 
 fn mixture(bench: &Bench, n_rounds: usize) -> anyhow::Result<()> {
-    if !bench.root.join("crates/learn/examples/mixture_bench.rs").is_file() {
-        say::line("left out: there is no example mixture_bench");
-        return Ok(());
-    }
-    let (matrix, init) = bench.matrix(SIZES[0])?;
-    let theirs = ["--engine", "gmm-diag", "--k", N_CLUSTERS, "--n", "100000", "--d", "20"];
+    let (matrix, means) = bench.matrix(SIZES[0])?;
+    let words = [matrix.as_os_str(), means.as_os_str(), N_ITER.as_ref()];
     versus(n_rounds, MIXTURE_AIM, || {
-        let theirs = process::capture(bench.peer("a_kmeans.py").args(theirs))?;
-        let ours = process::capture(bench.ours("mixture_bench").args([&matrix, &init]))?;
-        say::line(&format!("{}\n{}", theirs.trim_end(), ours.trim_end()));
-        Ok([Line::parse(&theirs)?.number("seconds")?, Line::parse(&ours)?.number("seconds")?])
+        let theirs = process::capture(bench.script("mixture").args(words))?;
+        let ours = process::capture(bench.ours("mixture_bench").args(words))?;
+        let (theirs, ours) = (StepsTaken::parse(&theirs)?, StepsTaken::parse(&ours)?);
+        check_likelihoods(&theirs, &ours)?;
+        Ok([theirs.seconds, ours.seconds])
     })
+}
+
+/// What a mixture took for so many steps, and how likely the rows are then.
+struct StepsTaken {
+    seconds: f64,
+    n_iter: f64,
+    log_likelihood: f64,
+}
+
+impl StepsTaken {
+    fn parse(output: &str) -> anyhow::Result<StepsTaken> {
+        let line = Line::parse(output)?;
+        let number = |name: &str| line.number(name);
+        Ok(StepsTaken { seconds: number("seconds")?, n_iter: number("iters")?, log_likelihood: number("log_likelihood")? })
+    }
+}
+
+/// Fails unless both took the same steps to the same place.
+fn check_likelihoods(theirs: &StepsTaken, ours: &StepsTaken) -> anyhow::Result<()> {
+    let apart = (theirs.log_likelihood - ours.log_likelihood).abs() / ours.log_likelihood.abs();
+    if apart.is_nan() || apart > LIKELIHOOD_TOLERANCE || (theirs.n_iter - ours.n_iter).abs() > 0.0 {
+        bail!(
+            "scikit-learn took {} steps to a log-likelihood of {} per row, throng {} to {}",
+            theirs.n_iter,
+            theirs.log_likelihood,
+            ours.n_iter,
+            ours.log_likelihood
+        );
+    }
+    Ok(())
 }
 
 /// Runs scikit-learn and throng in turn and prints their seconds.
@@ -379,7 +425,7 @@ fn versus(n_rounds: usize, aim: f64, mut round: impl FnMut() -> anyhow::Result<[
 
 #[cfg(test)]
 mod tests {
-    use super::{Fit, Options, Seeding, check_inertias, report, report_seeding};
+    use super::{Fit, Options, Seeding, StepsTaken, check_inertias, check_likelihoods, report, report_seeding};
     use crate::arguments::Arguments;
 
     const LINE: &str = r#"{"engine": "sklearnex", "seconds": 0.4, "cpu_s": 0.7, "base_mb": 100, "peak_rss_mb": 300, "peak_work_mb": 180, "quality": {"iters": 20, "inertia": 1000000.0}}"#;
@@ -430,6 +476,20 @@ mod tests {
         assert!(report_seeding(&theirs, &ours).contains("0.70 of scikit-learn's mean inertia (aim 1: met)"));
         assert!(report_seeding(&ours, &theirs).contains("MISSED"));
         assert!(Seeding::parse(r#"{"seconds": 1, "inertias": []}"#).is_err());
+    }
+
+    #[test]
+    fn mixtures_must_take_the_same_steps_to_the_same_place() {
+        let taken = |n_iter: u32, log_likelihood: f64| {
+            let line = format!(
+                r#"{{"engine": "x", "seconds": 2, "iters": {n_iter}, "log_likelihood": {log_likelihood}}}"#
+            );
+            StepsTaken::parse(&line).unwrap()
+        };
+        check_likelihoods(&taken(20, -35.0), &taken(20, -35.00001)).unwrap();
+        assert!(check_likelihoods(&taken(20, -35.0), &taken(19, -35.0)).is_err());
+        assert!(check_likelihoods(&taken(20, -35.0), &taken(20, -35.001)).is_err());
+        assert!(StepsTaken::parse(r#"{"engine": "x", "seconds": 2, "iters": 1}"#).is_err());
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::io::Read;
 use throng_learn::Matrix;
 
 /// Bytes read at a time: the file is never in memory as well, so that it does not show in the peak.
-const BLOCK_N_BYTES: usize = 1 << 20;
+/// Little enough that the system's allocator does not learn from it to keep what is freed.
+const BLOCK_N_BYTES: usize = 1 << 16;
 
 /// Reads a matrix of `f32` as NumPy writes it: a magic word, a header in Python's syntax, the values.
 pub(crate) fn read(path: &str) -> Matrix {
