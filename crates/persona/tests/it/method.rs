@@ -80,7 +80,8 @@ fn factorisation_tells_customers_by_their_habits() {
     // What is bought: three habits, of which a customer has mostly one.
     let mut population = population;
     let shares: [Vec<f64>; 3] = std::array::from_fn(|habit| {
-        let own = |(idx, kind): (usize, &usize)| if *kind == habit { 8.0 + (idx % 5) as f64 } else { (idx % 3) as f64 };
+        let some = |idx: usize, of: usize| f64::from(u8::try_from(idx % of).unwrap());
+        let own = |(idx, kind): (usize, &usize)| if *kind == habit { 8.0 + some(idx, 5) } else { some(idx, 3) };
         kinds.iter().enumerate().map(own).collect()
     });
     population.features.truncate(3);
@@ -98,7 +99,7 @@ fn noise_belongs_to_no_persona() {
     for feature in &mut population.features {
         if let Values::Numbers(numbers) = &mut feature.values {
             // Far from everybody, and not alike.
-            (0..6).for_each(|row| numbers[row] = 500.0 + 90.0 * row as f64);
+            (0_u8..6).for_each(|row| numbers[usize::from(row)] = 500.0 + 90.0 * f64::from(row));
         }
     }
     let discovery = by(Method::Hdbscan, AUTO, &population).unwrap();
