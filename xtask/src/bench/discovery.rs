@@ -390,7 +390,11 @@ impl StepsTaken {
     fn parse(output: &str) -> anyhow::Result<StepsTaken> {
         let line = Line::parse(output)?;
         let number = |name: &str| line.number(name);
-        Ok(StepsTaken { seconds: number("seconds")?, n_iter: number("iters")?, log_likelihood: number("log_likelihood")? })
+        Ok(StepsTaken {
+            seconds: number("seconds")?,
+            n_iter: number("iters")?,
+            log_likelihood: number("log_likelihood")?,
+        })
     }
 }
 
@@ -481,9 +485,8 @@ mod tests {
     #[test]
     fn mixtures_must_take_the_same_steps_to_the_same_place() {
         let taken = |n_iter: u32, log_likelihood: f64| {
-            let line = format!(
-                r#"{{"engine": "x", "seconds": 2, "iters": {n_iter}, "log_likelihood": {log_likelihood}}}"#
-            );
+            let line =
+                format!(r#"{{"engine": "x", "seconds": 2, "iters": {n_iter}, "log_likelihood": {log_likelihood}}}"#);
             StepsTaken::parse(&line).unwrap()
         };
         check_likelihoods(&taken(20, -35.0), &taken(20, -35.00001)).unwrap();
