@@ -124,7 +124,9 @@ impl<'a> Intake<'a> {
     pub(super) fn take(&mut self, taken: Taken) -> Result<(), EngineError> {
         self.waiting_bytes += size(&taken);
         self.waiting.push(taken);
-        if self.waiting.len() == WAITING_MAX || self.waiting_bytes >= WAITING_BYTES_MAX {
+        // Never more than a chunk.
+        let n_max = WAITING_MAX.min(self.chunk_weight_max);
+        if self.waiting.len() >= n_max || self.waiting_bytes >= WAITING_BYTES_MAX {
             return self.take_waiting();
         }
         Ok(())
