@@ -13,8 +13,8 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use serde::{Deserialize, Serialize};
 use throng_event::{Currency, Day};
 use throng_persona::{
-    Candidate, Claim, ClaimId, ClaimKind, Contrast, Discovery, Effect, EffectKind, Evidence, FeatureUse, Interval,
-    Measure, Membership, Memberships, Method, Opened, Outcome, Persona, PersonaId, PersonaRevenue, Refusal,
+    Candidate, Claim, ClaimId, ClaimKind, Contrast, Discovery, Effect, EffectKind, Evidence, FeatureUse, Foretold,
+    Interval, Measure, Membership, Memberships, Method, Opened, Outcome, Persona, PersonaId, PersonaRevenue, Refusal,
     RefusalReason, Separation, Teller,
 };
 use throng_profile::ProfileId;
@@ -47,6 +47,8 @@ pub struct PersonaBook {
     pub features_used: Vec<FeatureUse>,
     /// Whether there are gaps between the personas.
     pub separation: Option<Separation>,
+    /// What a continuum was cut by beside the features as they are, in a sentence.
+    pub foretold: Option<String>,
     /// By which method customers were divided.
     pub method: Method,
     /// The personas that open into kinds within them.
@@ -78,6 +80,9 @@ struct ModelForm {
     refusal_numbers: Vec<(String, f64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     n_drawn: Option<u64>,
+    /// Homes of before continua were cut by it have none.
+    #[serde(default)]
+    foretold: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -175,6 +180,7 @@ fn model_row(discovery: &Discovery, sought: Sought) -> Result<RecordBatch, Arrow
         features_used: features_used.collect(),
         refusal_numbers: refusal.map(|refusal| refusal.numbers.clone()).unwrap_or_default(),
         n_drawn: sought.n_drawn,
+        foretold: discovery.foretold.as_ref().map(Foretold::sentence),
     };
     let json = serde_json::to_string(&form).map_err(|error| ArrowError::ExternalError(Box::new(error)))?;
     batch(vec![
@@ -306,6 +312,7 @@ pub(crate) async fn read_book(context: &SessionContext) -> Result<Option<Persona
         candidates: form.candidates.into_iter().map(CandidateForm::candidate).collect(),
         features_used: form.features_used.into_iter().map(FeatureUseForm::feature_use).collect(),
         separation,
+        foretold: form.foretold,
         method,
         opened,
     }))

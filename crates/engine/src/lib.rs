@@ -26,6 +26,7 @@ mod import;
 mod journeys;
 mod k_means;
 mod linkage;
+mod lookback;
 #[cfg(test)]
 mod parity;
 mod people;

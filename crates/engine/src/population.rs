@@ -128,7 +128,7 @@ pub(crate) async fn read_population(
             revenue(&rows, &profiles, currency).map_err(read(PROFILES))?
         }
     };
-    Ok(Population { as_of, profiles, features: columns, traits, revenue, histories: None })
+    Ok(Population { as_of, profiles, features: columns, traits, revenue, histories: None, lookback: None })
 }
 
 /// Returns the population of features computed for a day, about which nothing else is known.
@@ -149,6 +149,7 @@ pub(crate) fn population_of(
         traits: Vec::new(),
         revenue: None,
         histories: None,
+        lookback: None,
     })
 }
 

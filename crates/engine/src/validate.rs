@@ -3,27 +3,28 @@
 //! Personas are looked for among the features as of that day, and nothing later. What customers
 //! did in the days that follow is then explained, out of sample, by their memberships, and beside it
 //! by what a user would have otherwise: quintiles of recency, frequency and money (RFM), and plain
-//! k-means on the same features, standardised, with as many clusters as there are personas. The
+//! k-means on the same features, standardised, with as many clusters as there are personas. Personas are
+//! taken alone, by degree, and opened into their sub-kinds, which are about as many groups as the
+//! quintiles; what a cut learns of the future it learns from the days before the day. The
 //! quintiles are fifteen groups of three kinds that add up; the RFM score has as many groups as there
 //! are personas. Whether personas say anything that recency, frequency and money do not is seen where
 //! both explain more than RFM alone.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::array::{Array, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
-use throng_event::{AsOf, Currency, Day};
+use throng_event::Day;
 use throng_learn::{Confidence, Interval, KMeansParams, LearnError, Matrix, Response, ValidityParams};
-use throng_persona::{DiscoveryParams, Memberships, Outcome, Population, Refusal, Separation, Values, discover};
+use throng_persona::{
+    DiscoveryParams, Memberships, Opened, Outcome, Population, Refusal, Separation, Values, discover, open,
+};
+use throng_profile::ProfileId;
 
-use crate::context::collect;
-use crate::derive::timestamp_literal;
-use crate::engine::{DiscoverRequest, Engine, View};
+use crate::engine::{DiscoverRequest, Engine};
 use crate::error::EngineError;
-use crate::event_table::text_column;
+use crate::lookback::{Deeds, deeds, known};
 use crate::population::population_of;
-use crate::rows::Rows;
-use crate::tables::{EVENTS, FEATURES};
+use crate::tables::FEATURES;
 
 /// Folds of the cross-validation, the confidence of its intervals, and the pull of a group towards
 /// the mean of all, in customers.
@@ -72,17 +73,6 @@ pub struct ValidatedGrouping {
     pub gain: Interval,
 }
 
-/// What customers did before and after the day, one value each.
-struct Deeds {
-    profiles: BTreeSet<String>,
-    days_since: Vec<f64>,
-    n_before: Vec<f64>,
-    money_before: Vec<f64>,
-    n_after: Vec<f64>,
-    money_after: Vec<f64>,
-    silent_after: Vec<f64>,
-}
-
 impl Engine {
     /// Says how well personas as of a day predict what customers do in the `n_days` after it. Nothing is
     /// written.
@@ -107,8 +97,9 @@ impl Engine {
             let deeds = deeds(&view, (as_of, after), config.currency).await?;
             let features = self.feature_rows(&view, as_of).await?;
             let features = known(&features, &deeds).map_err(|error| EngineError::table("compute", FEATURES, error))?;
-            let population = population_of(&features, &config.features, as_of)
+            let mut population = population_of(&features, &config.features, as_of)
                 .map_err(|error| EngineError::table("compute", FEATURES, error))?;
+            population.lookback = self.lookback(&view, as_of).await?.map(Arc::new);
             let params = DiscoveryParams {
                 personas: request.personas.unwrap_or(config.personas),
                 seed: request.seed.unwrap_or(config.seed),
@@ -144,6 +135,9 @@ fn judged(
     let personas = Matrix::new(n_personas + 1, shares.collect()).map_err(failed)?;
     let degrees = degrees(&found.memberships).map_err(failed)?;
     let rfm = rfm(deeds).map_err(failed)?;
+    let opened = open(population, &found.memberships, params)?;
+    let n_sub_kinds: usize = opened.iter().map(|opened| opened.kinds.len()).sum();
+    let sub_kinds = sub_kinds(&found.memberships, &opened).map_err(failed)?;
     let both = beside(&rfm, &degrees).map_err(failed)?;
     let score = rfm_score(deeds, n_personas).map_err(failed)?;
     let matrix = standardised(population).map_err(failed)?;
@@ -155,12 +149,14 @@ fn judged(
         format!("k-means, {n_personas} clusters"),
         format!("{n_personas} personas"),
         format!("{n_personas} personas by degree"),
+        format!("{n_personas} personas and their {n_sub_kinds} sub-kinds"),
         "RFM quintiles and personas".to_owned(),
     ];
     let confidence = Confidence::new(CONFIDENCE).map_err(failed)?;
     let validity = ValidityParams { n_folds: N_FOLDS, ridge: RIDGE, confidence, seed: params.seed };
     let outcome = |what, outcomes: &[f64], response| {
-        let evaluated = validity.evaluate(&[&rfm, &score, &clusters, &personas, &degrees, &both], outcomes, response);
+        let evaluated =
+            validity.evaluate(&[&rfm, &score, &clusters, &personas, &degrees, &sub_kinds, &both], outcomes, response);
         let groupings = evaluated.map(|validity| {
             let pairs = names.iter().zip(validity.partitions);
             pairs
@@ -175,62 +171,6 @@ fn judged(
         outcome("silence", &deeds.silent_after, Response::Occurrence),
     ];
     Ok(Validation { as_of, n_days, n_profiles, personas: Ok((n_personas, discovery.separation)), outcomes })
-}
-
-/// Returns what everybody known by the end of a day did until then and after.
-async fn deeds(view: &View, (as_of, after): (AsOf, AsOf), currency: Option<Currency>) -> Result<Deeds, EngineError> {
-    // Without a currency every event counts, and none has a price.
-    let (order, amount) = currency.map_or_else(
-        || ("true".to_owned(), "0".to_owned()),
-        |code| {
-            (
-                format!("currency = '{code}' AND amount_minor > 0"),
-                format!("CASE WHEN currency = '{code}' THEN amount_minor ELSE 0 END"),
-            )
-        },
-    );
-    let (until, end) = (timestamp_literal(as_of.end), timestamp_literal(after.end));
-    let count = |condition: &str| format!("sum(CASE WHEN {condition} THEN 1 ELSE 0 END)");
-    let query = format!(
-        "SELECT profile_of(user_id, anonymous_id) AS profile_id, \
-         coalesce(CAST(max(CASE WHEN occurred_at < {until} AND {order} THEN occurred_at END) AS BIGINT), 0) AS last_at, \
-         {} AS n_before, sum(CASE WHEN occurred_at < {until} THEN {amount} ELSE 0 END) AS money_before, \
-         {} AS n_after, sum(CASE WHEN occurred_at >= {until} THEN {amount} ELSE 0 END) AS money_after, \
-         {} AS active_after FROM events WHERE occurred_at < {end} GROUP BY 1 \
-         HAVING profile_id IS NOT NULL AND min(occurred_at) < {until} ORDER BY 1",
-        count(&format!("occurred_at < {until} AND {order}")),
-        count(&format!("occurred_at >= {until} AND {order}")),
-        count(&format!("occurred_at >= {until}")),
-    );
-    let rows = collect(&view.context, &query).await?;
-    let read = |error| EngineError::table("read", EVENTS, error);
-    let rows = Rows(&rows);
-    let numbers = |name: &str| -> Result<Vec<f64>, EngineError> {
-        let values = rows.integers(name).map_err(read)?;
-        #[expect(clippy::cast_precision_loss, reason = "amounts and counts of one customer are below 2^53")]
-        Ok(values.into_iter().map(|value| value.unwrap_or(0) as f64).collect())
-    };
-    let last = numbers("last_at")?;
-    #[expect(clippy::cast_precision_loss, reason = "microseconds of this era are below 2^53")]
-    let end_us = as_of.end.0 as f64;
-    Ok(Deeds {
-        profiles: rows.words("profile_id").map_err(read)?.into_iter().collect(),
-        days_since: last.iter().map(|at| end_us - at).collect(),
-        n_before: numbers("n_before")?,
-        money_before: numbers("money_before")?,
-        n_after: numbers("n_after")?,
-        // More paid back than paid is no revenue.
-        money_after: numbers("money_after")?.into_iter().map(|minor| (minor / 100.0).max(0.0)).collect(),
-        silent_after: numbers("active_after")?.iter().map(|n| f64::from(u8::from(*n <= 0.0))).collect(),
-    })
-}
-
-/// Returns the rows of those who were known.
-fn known(features: &RecordBatch, deeds: &Deeds) -> Result<RecordBatch, arrow::error::ArrowError> {
-    let ids = text_column(features, "profile_id")?;
-    let known: BooleanArray =
-        (0..ids.len()).map(|row| Some(ids.is_valid(row) && deeds.profiles.contains(ids.value(row)))).collect();
-    filter_record_batch(features, &known)
 }
 
 /// Returns recency, frequency and money as ones and noughts, five columns each.
@@ -260,6 +200,25 @@ fn degrees(memberships: &Memberships) -> Result<Matrix, LearnError> {
         values.extend(logarithms.iter().map(|value| (value - mean) as f32));
     }
     Matrix::new(memberships.personas().len() + 1, values)
+}
+
+/// Returns everybody's sub-kind, or persona where that is not opened or none of its kinds is theirs.
+fn sub_kinds(memberships: &Memberships, opened: &[Opened]) -> Result<Matrix, LearnError> {
+    let n_personas = memberships.personas().len();
+    // Personas first, then nobody's, then the kinds of each persona.
+    let mut labels: Vec<usize> = memberships.rows().iter().map(|row| row.assigned.unwrap_or(n_personas)).collect();
+    let row_of: BTreeMap<&ProfileId, usize> =
+        memberships.rows().iter().enumerate().map(|(row_idx, row)| (&row.profile, row_idx)).collect();
+    let mut n_groups = n_personas + 1;
+    for opened in opened {
+        for row in opened.memberships.rows() {
+            if let (Some(kind), Some(row_idx)) = (row.assigned, row_of.get(&row.profile)) {
+                labels[*row_idx] = n_groups + kind;
+            }
+        }
+        n_groups += opened.kinds.len();
+    }
+    Matrix::of_labels(&labels, n_groups)
 }
 
 /// Returns two partitions as one, side by side.

@@ -16,6 +16,7 @@ mod drift;
 mod eigen;
 mod error;
 mod factorisation;
+mod foresight;
 mod hdbscan;
 mod indices;
 mod k_means;
@@ -50,6 +51,7 @@ pub use dimensions::{Dimension, dimensions};
 pub use drift::{QuantileBins, population_stability_index, stability_index_by_chance};
 pub use error::LearnError;
 pub use factorisation::{Factorisation, FactorisationParams};
+pub use foresight::{Foresight, Sequel};
 pub use hdbscan::{Hdbscan, HdbscanParams, Prediction};
 pub use indices::{calinski_harabasz, davies_bouldin, partition_bic, prediction_strength};
 pub use k_means::{KMeans, KMeansParams, KMeansPass, KMeansStep, MiniBatchKMeans, MiniBatchKMeansParams};
@@ -66,7 +68,7 @@ pub use projection::Projection;
 pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread, yeo_johnson_lambda};
 pub use selection::{
     ADJUSTED_RAND_MIN, Candidate, Choice, Comparison, Continuum, JACCARD_MIN, JACCARD_STABLE, Refusal, SIGNIFICANCE,
-    Selection, SelectionParams, Separation, select_k,
+    Selection, SelectionParams, Separation, select_cut, select_k,
 };
 pub use silhouette::{Silhouette, SilhouetteParams, silhouette, simplified_silhouette};
 pub use stability::{Stability, StabilityParams, stability};

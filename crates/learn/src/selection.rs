@@ -270,21 +270,37 @@ impl Selection {
 /// # Ok::<(), throng_learn::LearnError>(())
 /// ```
 pub fn select_k(matrix: &Matrix, params: &SelectionParams) -> Result<Selection, LearnError> {
-    check(params)?;
-    matrix.require_finite()?;
-    let n_rows_needed = params.n_rows_min.max(*params.n_clusters.start());
-    if matrix.n_rows() < n_rows_needed {
-        let n_rows = matrix.n_rows();
-        return Ok(refused(Refusal::TooFewRows { n_rows, n_rows_needed }));
-    }
-    let seed = derived_seed(params.fit.seed, STREAM_SAMPLE);
-    let row_idxs = sampled_rows(matrix.n_rows(), params.n_rows_judged_max, seed);
-    let sample = matrix.take(&row_idxs);
+    let sample = match judged_sample(matrix, params)? {
+        Ok(sample) => sample,
+        Err(refusal) => return Ok(refused(refusal)),
+    };
     match (find_kinds(matrix, &sample, params)?, params.continuum) {
         (Ok(kinds), _) => with_kinds(matrix, kinds, params),
         (Err(_), Continuum::Cut) => cut(matrix, &sample, params),
         (Err(no_kinds), Continuum::Refused) => without_kinds(&sample, no_kinds, params),
     }
+}
+
+/// Chooses how finely a continuum is cut, as [`select_k`] does where there are no separate kinds, but
+/// without looking for any: for rows that are known to have none, in whatever space they are placed.
+pub fn select_cut(matrix: &Matrix, params: &SelectionParams) -> Result<Selection, LearnError> {
+    match judged_sample(matrix, params)? {
+        Ok(sample) => cut(matrix, &sample, params),
+        Err(refusal) => Ok(refused(refusal)),
+    }
+}
+
+/// Returns the rows that borders or centroids are sought on.
+fn judged_sample(matrix: &Matrix, params: &SelectionParams) -> Result<Result<Matrix, Refusal>, LearnError> {
+    check(params)?;
+    matrix.require_finite()?;
+    let n_rows_needed = params.n_rows_min.max(*params.n_clusters.start());
+    if matrix.n_rows() < n_rows_needed {
+        let n_rows = matrix.n_rows();
+        return Ok(Err(Refusal::TooFewRows { n_rows, n_rows_needed }));
+    }
+    let seed = derived_seed(params.fit.seed, STREAM_SAMPLE);
+    Ok(Ok(matrix.take(&sampled_rows(matrix.n_rows(), params.n_rows_judged_max, seed))))
 }
 
 /// Returns the selection of separate kinds.

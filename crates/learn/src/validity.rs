@@ -173,6 +173,17 @@ impl ValidityParams {
     }
 }
 
+/// Returns the coefficients of the columns in a model of the outcomes of all rows.
+pub(crate) fn fitted_coefficients(
+    matrix: &Matrix,
+    outcomes: &[f64],
+    response: Response,
+    ridge: f64,
+) -> Result<Vec<f64>, LearnError> {
+    let rows: Vec<usize> = (0..matrix.n_rows()).collect();
+    Ok(fit(matrix, &rows, outcomes, response, ridge)?.into_coefficients())
+}
+
 /// Returns the ratio of two means over the same rows, with the interval of the delta method.
 fn ratio_of_means(above: &[f64], below: &[f64], confidence: Confidence) -> Interval {
     let n_rows = real(above.len());

@@ -6,25 +6,24 @@
 
 mod choice;
 mod divide;
+mod grouping;
 mod method;
 mod mix;
 mod settle;
 
-use throng_learn::{
-    Continuum, KMeans, KMeansParams, LearnError, Matrix, MembershipModel, MembershipParams, Preparation, Projection,
-    Selection, SelectionParams, select_k,
-};
+use throng_learn::{Continuum, KMeans, LearnError, Matrix, MembershipModel, MembershipParams, Preparation, Projection};
 
 use crate::columns::{Columns, scaled_matrix};
 use crate::description::{Clusters, describe};
 use crate::membership::{gridded, largest_position};
 use crate::refusal::{nothing_to_compare, too_few_customers};
 use crate::{
-    CategoryWeights, Membership, Memberships, ModelColumn, Partial, Persona, PersonaError, PersonaId, Population,
-    Refusal, Teller,
+    CategoryWeights, Foretold, Membership, Memberships, ModelColumn, Partial, Persona, PersonaError, PersonaId,
+    Population, Refusal, Teller,
 };
-use choice::{Choice, choose};
+use choice::Choice;
 use divide::Subject;
+use grouping::{Grouped, grouped};
 
 pub use method::{Division, FittedDivision, Method};
 
@@ -46,15 +45,15 @@ const SHARE_MIN: f64 = 0.03;
 /// Share of a persona's own members within its reach; the rest are as far out as outsiders.
 pub(crate) const REACH_SHARE: f64 = 0.99;
 
-/// Restarts, refinements, resamples and references, and the rows they are judged on: the spread of
-/// a share over 20 resamples is below 0.05, and time grows with the square of the rows.
+/// Restarts and refinements of a fit.
 const N_INIT: usize = 4;
 const N_ITER_MAX: usize = 100;
 const TOLERANCE: f64 = 1e-4;
+
+/// Resamples, and the rows they are judged on: the spread of a share over 20 resamples is below 0.05,
+/// and time grows with the square of the rows.
 const N_RESAMPLES: usize = 20;
-const N_REFERENCES: usize = 19;
 const N_ROWS_JUDGED_MAX: usize = 4_000;
-const N_ROWS_REFERENCE_MAX: usize = 600;
 
 /// What the caller chooses about discovery.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -106,6 +105,9 @@ pub struct Discovery {
     pub separation: Option<Separation>,
     /// By which method customers were divided.
     pub method: Method,
+    /// What a continuum was cut by, beside the features as they are; `None` where it was not cut, or
+    /// nothing is foretold.
+    pub foretold: Option<Foretold>,
 }
 
 /// The answer of discovery.
@@ -258,7 +260,15 @@ impl Model {
             if let (Some(told), Some(partial)) = (&told[row_idx], &self.partial)
                 && partial.open(counts_for.map(|idx| self.clusters[idx]))
             {
-                let row = gridded(profile.clone(), &self.of_personas(&told.shares), self.persona_of(told.cluster));
+                let of_personas = self.of_personas(&told.shares);
+                let counts_for = match self.separation {
+                    Separation::Distinct => self.persona_of(told.cluster),
+                    // On a continuum nobody near a cut is sure, new or not: shares say how little.
+                    Separation::Gradual => {
+                        Some(largest_position(&of_personas)).filter(|idx| *idx < self.clusters.len())
+                    }
+                };
+                let row = gridded(profile.clone(), &of_personas, counts_for);
                 rows.push(Membership { by: Teller::Hybrid, ..row });
                 continue;
             }
@@ -311,13 +321,31 @@ impl Model {
 ///
 /// let as_of = Calendar::utc().as_of(Day(19_000));
 /// let nobody =
-///     Population { as_of, profiles: Vec::new(), features: Vec::new(), traits: Vec::new(), revenue: None, histories: None };
+///     Population { as_of, profiles: Vec::new(), features: Vec::new(), traits: Vec::new(), revenue: None, histories: None, lookback: None };
 /// let params = DiscoveryParams::new(PersonaCount::Auto { max: 8 }, 1);
 /// let Outcome::Refused(refusal) = discover(&nobody, &params)?.outcome else { panic!("nobody has personas") };
 /// assert!(refusal.text.starts_with("0 customers are too few"));
 /// # Ok::<(), throng_persona::PersonaError>(())
 /// ```
 pub fn discover(population: &Population, params: &DiscoveryParams) -> Result<Discovery, PersonaError> {
+    sought(population, params, Borders::First)
+}
+
+/// When borders between groups are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Borders {
+    /// First of all: a continuum is cut only where there are none.
+    First,
+    /// Only where nothing is foretold that a continuum could be cut by.
+    Last,
+}
+
+/// Looks for personas.
+pub(crate) fn sought(
+    population: &Population,
+    params: &DiscoveryParams,
+    borders: Borders,
+) -> Result<Discovery, PersonaError> {
     let n_clusters = match params.personas {
         PersonaCount::Auto { max } => 2..=max,
         PersonaCount::Exactly(n_personas) => n_personas..=n_personas,
@@ -339,10 +367,8 @@ pub fn discover(population: &Population, params: &DiscoveryParams) -> Result<Dis
     }
     let scaler = attempted("scale the features", columns.fit(population))?;
     let matrix = attempted("scale the features", scaled_matrix(&columns.columns, &scaler, population))?;
-    let selection_params = selection_params(n_clusters, params);
-    let selection = attempted("look for clusters", select_k(&matrix, &selection_params))?;
-    let mut candidates = candidates(&selection);
-    let usual = choose(selection, &matrix, &selection_params)?;
+    let Grouped { mut candidates, usual, foretold } =
+        grouped(population, (&columns.columns, &scaler, &matrix), (params, n_clusters), borders)?;
     let phrases = columns.phrases(&scaler, population);
     let subject = Subject { population, columns: &columns.columns, scaler: &scaler, matrix: &matrix, phrases };
     let (choice, judged) = match subject.divided(usual, params)? {
@@ -361,7 +387,7 @@ pub fn discover(population: &Population, params: &DiscoveryParams) -> Result<Dis
     assert_eq!(choice.jaccard.len(), choice.model.n_clusters(), "every cluster of the choice has a stability");
     let found = found(population, Fit { columns: columns.columns, scaler, matrix, choice })?;
     let outcome = Outcome::Found(Box::new(found));
-    Ok(Discovery { outcome, candidates, features_used: columns.uses, separation, method })
+    Ok(Discovery { outcome, candidates, features_used: columns.uses, separation, method, foretold })
 }
 
 /// What was fitted, on its way into a model.
@@ -449,41 +475,10 @@ fn refused(refusal: Refusal, columns: Columns, method: Method) -> Discovery {
         features_used: columns.uses,
         separation: None,
         method,
+        foretold: None,
     }
 }
 
-fn selection_params(n_clusters: std::ops::RangeInclusive<usize>, params: &DiscoveryParams) -> SelectionParams {
-    let seed = params.seed;
-    SelectionParams {
-        n_clusters,
-        // `n_clusters` of the fit is replaced by each that is tried.
-        fit: KMeansParams { n_clusters: 2, n_init: N_INIT, n_iter_max: N_ITER_MAX, tolerance: TOLERANCE, seed },
-        n_rows_min: N_PROFILES_MIN,
-        share_min: SHARE_MIN,
-        continuum: params.continuum,
-        // Detail is weighed in `choose`, by stability.
-        silhouette_slack: 0.0,
-        n_resamples: N_RESAMPLES,
-        n_references: N_REFERENCES,
-        n_rows_judged_max: N_ROWS_JUDGED_MAX,
-        n_rows_reference_max: N_ROWS_REFERENCE_MAX,
-    }
-}
-
-/// Returns how the numbers that were tried fared, none of them chosen yet.
-fn candidates(selection: &Selection) -> Vec<Candidate> {
-    let tried = selection.candidates.iter().map(|candidate| Candidate {
-        n_personas: candidate.n_clusters,
-        silhouette: candidate.silhouette,
-        silhouette_reference: candidate.comparison.map(|comparison| comparison.silhouette_reference),
-        stability_min: candidate.jaccard.iter().copied().fold(1.0, f64::min),
-        adjusted_rand: candidate.adjusted_rand,
-        share_min: candidate.share_min,
-        chosen: false,
-    });
-    tried.collect()
-}
-
-fn attempted<T>(attempt: &'static str, result: Result<T, LearnError>) -> Result<T, PersonaError> {
+pub(crate) fn attempted<T>(attempt: &'static str, result: Result<T, LearnError>) -> Result<T, PersonaError> {
     result.map_err(|source| PersonaError::Learn { attempt, source })
 }

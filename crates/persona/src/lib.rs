@@ -20,6 +20,7 @@ mod drift;
 mod effect;
 mod error;
 mod evidence;
+mod foresight;
 mod format;
 mod history;
 mod lineage;
@@ -55,6 +56,7 @@ pub use drift::{
 pub use effect::{Contrast, Effect, EffectKind, Interval};
 pub use error::PersonaError;
 pub use evidence::recompute;
+pub use foresight::{Foretold, Lookback};
 pub use history::{DriftSummary, History, HistoryEntry, HistoryPersona, Occasion};
 pub use lineage::{
     Basis, Continuity, Flow, Kept, Lineage, LineageEvent, LineageKind, LineageParams, LineagePersona, NameKept,

@@ -3,12 +3,13 @@
 //! The engine fills it from its tables; everything in this crate is a function of it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use throng_event::{AsOf, Currency};
 use throng_feature::FeatureDefinition;
 use throng_profile::ProfileId;
 
-use crate::{Histories, PersonaError};
+use crate::{Histories, Lookback, PersonaError};
 
 /// The customers among whom personas are looked for, as they were known at one day's end.
 #[derive(Debug, Clone)]
@@ -26,6 +27,9 @@ pub struct Population {
     /// How long the profiles have been known, and how some looked earlier; `None` where it is not
     /// known, and nobody's history counts as short then.
     pub histories: Option<Histories>,
+    /// How customers looked on an earlier day and what they did next, for a continuum to be cut by;
+    /// `None` where the history does not reach back so far.
+    pub lookback: Option<Arc<Lookback>>,
 }
 
 /// One feature of all profiles.
@@ -113,6 +117,12 @@ impl Population {
         if let Some(histories) = &self.histories {
             self.check_length("history_days", histories.days.len())?;
         }
+        if let Some(lookback) = &self.lookback {
+            lookback.population.check()?;
+            for (name, sequel) in &lookback.sequels {
+                lookback.population.check_length(name, sequel.values.len())?;
+            }
+        }
         Ok(())
     }
 
@@ -146,6 +156,8 @@ impl Population {
                 .map(|own| Revenue { minor: taken(&own.minor, rows), currency: own.currency }),
             // Earlier days are of everybody.
             histories: None,
+            // What customers do next is learnt from everybody.
+            lookback: self.lookback.clone(),
         }
     }
 

@@ -2,13 +2,15 @@
 //!
 //! What is done for everybody is done once more among the customers of one persona, as if they were
 //! all there are: a cut of them that comes back when they are drawn anew, each part told from the
-//! rest of the persona. Most of what a persona's customers differ by is by degrees, so a cut is taken
-//! where no border is found. What does not come back is not shown.
+//! rest of the persona. What a persona's customers differ by is mostly by degrees, for a persona with a
+//! clear border inside would be two; so they are cut where what they do next differs
+//! ([`crate::foresight`]), and where nothing is foretold, at borders or else by degrees. What does not
+//! come back is not shown.
 //!
 //! Sub-kinds are numbered by size within their persona (`p2.1`) and belong to one discovery; unlike
 //! personas they keep no identity from one to the next.
 
-use crate::discovery::{DiscoveryParams, Found, Outcome, PersonaCount, discover};
+use crate::discovery::{Borders, DiscoveryParams, Found, Outcome, PersonaCount, sought};
 use crate::persona::rename;
 use crate::{Continuum, Memberships, Persona, PersonaError, PersonaId, Population};
 
@@ -36,14 +38,14 @@ pub struct Opened {
 ///
 /// let as_of = Calendar::utc().as_of(Day(19_000));
 /// let nobody =
-///     Population { as_of, profiles: Vec::new(), features: Vec::new(), traits: Vec::new(), revenue: None, histories: None };
+///     Population { as_of, profiles: Vec::new(), features: Vec::new(), traits: Vec::new(), revenue: None, histories: None, lookback: None };
 /// let memberships = Memberships::new(vec![PersonaId::at(0)], Vec::new())?;
 /// assert!(open(&nobody, &memberships, &DiscoveryParams::new(PersonaCount::Auto { max: 8 }, 1))?.is_empty());
 /// # Ok::<(), throng_persona::PersonaError>(())
 /// ```
 ///
 /// # Errors
-/// As [`discover`].
+/// As [`discover`](crate::discover).
 pub fn open(
     population: &Population,
     memberships: &Memberships,
@@ -57,7 +59,7 @@ pub fn open(
         let members: Vec<usize> =
             rows.filter(|(_, row)| row.assigned == Some(persona_idx)).map(|(row_idx, _)| row_idx).collect();
         let members = population.of_some(&members);
-        if let Outcome::Found(found) = discover(&members, &params)?.outcome {
+        if let Outcome::Found(found) = sought(&members, &params, Borders::Last)?.outcome {
             opened.push(within(persona, *found, &members)?);
         }
     }

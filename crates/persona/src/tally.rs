@@ -24,7 +24,7 @@ use crate::{Claim, ClaimKind, Evidence, Measure, Persona, PersonaError, PersonaI
 ///
 /// let profiles = (0..3).map(|n| ProfileId::of(&Identity::user(&n.to_string()))).collect();
 /// let as_of = Calendar::utc().as_of(Day(19_000));
-/// let piece = Population { as_of, profiles, features: Vec::new(), traits: Vec::new(), revenue: None, histories: None };
+/// let piece = Population { as_of, profiles, features: Vec::new(), traits: Vec::new(), revenue: None, histories: None, lookback: None };
 /// let mut tally = Tally::new(Measure::Size, &[PersonaId::at(0)]);
 /// tally.update(&piece, &[Some(0), None, Some(0)])?;
 /// tally.update(&piece, &[None, None, None])?;

@@ -29,6 +29,8 @@ pub(crate) struct BookDocument {
     pub(crate) n_unassigned: Option<u64>,
     /// Whether there are gaps between the personas: `distinct` or `gradual`.
     pub(crate) separation: Option<&'static str>,
+    /// What a continuum was cut by beside the features as they are; null where it was not.
+    pub(crate) foretold: Option<String>,
     /// By which method customers were divided.
     pub(crate) method: &'static str,
     /// The personas, the largest first.
@@ -138,6 +140,7 @@ impl BookDocument {
             refusal,
             n_unassigned,
             separation: book.separation.map(throng_persona::Separation::as_str),
+            foretold: book.foretold.clone(),
             method: book.method.as_str(),
             personas: shown
                 .iter()

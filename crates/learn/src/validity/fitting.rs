@@ -25,6 +25,12 @@ impl Fitted {
         response.mean_at(self.linear(row))
     }
 
+    /// Returns the coefficients of the columns.
+    pub(crate) fn into_coefficients(mut self) -> Vec<f64> {
+        self.coefficients.truncate(self.centres.len());
+        self.coefficients
+    }
+
     fn linear(&self, row: &[f32]) -> f64 {
         let columns = row.iter().zip(&self.centres).zip(&self.coefficients);
         let sum: f64 = columns.map(|((value, centre), own)| (f64::from(*value) - centre) * own).sum();

@@ -5,6 +5,8 @@ mod claims;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod foresight;
+#[cfg(test)]
 mod lineage;
 mod market;
 #[cfg(test)]

@@ -134,6 +134,7 @@ pub(crate) fn market(n_profiles: usize, seed: u64) -> (Population, Vec<usize>) {
         traits: Vec::new(),
         revenue: "EUR".parse().ok().map(|currency| Revenue { minor, currency }),
         histories: None,
+        lookback: None,
     };
     (population, kinds)
 }

@@ -119,6 +119,7 @@ pub(crate) fn planted(n_profiles: usize, seed: u64) -> (Population, Vec<usize>) 
         traits: vec![TraitColumn { name: "age".to_owned(), values: ages }],
         revenue: Some(Revenue { minor, currency: "EUR".parse().unwrap() }),
         histories: None,
+        lookback: None,
     };
     (population, kinds)
 }
@@ -144,6 +145,7 @@ pub(crate) fn structureless(n_profiles: usize, seed: u64) -> Population {
         traits: Vec::new(),
         revenue: None,
         histories: None,
+        lookback: None,
     }
 }
 

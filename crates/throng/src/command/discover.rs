@@ -73,6 +73,9 @@ pub(super) fn print(output: Output, book: &PersonaBook) -> anyhow::Result<()> {
             if let Some(separation) = book.separation {
                 output.text(&wrapped(separation.sentence(), width, 0))?;
             }
+            if let Some(foretold) = &book.foretold {
+                output.text(&wrapped(foretold, width, 0))?;
+            }
             output.heading("\nPersonas")?;
             output.grid(&list_grid(personas))?;
             let n_unassigned = u64::try_from(memberships.n_unassigned()).unwrap_or(u64::MAX);

@@ -27,7 +27,11 @@ pub(super) fn section(
         .collect();
     CertaintySection {
         verdict: verdict(book, chosen),
-        separation: book.separation.map_or_else(String::new, |separation| separation.sentence().to_owned()),
+        separation: [book.separation.map(Separation::sentence), book.foretold.as_deref()]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(" "),
         gradual: book.separation == Some(Separation::Gradual),
         method: format!(
             "Groups of customers by {} features, each made comparable. {} Seed {}.",

@@ -61,6 +61,7 @@ pub(crate) fn market(groups: &[Group], seed: u64) -> Population {
         traits: Vec::new(),
         revenue: None,
         histories: None,
+        lookback: None,
     }
 }
 
