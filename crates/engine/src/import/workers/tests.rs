@@ -145,8 +145,7 @@ fn an_import_that_is_cut_off_is_repeated_and_ends_as_if_it_had_not_been() {
     let text = messages();
     let n_bytes = text.len() / 2;
     let lake = Lake::new();
-    let (cut, written) =
-        lake.import(Failing { text: Cursor::new(text.clone()), n_bytes: n_bytes as u64 }, 2).unwrap();
+    let (cut, written) = lake.import(Failing { text: Cursor::new(text.clone()), n_bytes: n_bytes as u64 }, 2).unwrap();
     let n_lines = text[..n_bytes].matches('\n').count() as u64;
     assert!(matches!(cut, Err(SourceError::Read { rows, .. }) if rows == n_lines), "{cut:?}, {n_lines} lines");
     let (_, rest) = lake.import(Cursor::new(text.clone()), 2).unwrap();
