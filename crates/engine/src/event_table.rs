@@ -5,6 +5,7 @@
 //! [`PROMOTED_COLUMNS_MAX`]; what has none, or does not fit its column's type, stays
 //! in the JSON column `other`. Reading gives back exactly what was written.
 
+mod chunk;
 mod read;
 mod rest;
 mod write;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field as ArrowField, Fields, Schema, TimeUnit};
 use throng_event::Field;
 
+pub(crate) use chunk::{Chunk, EventColumns};
 pub(crate) use read::{attribute_from_json, external_id_lists, read_events, text_column, usize_of};
 pub(crate) use write::EventRows;
 

@@ -10,13 +10,14 @@ mod intake;
 mod quarantine;
 mod readmission;
 mod seal;
+mod workers;
 
 use std::path::{Path, PathBuf};
 
 use throng_event::{Currency, Instant, Limits, PersonalData};
 use throng_source::{
-    Form, Import, Mapping, SourceError, StopReason, TableForm, Taken, Tally, read_complete_journey, read_parquet_table,
-    read_table, read_workbook_table,
+    Blocks, Form, Import, Mapping, SourceError, StopReason, TableForm, Taken, Tally, read_complete_journey,
+    read_parquet_table, read_table, read_workbook_table, table_blocks,
 };
 use tokio::runtime::Runtime;
 
@@ -134,15 +135,25 @@ pub(crate) fn import(
     }
     let counted = Counted::default();
     let n_bytes_total = std::fs::metadata(&request.path).ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
-    let mut n_rows = 0;
-    let mut take = |taken: Taken| {
-        n_rows += intake::n_rows(&taken);
-        if n_rows % 1_024 == 0 {
-            progress(Progress { n_bytes: counted.get(), n_bytes_total, n_rows });
+    let mut told = |n_rows| progress(Progress { n_bytes: counted.get(), n_bytes_total, n_rows });
+    let tally = match blocks(request, import, &counted)? {
+        Ok(Some(blocks)) => {
+            let n_threads = runtime.metrics().num_workers();
+            workers::read_blocks(blocks, (import, n_threads), &mut intake, &mut |tally| told(tally.rows_read))?
         }
-        Ok(intake.take(taken)?)
+        Ok(None) => {
+            let mut n_rows = 0;
+            let mut take = |taken: Taken| {
+                n_rows += intake::n_rows(&taken);
+                if n_rows % 1_024 == 0 {
+                    told(n_rows);
+                }
+                Ok(intake.take(taken)?)
+            };
+            read(request, import, &counted, &mut take)?
+        }
+        Err(error) => Err(error),
     };
-    let tally = read(request, import, &counted, &mut take)?;
     let tally = tally.map_err(failed)?;
     let written = intake.finish()?;
     progress(Progress { n_bytes: n_bytes_total.unwrap_or(0), n_bytes_total, n_rows: tally.rows_read });
@@ -158,6 +169,25 @@ pub(crate) fn import(
         runtime.block_on(log_import(store, request, &report))?;
     }
     Ok(report)
+}
+
+/// Returns the file of a request to be cut into blocks, `None` where it is read as a whole; what
+/// cannot be read is the inner error.
+fn blocks<'a>(
+    request: &ImportRequest,
+    import: Import<'_>,
+    counted: &Counted,
+) -> Result<Result<Option<Blocks<'a>>, SourceError>, EngineError> {
+    Ok(match &request.form {
+        ImportForm::Table(mapping) => match file::table_form(&request.path)? {
+            TableForm::Delimited | TableForm::Json => {
+                table_blocks(counted.reader(open(&request.path)?), mapping, import)
+            }
+            TableForm::Parquet | TableForm::Workbook => Ok(None),
+        },
+        ImportForm::Known(Form::CompleteJourney) => Ok(None),
+        ImportForm::Known(form) => form.blocks(counted.reader(open(&request.path)?)),
+    })
 }
 
 /// Reads the file of a request; what cannot be read is the inner error.

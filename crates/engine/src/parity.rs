@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::config::Config;
 use crate::context::{collect, session};
-use crate::event_table::{EventRows, Promoted, read_events};
+use crate::event_table::{Chunk, EventRows, Promoted, read_events};
 use crate::features::{Division, FeatureRun};
 use crate::people::People;
 use crate::store::Store;
@@ -47,7 +47,9 @@ async fn lake(folder: &std::path::Path, mut events: Vec<Event>, chunk: usize) ->
     while !events.is_empty() {
         let mut rows = EventRows::default();
         events.drain(events.len().saturating_sub(chunk)..).for_each(|event| rows.push(&event, event.id.key()));
-        store.append(EVENTS, vec![rows.finish(&mut promoted).unwrap()]).await.unwrap();
+        let mut chunk = Chunk::default();
+        chunk.push_all(rows.finish());
+        store.append(EVENTS, vec![chunk.finish(&mut promoted).unwrap()]).await.unwrap();
     }
     store
 }

@@ -4,12 +4,12 @@
 //! Delta protocol: readers see all of it or nothing, and a process that dies in the
 //! middle leaves files that no commit names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::datasource::provider_as_source;
@@ -33,7 +33,7 @@ use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use futures::stream;
 use object_store::path::Path;
 use parquet::basic::Compression;
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use url::Url;
 
@@ -70,18 +70,51 @@ const CLOUD_SCHEMES: [&str; 6] = ["s3", "s3a", "gs", "az", "abfs", "abfss"];
 /// Columns of which no two values are alike: a dictionary would be made and thrown away.
 const UNIQUE_COLUMNS: [&str; 3] = ["event_id", "event_key", "quarantine_id"];
 
-/// Returns how Parquet files are written. Minima and maxima are kept by chunk of a column: rows
-/// are sorted by person, so those of a page say nothing about what people ask for. Times almost
-/// all differ, as the columns named above do.
-fn writer_properties(schema: &Schema) -> WriterProperties {
-    let properties = WriterProperties::builder()
+/// Texts of a column that are looked at to guess how many different ones there are.
+const TEXTS_SAMPLED: usize = 2_048;
+
+/// Bytes of a dictionary, beyond which a column goes on without one (the default of Parquet).
+const DICTIONARY_BYTES_MAX: usize = 1 << 20;
+
+/// Returns how Parquet files of rows like these are written. Minima and maxima are kept by chunk
+/// of a column, and not of texts: rows are sorted by person, so those of a page say nothing about
+/// what people ask for, and the first and last text of a hundred thousand say nothing either.
+/// Times almost all differ, as the columns named above do.
+fn writer_properties(schema: &Schema, sample: Option<&RecordBatch>) -> WriterProperties {
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES_MAX)
         .set_statistics_enabled(EnabledStatistics::Chunk);
-    let plain = |properties: WriterPropertiesBuilder, column: &str| {
-        properties.set_column_dictionary_enabled(ColumnPath::from(column), false)
-    };
-    let times = schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::Timestamp(..)));
-    UNIQUE_COLUMNS.into_iter().chain(times.map(|field| field.name().as_str())).fold(properties, plain).build()
+    for field in schema.fields() {
+        let path = ColumnPath::from(field.name().as_str());
+        let texts = sample.and_then(|rows| rows.column_by_name(field.name())?.as_string_opt::<i32>());
+        let unique = UNIQUE_COLUMNS.contains(&field.name().as_str())
+            || matches!(field.data_type(), DataType::Timestamp(..))
+            || texts.is_some_and(mostly_differ);
+        if unique {
+            properties = properties.set_column_dictionary_enabled(path.clone(), false);
+        }
+        if matches!(field.data_type(), DataType::Utf8) {
+            properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
+        }
+    }
+    properties.build()
+}
+
+/// Whether a dictionary of a column's texts would not be worth what it takes to make: it would
+/// be too long, or have an entry for every few rows.
+fn mostly_differ(texts: &StringArray) -> bool {
+    let n_texts = texts.len() - texts.null_count();
+    if n_texts < 2 * TEXTS_SAMPLED {
+        return false;
+    }
+    let sampled: Vec<&str> = texts.iter().flatten().step_by(n_texts / TEXTS_SAMPLED).collect();
+    let n_bytes = sampled.iter().map(|text| text.len() + size_of::<u32>()).sum::<usize>() / sampled.len();
+    let n_different = sampled.iter().collect::<BTreeSet<_>>().len();
+    // Of n texts drawn from d that are as frequent, n * n / (2 * d) are drawn again.
+    let n_again = (sampled.len() - n_different).max(1);
+    let guess = sampled.len() * sampled.len() / (2 * n_again);
+    guess * n_bytes > DICTIONARY_BYTES_MAX || guess * 4 > n_texts
 }
 
 impl Store {
@@ -157,7 +190,7 @@ impl Store {
             .write(Vec::new())
             .with_input_plan(rows.into_unoptimized_plan())
             .with_session_state(Arc::new(session.build()));
-        self.commit((table, &schema), write, SaveMode::Overwrite).await
+        self.commit(table, write.with_writer_properties(writer_properties(&schema, None)), SaveMode::Overwrite).await
     }
 
     /// Replaces all rows by those of a stream, which are written as they come and never held
@@ -174,7 +207,8 @@ impl Store {
         let plan = LogicalPlanBuilder::scan(table, provider_as_source(Arc::new(source)), None);
         let plan = plan.and_then(LogicalPlanBuilder::build).map_err(error)?;
         let delta = self.opened(table, &schema).await?;
-        self.commit((table, &schema), delta.write(Vec::new()).with_input_plan(plan), SaveMode::Overwrite).await
+        let write = delta.write(Vec::new()).with_input_plan(plan);
+        self.commit(table, write.with_writer_properties(writer_properties(&schema, None)), SaveMode::Overwrite).await
     }
 
     async fn write(&self, table: &str, batches: Vec<RecordBatch>, mode: SaveMode) -> Result<(), EngineError> {
@@ -182,8 +216,9 @@ impl Store {
             return Ok(());
         };
         let schema = first.schema();
+        let properties = writer_properties(&schema, Some(first));
         let delta = self.opened(table, &schema).await?;
-        self.commit((table, &schema), delta.write(batches), mode).await
+        self.commit(table, delta.write(batches).with_writer_properties(properties), mode).await
     }
 
     /// Returns a table's newest snapshot, after making it when it was never written.
@@ -194,19 +229,12 @@ impl Store {
         }
     }
 
-    async fn commit(
-        &self,
-        (table, schema): (&str, &Schema),
-        write: WriteBuilder,
-        mode: SaveMode,
-    ) -> Result<(), EngineError> {
+    async fn commit(&self, table: &str, write: WriteBuilder, mode: SaveMode) -> Result<(), EngineError> {
         let error = |source: DeltaTableError| EngineError::table("write", table, source);
-        let properties = writer_properties(schema);
         let schema_mode = if mode == SaveMode::Append { SchemaMode::Merge } else { SchemaMode::Overwrite };
         write
             .with_save_mode(mode)
             .with_schema_mode(schema_mode)
-            .with_writer_properties(properties)
             .with_commit_properties(CommitProperties::default().with_create_checkpoint(true))
             .await
             .map_err(error)?;

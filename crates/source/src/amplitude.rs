@@ -60,7 +60,7 @@ pub(crate) fn recognise(head: &Head) -> Option<String> {
         .then(|| "its objects have event_type, event_time and amplitude_id as Amplitude exports them".to_owned())
 }
 
-const MAKER: Maker<'static> = &|fields, import| event(fields, import);
+pub(crate) const MAKER: Maker<'static> = &|fields, import| event(fields, import);
 
 const CONTEXT: [(&str, &str); 30] = [
     ("os_name", "os.name"),

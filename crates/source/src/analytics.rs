@@ -77,16 +77,21 @@ pub(crate) fn read_records(input: impl Read, intake: &mut Intake<'_>, maker: Mak
     let input = decompress(input).map_err(|error| intake.read_error(error))?;
     let mut frames = Frames::new(input).map_err(|error| intake.read_error(error))?;
     while let Some(frame) = frames.next().map_err(|error| intake.read_error(error))? {
-        match frame {
-            Frame::Whole(record) => take_record(record, intake, maker)?,
-            Frame::TooLong(beginning) => {
-                let problem = Problem::new(ProblemKind::TooLarge, "a record longer than any may be");
-                let row = intake.next_row();
-                intake.put_aside(row, vec![problem], raw_text(beginning))?;
-            }
-        }
+        take_frame(frame, intake, maker)?;
     }
     Ok(())
+}
+
+/// Takes one record of the input.
+pub(crate) fn take_frame(frame: Frame<'_>, intake: &mut Intake<'_>, maker: Maker<'_>) -> Result<(), SourceError> {
+    match frame {
+        Frame::Whole(record) => take_record(record, intake, maker),
+        Frame::TooLong(beginning) => {
+            let problem = Problem::new(ProblemKind::TooLarge, "a record longer than any may be");
+            let row = intake.next_row();
+            intake.put_aside(row, vec![problem], raw_text(beginning))
+        }
+    }
 }
 
 /// Reads every row of a Parquet file as the JSON object it is.

@@ -236,6 +236,15 @@ fn gather<'a, T: Into<Json<'a>>>(
             "" => CompactString::new(name),
             prefix => concat(&[prefix, &name]),
         };
+        if levels > 0 && json.get().starts_with('{') {
+            name.push('.');
+            let n_before = values.len();
+            if gather_plain(&mut Scan::new(json.get()), &name, levels - 1, values).is_some() {
+                continue;
+            }
+            values.truncate(n_before);
+            name.pop();
+        }
         let nested = if levels > 0 && json.get().starts_with('{') { members_of(json) } else { None };
         if let Some(nested) = nested {
             name.push('.');
@@ -248,6 +257,33 @@ fn gather<'a, T: Into<Json<'a>>>(
         }
     }
     Ok(())
+}
+
+/// Gathers the members of an object of plain JSON as [`gather`] would, in one pass. `None` leaves
+/// them to it: what is not plain, and all that is wrong with them.
+fn gather_plain(
+    scan: &mut Scan<'_>,
+    prefix: &str,
+    levels: usize,
+    values: &mut Vec<(CompactString, Value)>,
+) -> Option<()> {
+    let mut more = scan.open()?;
+    let mut n_members = 0;
+    while more {
+        n_members += 1;
+        let mut name = concat(&[prefix, scan.name()?]);
+        if levels > 0 && scan.peek()? == b'{' {
+            name.push('.');
+            gather_plain(scan, &name, levels - 1, values)?;
+        } else if let Some(value) = value(scan.value()?).ok()? {
+            values.push((name, value));
+        }
+        if n_members.max(values.len()) > MEMBERS_MAX {
+            return None;
+        }
+        more = scan.another()?;
+    }
+    Some(())
 }
 
 fn concat(parts: &[&str]) -> CompactString {

@@ -124,7 +124,8 @@ impl SourceError {
     }
 
     /// Returns the same error with the number of rows read before.
-    pub(crate) fn after(mut self, n_rows: u64) -> Self {
+    #[must_use]
+    pub fn after(mut self, n_rows: u64) -> Self {
         if let Self::Read { rows, .. } | Self::Truncated { rows, .. } | Self::Corrupt { rows, .. } = &mut self {
             *rows = n_rows;
         }

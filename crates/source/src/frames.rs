@@ -92,6 +92,49 @@ impl<R: BufRead> Frames<R> {
         }
     }
 
+    /// Adds to `text` so many bytes or more, up to the end of a line, of input that is cut into
+    /// lines; returns whether the last line is whole or the beginning of one that is too long.
+    /// `None` for input of values.
+    ///
+    /// # Errors
+    /// What the reader says; `text` then ends with the last line before the fault.
+    pub(crate) fn lines(&mut self, text: &mut Vec<u8>, n_bytes: usize) -> io::Result<Option<LastLine>> {
+        match self.form {
+            Form::Values => return Ok(None),
+            Form::Lines => {}
+        }
+        let added = self.add_lines(text, n_bytes);
+        if added.is_err() {
+            text.truncate(line_start(text));
+        }
+        added.map(Some)
+    }
+
+    fn add_lines(&mut self, text: &mut Vec<u8>, n_bytes: usize) -> io::Result<LastLine> {
+        while text.len() < n_bytes {
+            let chunk = match self.input.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other?,
+            };
+            if chunk.is_empty() {
+                return Ok(LastLine::Whole);
+            }
+            let n_chunk = chunk.len().min(n_bytes - text.len());
+            text.extend_from_slice(&chunk[..n_chunk]);
+            self.input.consume(n_chunk);
+        }
+        let n_begun = text.len() - line_start(text);
+        if n_begun > 0 {
+            let limit = (self.bytes_max + 1).saturating_sub(n_begun) as u64;
+            let n_read = self.input.by_ref().take(limit).read_until(b'\n', text)?;
+            if n_begun + n_read > self.bytes_max && text.last() != Some(&b'\n') {
+                self.input.skip_until(b'\n')?;
+                return Ok(LastLine::TooLong);
+            }
+        }
+        Ok(LastLine::Whole)
+    }
+
     fn next_value(&mut self) -> io::Result<Length> {
         self.record.clear();
         let mut scan = Scan::default();
@@ -121,6 +164,38 @@ impl<R: BufRead> Frames<R> {
             (true, true) => Length::TooLong,
         })
     }
+}
+
+/// How the last of some lines ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum LastLine {
+    #[default]
+    Whole,
+    TooLong,
+}
+
+/// Returns where the line begins that a text ends in; its end behind a line break.
+fn line_start(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+}
+
+/// Returns the records that stand in lines, see [`Frames::lines`].
+pub(crate) fn frames_of_lines(text: &[u8], last: LastLine) -> impl Iterator<Item = Frame<'_>> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            let start = rest;
+            // Reading from memory does not fail.
+            let n_bytes = rest.skip_until(b'\n').ok().filter(|n_bytes| *n_bytes > 0)?;
+            let line = &start[..n_bytes];
+            if rest.is_empty() && last == LastLine::TooLong {
+                return Some(Frame::TooLong(line));
+            }
+            if !line.trim_ascii().is_empty() {
+                return Some(Frame::Whole(line.trim_ascii()));
+            }
+        }
+    })
 }
 
 enum Length {

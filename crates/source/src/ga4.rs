@@ -65,7 +65,7 @@ pub(crate) fn recognise(head: &Head) -> Option<String> {
     })
 }
 
-const MAKER: Maker<'static> = &|fields, import| event(fields, import);
+pub(crate) const MAKER: Maker<'static> = &|fields, import| event(fields, import);
 
 /// Parameters that are circumstances of the event.
 const CONTEXT_PARAMETERS: [(&str, &str); 11] = [

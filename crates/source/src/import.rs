@@ -73,6 +73,21 @@ pub struct Tally {
     pub mended: BTreeMap<ProblemKind, u64>,
 }
 
+impl Tally {
+    /// Adds the account of what was read behind.
+    pub fn add(&mut self, other: &Self) {
+        self.rows_read += other.rows_read;
+        self.rows_in_events += other.rows_in_events;
+        self.rows_quarantined += other.rows_quarantined;
+        self.events += other.events;
+        for (sums, counts) in [(&mut self.quarantined, &other.quarantined), (&mut self.mended, &other.mended)] {
+            for (kind, n) in counts {
+                *sums.entry(*kind).or_default() += n;
+            }
+        }
+    }
+}
+
 /// Bytes of a raw record that are kept.
 pub(crate) const RAW_BYTES_MAX: usize = 65_536;
 

@@ -11,6 +11,7 @@ mod amplitude;
 mod analytics;
 mod attributes;
 mod batches;
+mod blocks;
 mod complete_journey;
 mod crm;
 mod decode;
@@ -42,6 +43,7 @@ mod transcripts;
 
 pub use access_log::read_access_log;
 pub use amplitude::{read_amplitude, read_amplitude_lines};
+pub use blocks::{Block, Blocks};
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
 pub use crm::{read_crm_accounts, read_crm_contacts, read_crm_deals, read_crm_leads};
 pub use decompress::decompress;
@@ -63,7 +65,7 @@ pub use segment::{read_segment, write_segment};
 pub use shopify::read_shopify_orders;
 pub use table::{
     TableForm, TableSample, read_parquet_table, read_quarantined_rows, read_table, read_workbook_table,
-    sample_parquet_table, sample_table, sample_workbook_table,
+    sample_parquet_table, sample_table, sample_workbook_table, table_blocks,
 };
 pub use tickets::read_tickets;
 pub use transcripts::read_transcripts;

@@ -15,7 +15,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use throng_event::{Draft, EventKind, Identity, IdentityKind, Instant, Problem, ProblemKind};
 
-use crate::analytics::{Fields, Made, add_attributes, add_part, import_records, lenient_time, put, somebody, utc_time};
+use crate::analytics::{
+    Fields, Made, Maker, add_attributes, add_part, import_records, lenient_time, put, somebody, utc_time,
+};
 use crate::head::Head;
 use crate::segment::read_members;
 use crate::{Import, SourceError, StopReason, Taken, Tally};
@@ -41,8 +43,15 @@ pub fn read_mixpanel(
     import: Import<'_>,
     sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
 ) -> Result<Tally, SourceError> {
-    import_records(input, import, sink, &|fields, import| record(fields, clock, import))
+    let maker = match clock {
+        MixpanelClock::Utc => UTC_MAKER,
+        MixpanelClock::ProjectZone => LOCAL_MAKER,
+    };
+    import_records(input, import, sink, maker)
 }
+
+pub(crate) const UTC_MAKER: Maker<'static> = &|fields, import| record(fields, MixpanelClock::Utc, import);
+pub(crate) const LOCAL_MAKER: Maker<'static> = &|fields, import| record(fields, MixpanelClock::ProjectZone, import);
 
 /// Returns why a file is a Mixpanel export, `None` where it is none.
 pub(crate) fn recognise(head: &Head) -> Option<String> {

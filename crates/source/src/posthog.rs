@@ -53,7 +53,7 @@ pub(crate) fn recognise(head: &Head) -> Option<String> {
     })
 }
 
-const MAKER: Maker<'static> = &|fields, import| event(fields, import);
+pub(crate) const MAKER: Maker<'static> = &|fields, import| event(fields, import);
 
 const CONTEXT: [(&str, &str); 46] = [
     ("$current_url", "page.url"),

@@ -57,16 +57,21 @@ pub fn read_segment(
     let input = decompress(input).map_err(|error| intake.read_error(error))?;
     let mut frames = Frames::new(input).map_err(|error| intake.read_error(error))?;
     while let Some(frame) = frames.next().map_err(|error| intake.read_error(error))? {
-        match frame {
-            Frame::Whole(record) => take_record(record, &mut intake)?,
-            Frame::TooLong(beginning) => {
-                let problem = Problem::new(ProblemKind::TooLarge, "a message longer than any may be");
-                let row = intake.next_row();
-                intake.put_aside(row, vec![problem], raw_text(beginning))?;
-            }
-        }
+        take_frame(frame, &mut intake)?;
     }
     Ok(intake.finish())
+}
+
+/// Takes one record of the input.
+pub(crate) fn take_frame(frame: Frame<'_>, intake: &mut Intake<'_>) -> Result<(), SourceError> {
+    match frame {
+        Frame::Whole(record) => take_record(record, intake),
+        Frame::TooLong(beginning) => {
+            let problem = Problem::new(ProblemKind::TooLarge, "a message longer than any may be");
+            let row = intake.next_row();
+            intake.put_aside(row, vec![problem], raw_text(beginning))
+        }
+    }
 }
 
 /// Bytes that the messages of one batch may take over together: 2,500 messages, which no

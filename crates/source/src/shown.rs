@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use throng_event::{Calendar, Event, Instant, Limits, PersonalData};
 
-use crate::{Import, SourceError, StopReason, Taken, Tally};
+use crate::{Block, Blocks, Import, Quarantined, SourceError, StopReason, Taken, Tally};
 
 /// A reader of a form.
 pub(crate) type Reader = fn(&[u8], Import<'_>, Receiver<'_>) -> Result<Tally, SourceError>;
@@ -39,6 +39,32 @@ pub(crate) fn collect(
     let tally = import(source, zone, key, |import| read(import, &mut sink))?;
     assert_eq!(taken.iter().map(rows_of).sum::<u64>(), tally.rows_read, "every row is in an outcome");
     Ok((taken, tally))
+}
+
+/// What the blocks of an input gave: every outcome, the account or why the input could not be
+/// read on, and how many blocks there were.
+pub(crate) type OfBlocks = (Vec<Taken>, Result<Tally, SourceError>, usize);
+
+/// Reads block by block what [`collect`] would read as a whole.
+pub(crate) fn collect_blocks(mut blocks: Blocks<'_>, import: Import<'_>) -> OfBlocks {
+    let (mut taken, mut tally, mut n_blocks) = (Vec::new(), Tally::default(), 0);
+    let mut block = Block::default();
+    loop {
+        match blocks.fill(&mut block) {
+            Ok(true) => n_blocks += 1,
+            Ok(false) => return (taken, Ok(tally), n_blocks),
+            Err(error) => return (taken, Err(error.after(tally.rows_read)), n_blocks),
+        }
+        let mut sink = |one| {
+            taken.push(match one {
+                Taken::Quarantined(row) => Taken::Quarantined(Quarantined { row: row.row + tally.rows_read, ..row }),
+                event @ Taken::Event { .. } => event,
+            });
+            Ok(())
+        };
+        let account = block.read(import, &mut sink).unwrap();
+        tally.add(&account);
+    }
 }
 
 fn rows_of(taken: &Taken) -> u64 {

@@ -1,5 +1,6 @@
 //! Tables: rows of text, JSON objects, Parquet or a workbook, read through a mapping.
 
+mod blocks;
 mod clock;
 mod delimited;
 mod infer;
@@ -18,7 +19,7 @@ use throng_event::Problem;
 
 use crate::decode::decode;
 use crate::import::Intake;
-use crate::{Import, Mapping, SourceError, StopReason, Taken, Tally, decompress};
+use crate::{Blocks, Import, Mapping, SourceError, StopReason, Taken, Tally, decompress};
 use delimited::Delimited;
 use json_rows::{JsonRows, read_object};
 use orders::Orders;
@@ -26,6 +27,7 @@ use parquet_rows::ParquetRows;
 use plan::{Line, Plan};
 use workbook_rows::Workbook;
 
+pub(crate) use blocks::{RowBlock, Rows};
 pub(crate) use clock::{Clock, EXCEL_DAYS};
 pub(crate) use infer::{plain_number, plain_value, truth};
 pub(crate) use ordinals::Ordinals;
@@ -108,6 +110,25 @@ pub fn read_table(
     let known = if source.form == TableForm::Json { mapping.required_columns() } else { mapping.columns() };
     check_columns(&known, source.rows.columns())?;
     read_rows(source.rows.as_mut(), mapping, import, sink)
+}
+
+/// Returns a table of text or JSON to be cut into blocks, `None` where it has to be read from its
+/// beginning to its end, see [`read_table`].
+///
+/// # Errors
+/// As [`read_table`].
+pub fn table_blocks<'a>(
+    input: impl Read + 'a,
+    mapping: &Mapping,
+    import: Import<'_>,
+) -> Result<Option<Blocks<'a>>, SourceError> {
+    if mapping.order.is_some() {
+        return Ok(None);
+    }
+    let source = open(input)?;
+    let known = if source.form == TableForm::Json { mapping.required_columns() } else { mapping.columns() };
+    check_columns(&known, source.rows.columns())?;
+    Rows::new(source.rows, mapping, import).map(|rows| Some(Blocks::of_rows(rows)))
 }
 
 /// Reads a Parquet table through a mapping, see [`read_table`].
@@ -237,7 +258,8 @@ fn read_rows(
                 if line.order.is_some() {
                     orders.take(line, &plan, &mut intake, || row.to_raw(&columns))?;
                 } else {
-                    take_alone(line, &row, &columns, (&plan, &mut ordinals), &mut intake)?;
+                    let content = || ordinals.content(&row, &columns);
+                    take_alone(line, (&row, &columns), &plan, content, &mut intake)?;
                 }
             }
         }
@@ -246,17 +268,17 @@ fn read_rows(
     Ok(intake.finish())
 }
 
-/// Takes a row that is an event by itself.
+/// Takes a row that is an event by itself; one without an id gets it from its content.
 fn take_alone(
     line: Line,
-    row: &Row,
-    columns: &Columns,
-    (plan, ordinals): (&Plan, &mut Ordinals),
+    (row, columns): (&Row, &Columns),
+    plan: &Plan,
+    content: impl FnOnce() -> Vec<u8>,
     intake: &mut Intake<'_>,
 ) -> Result<(), SourceError> {
     let mut draft = line.draft;
     if draft.id.is_none() {
-        draft.content = ordinals.content(row, columns);
+        draft.content = content();
     }
     plan.name_person(&mut draft);
     let of_product = line.product.as_ref().and_then(|product| product.amount_minor);

@@ -86,7 +86,7 @@ pub(crate) fn read_events(batch: &RecordBatch) -> Result<Vec<Event>, ArrowError>
 }
 
 /// What was written came from an `i64`; a foreign writer's larger number is cut.
-fn decimal(millionths: i128) -> Decimal {
+pub(super) fn decimal(millionths: i128) -> Decimal {
     Decimal(i64::try_from(millionths).unwrap_or(if millionths < 0 { i64::MIN } else { i64::MAX }))
 }
 
@@ -164,7 +164,7 @@ fn read_attributes(batch: &RecordBatch) -> Result<Vec<[Attributes; 3]>, ArrowErr
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types; all others are read alike")]
-pub(super) fn values(column: &ArrayRef) -> Result<Vec<Option<Value>>, ArrowError> {
+fn values(column: &ArrayRef) -> Result<Vec<Option<Value>>, ArrowError> {
     Ok(match column.data_type() {
         DataType::Boolean => {
             let flags: &BooleanArray = column.as_boolean();

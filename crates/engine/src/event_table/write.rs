@@ -1,26 +1,22 @@
-//! Events to rows: columns grow while events are taken in, and are put in order at the end.
+//! Events to rows: columns grow while events are taken in.
 //!
 //! An event is taken apart as it arrives, so that a chunk of 150,000 is a few large
 //! buffers and not ten million small texts: those are dropped by the thread that made
 //! them, which is what allocators are good at. An attribute's values are kept by type,
-//! with the rows they belong to; only when the chunk is full is it known which type they
-//! mostly have and whether they get a column of their own.
+//! with the rows they belong to; which type they mostly have and whether they get a column
+//! of their own is known when the chunk is full.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayBuilder, ArrayRef, AsArray, BooleanBuilder, Decimal128Builder, Int64Builder, ListBuilder, RecordBatch,
-    StringArray, StringBuilder, StructBuilder, TimestampMicrosecondBuilder, UInt32Array,
+    ArrayBuilder, ArrayRef, BooleanBuilder, Decimal128Builder, Int64Builder, ListBuilder, StringBuilder, StructBuilder,
+    TimestampMicrosecondBuilder,
 };
-use arrow::compute::take;
-use arrow::datatypes::{DataType, Field as ArrowField, Int64Type, Schema, TimestampMicrosecondType};
-use arrow::error::ArrowError;
-use serde_json::Value as Json;
+use arrow::datatypes::{DataType, Field as ArrowField};
 use throng_event::{Attributes, Event, EventKey, Identity, Instant, ProductLine, Value};
 
-use super::rest::{Rest, write_json, write_nested};
-use super::{DECIMAL, PROMOTED_COLUMNS_MAX, Part, Promoted, canonical_fields, column_name, product_fields, timestamp};
+use super::chunk::{AttributeValues, EventColumns, Kind, Values};
+use super::{DECIMAL, PROMOTED_COLUMNS_MAX, Part, product_fields, timestamp};
 
 /// Positions of the attributes of one part by their names.
 #[derive(Debug, Default)]
@@ -41,6 +37,8 @@ pub(crate) struct EventRows {
     n_rows: u32,
     n_product_lines: usize,
     n_bytes: usize,
+    /// Attributes that have values.
+    n_names: usize,
     canonical: Canonical,
     places: [Places; 3],
     attributes: Vec<Attribute>,
@@ -68,6 +66,8 @@ struct Attribute {
     name: String,
     /// The attribute behind this one in the event before.
     next: usize,
+    /// Whether there are values.
+    there: bool,
     bools: (Vec<u32>, BooleanBuilder),
     numbers: (Vec<u32>, Decimal128Builder),
     instants: (Vec<u32>, TimestampMicrosecondBuilder),
@@ -114,7 +114,7 @@ impl EventRows {
         let row = self.n_rows;
         let parts = [&event.properties, &event.context, &event.traits];
         for ((part, attributes), places) in Part::ALL.into_iter().zip(parts).zip(&mut self.places) {
-            self.n_bytes += take_apart(row, (part, attributes), places, &mut self.attributes);
+            self.n_bytes += take_apart(row, (part, attributes), places, (&mut self.attributes, &mut self.n_names));
         }
         self.canonical.push(event, key);
         self.n_bytes += event.products.len() * size_of::<ProductLine>() + event.text.as_ref().map_or(0, String::len);
@@ -124,7 +124,7 @@ impl EventRows {
 
     /// Returns how much has been taken in: events, product lines and names of attributes.
     pub(crate) fn weight(&self) -> usize {
-        self.n_rows as usize + self.n_product_lines + NAME_WEIGHT * self.attributes.len()
+        self.n_rows as usize + self.n_product_lines + NAME_WEIGHT * self.n_names
     }
 
     /// Returns about how many bytes the texts take that have been taken in.
@@ -132,39 +132,15 @@ impl EventRows {
         self.n_bytes
     }
 
-    /// Returns the events as one batch of rows, promoting attributes on the way.
-    ///
-    /// Rows are sorted by person and time, so that a person's events lie together.
-    /// `promoted` holds the table's columns before and after.
-    pub(crate) fn finish(mut self, promoted: &mut Promoted) -> Result<RecordBatch, ArrowError> {
-        promote(&self.attributes, promoted);
-        let columns = self.canonical.finish();
-        let order = order(&columns);
-        let mut ranks = vec![0; order.len()];
-        for (rank, row) in (0..).zip(order.values()) {
-            ranks[*row as usize] = rank;
+    /// Returns what has been taken in.
+    pub(crate) fn finish(mut self) -> EventColumns {
+        EventColumns {
+            n_rows: self.n_rows as usize,
+            weight: self.weight(),
+            n_bytes: self.n_bytes,
+            canonical: self.canonical.finish(),
+            attributes: self.attributes.into_iter().filter(|list| list.there).map(Attribute::finish).collect(),
         }
-        let mut columns: Vec<ArrayRef> =
-            columns.iter().map(|column| take(column, &order, None)).collect::<Result<_, _>>()?;
-        let mut fields = canonical_fields();
-        let mut rest = Rest::new(ranks.len());
-        let mut placed: BTreeMap<String, ArrayRef> = BTreeMap::new();
-        // By part and name, for `other` to be the same text whatever came first.
-        self.attributes.sort_by(|a, b| (a.part.key(), &a.name).cmp(&(b.part.key(), &b.name)));
-        for attribute in self.attributes {
-            let column = column_name(attribute.part, &attribute.name);
-            let data_type = column.as_ref().and_then(|column| promoted.0.get(column)).cloned();
-            let array = attribute.place(data_type.as_ref(), &ranks, &mut rest)?;
-            placed.extend(column.zip(array));
-        }
-        for (column, data_type) in &promoted.0 {
-            fields.push(ArrowField::new(column, data_type.clone(), true));
-            let array = placed.remove(column);
-            columns.push(array.unwrap_or_else(|| arrow::array::new_null_array(data_type, ranks.len())));
-        }
-        let place = fields.iter().position(|field| field.name() == "other").unwrap_or(0);
-        columns.insert(place, Arc::new(rest.finish()));
-        RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
     }
 }
 
@@ -182,7 +158,7 @@ fn take_apart(
     row: u32,
     (part, attributes): (Part, &Attributes),
     places: &mut Places,
-    lists: &mut Vec<Attribute>,
+    (lists, n_names): (&mut Vec<Attribute>, &mut usize),
 ) -> usize {
     let mut n_bytes = 0;
     let mut before = None;
@@ -198,6 +174,7 @@ fn take_apart(
             Some(before) => lists[before].next = place,
             None => places.first = place,
         }
+        *n_names += usize::from(!std::mem::replace(&mut lists[place].there, true));
         n_bytes += name.len() + lists[place].push(row, value);
         before = Some(place);
     }
@@ -210,6 +187,7 @@ impl Attribute {
             part,
             name: name.to_owned(),
             next: usize::MAX,
+            there: false,
             // Of the usual room, a thousand values of each type, a million names would take 30 GiB.
             bools: (Vec::new(), BooleanBuilder::with_capacity(0)),
             numbers: (Vec::new(), Decimal128Builder::with_capacity(0).with_data_type(DECIMAL)),
@@ -259,75 +237,18 @@ impl Attribute {
         n_bools + self.numbers.0.len() + self.instants.0.len() + self.texts.0.len() + self.jsons.0.len()
     }
 
-    /// Returns how many values there are that a column can hold, and their most
-    /// frequent type; of two the later of the list, for text holds anything.
-    fn usual_type(&self) -> Option<(usize, DataType)> {
-        let counts = [
-            (self.bools.0.len(), DataType::Boolean),
-            (self.numbers.0.len(), DECIMAL),
-            (self.instants.0.len(), timestamp()),
-            (self.texts.0.len(), DataType::Utf8),
+    /// Returns the values there are.
+    fn finish(mut self) -> AttributeValues {
+        let lists: [(Kind, Vec<u32>, ArrayRef); 5] = [
+            (Kind::Bool, self.bools.0, Arc::new(self.bools.1.finish())),
+            (Kind::Number, self.numbers.0, Arc::new(self.numbers.1.finish())),
+            (Kind::Instant, self.instants.0, Arc::new(self.instants.1.finish())),
+            (Kind::Text, self.texts.0, Arc::new(self.texts.1.finish())),
+            (Kind::Json, self.jsons.0, Arc::new(self.jsons.1.finish())),
         ];
-        let n_values = counts.iter().map(|(n_values, _)| n_values).sum();
-        let (_, data_type) = counts.into_iter().max_by_key(|(n_values, _)| *n_values)?;
-        (n_values > 0).then_some((n_values, data_type))
-    }
-
-    /// Returns the values of this type as a column in the order of the ranks; values of
-    /// other types go to their rows' JSON.
-    fn place(
-        mut self,
-        data_type: Option<&DataType>,
-        ranks: &[u32],
-        rest: &mut Rest,
-    ) -> Result<Option<ArrayRef>, ArrowError> {
-        let name = Json::from(std::mem::take(&mut self.name)).to_string();
-        let key = (self.part, name.as_str());
-        let lists: [(Vec<u32>, ArrayRef); 4] = [
-            (self.bools.0, Arc::new(self.bools.1.finish())),
-            (self.numbers.0, Arc::new(self.numbers.1.finish())),
-            (self.instants.0, Arc::new(self.instants.1.finish())),
-            (self.texts.0, Arc::new(self.texts.1.finish())),
-        ];
-        for (row, text) in self.jsons.0.iter().zip(self.jsons.1.finish().iter().flatten()) {
-            write_nested(rest.open(ranks[*row as usize] as usize, key, text.len()), text);
-        }
-        let mut column = None;
-        for (rows, values) in lists {
-            if Some(values.data_type()) == data_type {
-                let mut places = vec![None; ranks.len()];
-                for (place, row) in (0_u32..).zip(&rows) {
-                    places[ranks[*row as usize] as usize] = Some(place);
-                }
-                column = Some(take(&values, &UInt32Array::from(places), None)?);
-                continue;
-            }
-            let values = super::read::values(&values)?;
-            for (row, value) in rows.iter().zip(values.iter().flatten()) {
-                let n_bytes = if let Value::Text(text) = value { text.len() } else { size_of::<Value>() };
-                write_json(rest.open(ranks[*row as usize] as usize, key, n_bytes), value);
-            }
-        }
-        Ok(column)
-    }
-}
-
-/// Gives columns to the attributes, the most frequent first.
-fn promote(attributes: &[Attribute], promoted: &mut Promoted) {
-    let mut candidates: Vec<(usize, String, DataType)> = attributes
-        .iter()
-        .filter_map(|attribute| {
-            let column = column_name(attribute.part, &attribute.name)?;
-            let (n_values, data_type) = attribute.usual_type()?;
-            Some((n_values, column, data_type))
-        })
-        .collect();
-    candidates.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    for (_, column, data_type) in candidates {
-        let room = promoted.0.len() < PROMOTED_COLUMNS_MAX;
-        if room && !promoted.contains(&column) && !promoted.collides(&column) {
-            promoted.0.insert(column, data_type);
-        }
+        let there = lists.into_iter().filter(|(_, rows, _)| !rows.is_empty());
+        let lists = there.map(|(kind, rows, values)| Values { kind, rows, values }).collect();
+        AttributeValues { part: self.part, name: self.name, lists }
     }
 }
 
@@ -415,34 +336,4 @@ fn push_line(place: &mut StructBuilder, line: &ProductLine) {
         }
     }
     place.append(true);
-}
-
-/// Returns the rows by person and time; the first bytes of a person's id decide
-/// almost always, and comparing them as a number costs a tenth of comparing texts.
-fn order(columns: &[ArrayRef]) -> UInt32Array {
-    fn text(column: &StringArray, row: usize) -> Option<&str> {
-        column.is_valid(row).then(|| column.value(row))
-    }
-    fn beginning(id: Option<&str>) -> u64 {
-        let mut bytes = [0; 8];
-        let id = id.unwrap_or_default().as_bytes();
-        let n_bytes = id.len().min(8);
-        bytes[..n_bytes].copy_from_slice(&id[..n_bytes]);
-        u64::from_be_bytes(bytes)
-    }
-    // The places of the columns are those of `canonical_fields`.
-    let (ids, keys) = (columns[0].as_string::<i32>(), columns[1].as_primitive::<Int64Type>());
-    let (users, devices) = (columns[4].as_string::<i32>(), columns[5].as_string::<i32>());
-    let times = columns[9].as_primitive::<TimestampMicrosecondType>();
-    let mut order: Vec<(u64, u32)> =
-        (0_u32..).zip(0..ids.len()).map(|(number, row)| (beginning(text(users, row)), number)).collect();
-    order.sort_unstable_by(|a, b| {
-        let ((beginning_a, a), (beginning_b, b)) = ((a.0, a.1 as usize), (b.0, b.1 as usize));
-        let order = beginning_a.cmp(&beginning_b);
-        let order = order.then_with(|| text(users, a).cmp(&text(users, b)));
-        let order = order.then_with(|| text(devices, a).cmp(&text(devices, b)));
-        let order = order.then_with(|| times.value(a).cmp(&times.value(b)));
-        order.then_with(|| keys.value(a).cmp(&keys.value(b))).then_with(|| ids.value(a).cmp(ids.value(b)))
-    });
-    order.into_iter().map(|(_, number)| number).collect()
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use arrow::array::RecordBatch;
+use futures::channel::mpsc::{Sender, channel};
+use futures::{SinkExt, StreamExt};
 use throng_event::{Event, Fingerprint, ProductLine, Value};
 use throng_source::{Quarantined, Taken};
 use tokio::runtime::Runtime;
@@ -13,16 +15,16 @@ use super::quarantine::{QuarantineRow, stored_rows};
 use super::seal::Seal;
 use crate::context::{bare_session, for_each_batch};
 use crate::error::EngineError;
-use crate::event_table::{EventRows, Promoted, text_column};
+use crate::event_table::{Chunk, EventColumns, EventRows, Promoted, text_column};
 use crate::store::Store;
 use crate::tables::{EVENTS, QUARANTINE};
 
-/// Events and product lines of one commit: large enough for good Parquet files, small
-/// enough that two chunks of usual events (one read, one written) stay below 512 MiB.
-pub(super) const CHUNK_WEIGHT_MAX: usize = 150_000;
+/// Events and product lines of one commit: large enough for good Parquet files, small enough
+/// that three chunks of usual events (one read, one waiting, one written) stay below 512 MiB.
+pub(super) const CHUNK_WEIGHT_MAX: usize = 100_000;
 
 /// Bytes of the texts of one commit, for events that are not usual.
-const CHUNK_BYTES_MAX: usize = 128 << 20;
+const CHUNK_BYTES_MAX: usize = 96 << 20;
 
 /// Bytes of quarantined rows held before they are written: a file that is garbage from
 /// end to end must not fill the memory, however short its records.
@@ -57,7 +59,33 @@ pub(super) struct Written {
     pub(super) quarantined_new: u64,
 }
 
-type Commit = JoinHandle<Result<Promoted, EngineError>>;
+/// Writes chunks one after the other while reading goes on.
+struct Writer {
+    chunks: Sender<Chunk>,
+    writing: JoinHandle<Result<(), EngineError>>,
+}
+
+impl Writer {
+    /// Starts writing to a table with these columns. One chunk may wait.
+    fn start(store: Store, runtime: &Runtime, mut promoted: Promoted) -> Self {
+        let (chunks, mut waiting) = channel::<Chunk>(0);
+        let writing = runtime.spawn(async move {
+            while let Some(chunk) = waiting.next().await {
+                let rows = chunk.finish(&mut promoted).map_err(|error| EngineError::table("write", EVENTS, error))?;
+                drop(chunk);
+                store.append(EVENTS, vec![rows]).await?;
+            }
+            Ok(())
+        });
+        Self { chunks, writing }
+    }
+
+    /// Waits for the commits under way.
+    fn finish(self, runtime: &Runtime) -> Result<(), EngineError> {
+        drop(self.chunks);
+        runtime.block_on(self.writing).map_err(|error| EngineError::table("write", EVENTS, error))?
+    }
+}
 
 /// Takes outcomes of reading and writes what is new.
 pub(super) struct Intake<'a> {
@@ -70,9 +98,12 @@ pub(super) struct Intake<'a> {
     waiting_bytes: usize,
     seen: Seen,
     seen_quarantined: Seen,
-    promoted: Option<Promoted>,
-    commit: Option<Commit>,
-    chunk: EventRows,
+    promoted: Promoted,
+    writer: Option<Writer>,
+    /// What is new and was taken apart by others.
+    chunk: Chunk,
+    /// What is new and is taken apart here.
+    rows: EventRows,
     quarantined: Vec<QuarantineRow>,
     quarantined_bytes: usize,
     writes: bool,
@@ -103,9 +134,10 @@ impl<'a> Intake<'a> {
             waiting_bytes: 0,
             seen,
             seen_quarantined,
-            promoted: Some(promoted),
-            commit: None,
-            chunk: EventRows::default(),
+            promoted,
+            writer: None,
+            chunk: Chunk::default(),
+            rows: EventRows::default(),
             quarantined: Vec::new(),
             quarantined_bytes: 0,
             writes: true,
@@ -160,15 +192,43 @@ impl<'a> Intake<'a> {
         self.written.events_new += 1;
         self.written.rows_new += n_rows;
         if self.writes {
-            self.chunk.push(event, fingerprint.key());
+            self.rows.push(event, fingerprint.key());
         }
-        if self.chunk.weight() >= self.chunk_weight_max || self.chunk.n_bytes() >= CHUNK_BYTES_MAX {
-            return self.flush();
-        }
-        Ok(())
+        self.flush_full()
     }
 
-    fn put_aside(&mut self, quarantined: Quarantined) -> Result<(), EngineError> {
+    /// Takes events that were taken apart, all there are behind those of before, with the
+    /// fingerprint and the number of rows of each.
+    pub(super) fn take_columns(
+        &mut self,
+        events: Option<EventColumns>,
+        known_by: &[(Fingerprint, u64)],
+    ) -> Result<(), EngineError> {
+        let new: Vec<bool> = known_by.iter().map(|(id, _)| self.seen.insert(id.0)).collect();
+        for ((_, n_rows), _) in known_by.iter().zip(&new).filter(|(_, new)| **new) {
+            self.written.events_new += 1;
+            self.written.rows_new += n_rows;
+        }
+        if let Some(events) = events {
+            self.chunk.push(events, new);
+        }
+        self.flush_full()
+    }
+
+    /// Commits the chunk when it is full.
+    fn flush_full(&mut self) -> Result<(), EngineError> {
+        let weight = self.chunk.weight() + self.rows.weight();
+        let n_bytes = self.chunk.n_bytes() + self.rows.n_bytes();
+        if weight >= self.chunk_weight_max || n_bytes >= CHUNK_BYTES_MAX { self.flush() } else { Ok(()) }
+    }
+
+    /// Whether anything is written.
+    pub(super) fn writes(&self) -> bool {
+        self.writes
+    }
+
+    /// Takes a row that became no event.
+    pub(super) fn put_aside(&mut self, quarantined: Quarantined) -> Result<(), EngineError> {
         let parts =
             [self.source.as_bytes(), self.path.as_bytes(), &quarantined.row.to_le_bytes(), quarantined.raw.as_bytes()];
         let key = hash(&parts, self.seal.as_ref());
@@ -205,29 +265,30 @@ impl<'a> Intake<'a> {
         self.runtime.block_on(self.store.append(QUARANTINE, vec![rows]))
     }
 
-    /// Commits the chunk while reading goes on; waits for the commit before.
+    /// Commits the chunk while reading goes on; waits while another one does.
     fn flush(&mut self) -> Result<(), EngineError> {
-        self.wait()?;
-        if self.chunk.weight() == 0 {
+        let mut events = std::mem::take(&mut self.chunk);
+        if self.rows.weight() > 0 {
+            let next = self.rows.alike();
+            events.push_all(std::mem::replace(&mut self.rows, next).finish());
+        }
+        if events.weight() == 0 {
             return Ok(());
         }
-        let next = self.chunk.alike();
-        let events = std::mem::replace(&mut self.chunk, next);
-        let mut promoted = self.promoted.take().unwrap_or_default();
-        let store = self.store.clone();
-        self.commit = Some(self.runtime.spawn(async move {
-            let rows = events.finish(&mut promoted).map_err(|error| EngineError::table("write", EVENTS, error))?;
-            store.append(EVENTS, vec![rows]).await?;
-            Ok(promoted)
-        }));
-        Ok(())
+        let (store, promoted) = (self.store, &mut self.promoted);
+        let start = || Writer::start(store.clone(), self.runtime, std::mem::take(promoted));
+        let writer = self.writer.get_or_insert_with(start);
+        if self.runtime.block_on(writer.chunks.feed(events)).is_ok() {
+            return Ok(());
+        }
+        // Who no longer listens says itself why.
+        self.wait()?;
+        Err(EngineError::table("write", EVENTS, "the table ended before its rows"))
     }
 
+    /// Waits for the commits under way.
     fn wait(&mut self) -> Result<(), EngineError> {
-        let Some(commit) = self.commit.take() else { return Ok(()) };
-        let joined = self.runtime.block_on(commit);
-        self.promoted = Some(joined.map_err(|error| EngineError::table("write", EVENTS, error))??);
-        Ok(())
+        self.writer.take().map_or(Ok(()), |writer| writer.finish(self.runtime))
     }
 
     /// Commits what is left.
@@ -241,7 +302,7 @@ impl<'a> Intake<'a> {
 }
 
 impl Drop for Intake<'_> {
-    /// Waits for the commit under way: whoever goes on after a failure must see its events.
+    /// Waits for the commits under way: whoever goes on after a failure must see its events.
     fn drop(&mut self) {
         // The failure that is on its way already says why.
         self.wait().ok();

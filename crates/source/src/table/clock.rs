@@ -43,6 +43,7 @@ const UNITS: [(&str, i64); 3] =
     [("unix-seconds", Instant::SECOND), ("unix-milliseconds", 1_000), ("unix-microseconds", 1)];
 
 /// Reads the times of one column.
+#[derive(Clone)]
 pub(crate) struct Clock {
     form: Form,
     zone: TimeZone,
@@ -50,6 +51,7 @@ pub(crate) struct Clock {
     last: (String, Option<Instant>),
 }
 
+#[derive(Clone)]
 enum Form {
     Usual,
     Unix(i64),

@@ -11,6 +11,7 @@ use crate::proposal::snake_case;
 use crate::{Import, SourceError, number};
 
 /// A mapping whose columns are positions.
+#[derive(Clone)]
 pub(super) struct Plan {
     kind: EventKind,
     event: Option<Source>,
@@ -38,11 +39,13 @@ pub(super) struct Plan {
     source_name: String,
 }
 
+#[derive(Clone)]
 enum Source {
     Constant(String),
     Column(usize, String),
 }
 
+#[derive(Clone)]
 struct Product {
     id: Option<usize>,
     name: Option<usize>,
@@ -116,6 +119,11 @@ impl Plan {
             fallback_currency: import.currency,
             source_name: import.limits.source.clone(),
         })
+    }
+
+    /// Whether a row has an id.
+    pub(super) fn names(&self, row: &Row) -> bool {
+        self.id.is_some_and(|idx| row.get(idx).is_some())
     }
 
     /// Names the person of a row that is one, by the row's id or by what makes its content.

@@ -1,5 +1,6 @@
 //! Tables that become events.
 
+mod blocks;
 mod hostile;
 mod parquet;
 
@@ -58,7 +59,22 @@ fn collect(
 
 fn read(table: &[u8], mapping: &str) -> Result<(Vec<Taken>, Tally), SourceError> {
     let mapping = Mapping::parse(mapping).unwrap();
-    collect(|import, sink| read_table(table, &mapping, import, sink))
+    let whole = collect(|import, sink| read_table(table, &mapping, import, sink));
+    let by_blocks = import(|import| {
+        let blocks = table_blocks(table, &mapping, import)?;
+        Ok::<_, SourceError>(blocks.map(|blocks| shown::collect_blocks(blocks, import)))
+    });
+    // However it is read, a table says the same, also where it fails.
+    match (&whole, by_blocks) {
+        (Ok((taken, tally)), Ok(Some((of_blocks, account, _)))) => {
+            assert_eq!((&of_blocks, &account.unwrap()), (taken, tally));
+        }
+        (Err(error), Ok(Some((_, account, _)))) => assert_eq!(account.unwrap_err().to_string(), error.to_string()),
+        (Err(error), Err(other)) => assert_eq!(other.to_string(), error.to_string()),
+        (_, Ok(None)) => assert!(mapping.order.is_some()),
+        (Ok(_), Err(error)) => panic!("{error}"),
+    }
+    whole
 }
 
 fn show(event: &Event) -> String {
