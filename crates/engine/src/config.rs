@@ -5,6 +5,7 @@
 
 mod feature;
 mod identity;
+mod touchpoint;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -16,9 +17,11 @@ use throng_feature::{FeatureDefinition, SESSION_GAP_MINUTES};
 use throng_persona::{CategoryWeights, Continuum, Method, PersonaCount};
 
 use crate::error::EngineError;
+use crate::touchpoints::TouchpointRule;
 
 pub use feature::{feature_to_toml, features_to_toml};
 pub use identity::IdentityConfig;
+pub use touchpoint::touchpoints_to_toml;
 
 /// The newest home format this binary reads and the one it writes.
 pub(crate) const HOME_FORMAT: u32 = 1;
@@ -55,6 +58,8 @@ pub struct Config {
     pub funnel: Vec<String>,
     /// Days within which the funnel has to be completed.
     pub funnel_days: u32,
+    /// What events are called in journeys; the first rule that fits counts.
+    pub touchpoints: Vec<TouchpointRule>,
     /// The feature catalogue.
     pub features: Vec<FeatureDefinition>,
 }
@@ -78,7 +83,7 @@ struct ConfigForm {
     #[serde(default)]
     personas: PersonasForm,
     #[serde(default)]
-    journeys: JourneysForm,
+    journeys: touchpoint::JourneysForm,
     #[serde(default)]
     feature: Vec<feature::FeatureForm>,
 }
@@ -131,13 +136,6 @@ impl Default for WeightsForm {
     }
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct JourneysForm {
-    funnel: Option<Vec<String>>,
-    funnel_days: Option<u32>,
-}
-
 fn default_lake() -> String {
     "lake".to_owned()
 }
@@ -183,6 +181,7 @@ impl Config {
             seed: form.personas.seed.unwrap_or(SEED),
             funnel: form.journeys.funnel.unwrap_or_default(),
             funnel_days: form.journeys.funnel_days.unwrap_or(7),
+            touchpoints: touchpoint::check(form.journeys.touchpoints).map_err(invalid)?,
             features: features.map_err(invalid)?,
         })
     }
@@ -233,6 +232,8 @@ impl Config {
              # contextual = 1.0\n\
              # sentiment = 1.0\n\n\
              [journeys]\n\
+             # Events keep their names in journeys where no rule gives them another; `throng journeys\n\
+             # touchpoints --propose` writes such rules, [[journeys.touchpoints]], to paste at the end.\n\
              # funnel = [\"Product Viewed\", \"Product Added\", \"Order Completed\"]\n\
              funnel_days = 7\n"
         ))
@@ -281,7 +282,8 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// Returns the configuration with its catalogue replaced: everything from the first
-/// `[[feature]]` on, with the comment lines directly above it, is written anew.
+/// `[[feature]]` on, with the comment lines directly above it, is written anew; tables of
+/// other kinds that stood behind it come to stand before.
 #[must_use]
 pub fn with_features(text: &str, features: &[FeatureDefinition]) -> String {
     let lines: Vec<&str> = text.lines().collect();
@@ -291,9 +293,31 @@ pub fn with_features(text: &str, features: &[FeatureDefinition]) -> String {
         end -= 1;
     }
     let mut result = lines[..end].join("\n").trim_end().to_owned();
+    let others = other_tables(first.map_or(&[], |first| &lines[first..]));
+    if !others.is_empty() {
+        result.push_str("\n\n");
+        result.push_str(others.join("\n").trim_end());
+    }
     result.push_str("\n\n");
     result.push_str(&features_to_toml(features));
     result
+}
+
+/// Returns the lines of a catalogue that belong to tables of other kinds.
+fn other_tables<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let mut others = Vec::new();
+    let mut other = false;
+    for line in lines {
+        // A line of a list may begin with a bracket, too; no table is called so.
+        let header = line.trim_start().trim_start_matches('[');
+        if line.trim_start().starts_with('[') && header.starts_with(|letter: char| letter.is_alphabetic()) {
+            other = !header.starts_with("feature]") && !header.starts_with("feature.");
+        }
+        if other {
+            others.push(*line);
+        }
+    }
+    others
 }
 
 /// Returns the configuration with `currency` and `funnel` filled in where they are

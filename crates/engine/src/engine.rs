@@ -26,7 +26,6 @@ use crate::identity::find;
 use crate::import::{
     ImportReport, ImportRequest, Progress, Quarantine, Readmission, ReadmitRequest, import, quarantine, readmit,
 };
-use crate::journeys::JourneyBook;
 use crate::people::{People, times};
 use crate::population::PROFILES_DRAWN_MAX;
 use crate::rows::Rows;
@@ -335,20 +334,6 @@ impl Engine {
     /// [`EngineError`] when the table cannot be read.
     pub fn persona_history(&self) -> Result<History, EngineError> {
         self.runtime.block_on(async { read_history(&session(&self.store, self.threads.get()).await?).await })
-    }
-
-    /// Reads the touchpoints of everybody, with the number of every profile.
-    ///
-    /// # Errors
-    /// [`EngineError::Missing`] when there are no events.
-    pub fn journeys(&self, as_of: Option<Day>) -> Result<(JourneyBook, Vec<ProfileId>), EngineError> {
-        self.runtime.block_on(async {
-            let view = self.view().await?;
-            let as_of = self.as_of(&view, as_of).await?;
-            let book = JourneyBook::read(&view.context, &view.people, as_of.end.0).await?;
-            let numbers = 0..u32::try_from(view.people.n_profiles()).unwrap_or(u32::MAX);
-            Ok((book, numbers.map(|number| view.people.resolution.profile_id(number)).collect()))
-        })
     }
 
     /// Recomputes what is stored and compares.

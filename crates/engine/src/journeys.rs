@@ -1,91 +1,185 @@
-//! Journeys out of the lake: touchpoints of everybody, of one persona, or of all others.
+//! Journeys out of the lake: touchpoints of everybody, of one persona, of any audience,
+//! in any period.
+//!
+//! A [`JourneyBook`] holds the histories once; [`JourneyBook::view`] is what every
+//! question of the crate `journey` takes, and every answer is plain data.
 
+mod difference;
+mod selection;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
 use datafusion::prelude::SessionContext;
+use throng_event::{Calendar, Currency, Day, Instant};
 use throng_journey::{
-    Cut, Entries, EventColumns, Funnel, FunnelOptions, Histories, PathOptions, Paths, Period, ProfileSet, Repeats,
-    Scope, StepOrder, TransitionMatrix, View, Window, funnel, paths, transitions,
+    Cut, Days, Entries, EventColumns, Funnel, FunnelOptions, Histories, PathOptions, Paths, Period, ProfileSet,
+    Repeats, Scope, StepOrder, TransitionMatrix, View, Window, funnel, paths, touchpoint_counts, transitions,
 };
 
-use crate::context::collect;
+use crate::context::for_each_batch;
+use crate::derive::timestamp_literal;
 use crate::error::EngineError;
 use crate::event_table::text_column;
 use crate::people::{People, times};
+use crate::touchpoints::{NamedColumns, SESSION_COLUMNS, TouchpointKind, TouchpointRule, TouchpointSummary, first_of};
+use throng_event::AsOf;
+
+pub use difference::{Difference, Share, differences};
+
+/// What is read of journeys, where it differs from the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct JourneyRequest {
+    /// The day whose end is the last seen; the day of the last event when absent.
+    pub as_of: Option<Day>,
+    /// What events are called; as configured when absent.
+    pub rules: Option<Vec<TouchpointRule>>,
+    /// Whether the source's own sessions are wanted.
+    pub source_sessions: bool,
+}
+
+/// What reading needs to know.
+pub(crate) struct Reading<'a> {
+    pub(crate) rules: &'a [TouchpointRule],
+    pub(crate) source_sessions: bool,
+    /// The currency of values; without it there are none.
+    pub(crate) currency: Option<Currency>,
+    pub(crate) as_of: AsOf,
+}
 
 /// The histories of every profile, sorted once and kept for any number of questions.
 #[derive(Debug, Clone)]
 pub struct JourneyBook {
     histories: Arc<Histories>,
+    kinds: Arc<BTreeMap<String, TouchpointKind>>,
     /// Whose; everybody's where there is none.
     profiles: Option<ProfileSet>,
+    period: Period,
+    last: Day,
 }
 
+/// Touchpoints of different names that are held: a million names take as much memory as
+/// several million events. The rarest beyond it are one touchpoint.
+const NAMES_MAX: usize = 1_000_000;
+
+/// What the rarest touchpoints are called where there are too many.
+const RARE: &str = "(rare touchpoints)";
+
 impl JourneyBook {
-    /// Reads what people did (tracked events, pages and screens) up to an instant.
-    pub(crate) async fn read(context: &SessionContext, people: &People, end_us: i64) -> Result<Self, EngineError> {
-        let query = "SELECT user_id, anonymous_id, event, occurred_at, event_key FROM events \
-                     WHERE kind IN ('track', 'page', 'screen')";
-        let rows = collect(context, query).await?;
-        Self::of(&rows, people, end_us)
-    }
-
-    fn of(rows: &RecordBatch, people: &People, end_us: i64) -> Result<Self, EngineError> {
-        let unreadable = |error: ArrowError| EngineError::Query(error.to_string());
-        let users = text_column(rows, "user_id").map_err(unreadable)?;
-        let devices = text_column(rows, "anonymous_id").map_err(unreadable)?;
-        let events = text_column(rows, "event").map_err(unreadable)?;
-        let times = times(rows, "occurred_at").map_err(unreadable)?;
-        let keys = rows.column_by_name("event_key").map(|column| column.as_primitive::<Int64Type>());
-        let mut names: Vec<&str> = events.iter().flatten().collect();
-        names.sort_unstable();
-        names.dedup();
-        let (mut profile, mut occurred_at, mut event_key, mut touchpoint) = (vec![], vec![], vec![], vec![]);
-        for (row, number) in people.numbers(&users, &devices).into_iter().enumerate() {
-            let Some(number) = number else { continue };
-            if times.value(row) >= end_us || events.is_null(row) {
-                continue;
-            }
-            let label = names.binary_search(&events.value(row)).ok().and_then(|label| u32::try_from(label).ok());
-            let Some(label) = label else { continue };
-            profile.push(number);
-            occurred_at.push(times.value(row));
-            event_key.push(keys.map_or(0, |keys| keys.value(row)));
-            touchpoint.push(label);
-        }
-        let columns = EventColumns {
-            profile: &profile,
-            occurred_at: &occurred_at,
-            event_key: Some(&event_key),
-            touchpoint: &touchpoint,
-            session: None,
-            value: None,
+    /// Reads what people did (tracked events, pages and screens) up to the end of a day.
+    pub(crate) async fn read(
+        context: &SessionContext,
+        people: &People,
+        reading: &Reading<'_>,
+    ) -> Result<Self, EngineError> {
+        let mut columns = Columns::new(reading);
+        let looked_at = columns.names.selected(context).await?;
+        let session = if reading.source_sessions {
+            format!(", {} AS session", first_of(context, &SESSION_COLUMNS).await?)
+        } else {
+            String::new()
         };
-        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
-        let histories = Histories::new(&columns, people.n_profiles(), &names)
-            .map_err(|error| EngineError::Query(error.to_string()))?;
-        Ok(Self { histories: Arc::new(histories), profiles: None })
+        let value = reading.currency.map_or_else(String::new, |currency| {
+            format!(", CASE WHEN currency = '{currency}' THEN amount_minor END AS value")
+        });
+        let query = format!(
+            "SELECT user_id, anonymous_id, event, occurred_at, event_key{looked_at}{session}{value} FROM events \
+             WHERE kind IN ('track', 'page', 'screen') AND occurred_at < {}",
+            timestamp_literal(reading.as_of.end)
+        );
+        for_each_batch(context, &query, &mut |rows| columns.take(rows, people)).await?;
+        columns.book(people.n_profiles(), reading)
     }
 
-    /// Returns the book of some profiles only, by their numbers; the histories are shared.
+    /// Returns the book of some profiles only, by their numbers, of those it is of
+    /// already; the histories are shared.
     #[must_use]
     pub fn select(&self, profiles: &[u32]) -> Self {
-        Self { histories: Arc::clone(&self.histories), profiles: Some(profiles.iter().copied().collect()) }
+        self.select_set(&profiles.iter().copied().collect())
+    }
+
+    /// Returns the book of the members of a set only.
+    #[must_use]
+    pub fn select_set(&self, profiles: &ProfileSet) -> Self {
+        let profiles = self.profiles.as_ref().map_or_else(|| profiles.clone(), |own| own.intersection(profiles));
+        Self { profiles: Some(profiles), ..self.clone() }
+    }
+
+    /// Returns the book of a period, both days included; without a day it is open.
+    #[must_use]
+    pub fn within(&self, calendar: &Calendar, since: Option<Day>, until: Option<Day>) -> Self {
+        let from = since.map_or(self.period.from, |day| calendar.start(day).max(self.period.from));
+        // The last microsecond of a day.
+        let to = until.map_or(self.period.to, |day| Instant(calendar.as_of(day).end.0 - 1).min(self.period.to));
+        let last = until.map_or(self.last, |day| day.min(self.last));
+        Self { period: Period { from, to }, last, ..self.clone() }
     }
 
     /// Returns what the book sees.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        self.histories.select(self.profiles.as_ref(), Period::ALWAYS)
+        self.histories.select(self.profiles.as_ref(), self.period)
     }
 
-    /// Returns the event names, the labels' texts.
+    /// Returns the last day that is seen.
+    #[must_use]
+    pub fn last_day(&self) -> Day {
+        self.last
+    }
+
+    /// Returns the days that are seen, for questions about retention.
+    #[must_use]
+    pub fn days<'a>(&self, calendar: &'a Calendar) -> Days<'a> {
+        Days { calendar, last: self.last }
+    }
+
+    /// Returns the names of touchpoints, the labels' texts.
     #[must_use]
     pub fn names(&self) -> &[String] {
         self.histories.names()
+    }
+
+    /// Returns the name of a label.
+    #[must_use]
+    pub fn name(&self, label: u32) -> &str {
+        self.histories.name(label)
+    }
+
+    /// Returns the kind that a rule gave a touchpoint.
+    #[must_use]
+    pub fn kind(&self, label: u32) -> Option<TouchpointKind> {
+        self.kinds.get(self.name(label)).copied()
+    }
+
+    /// Returns the touchpoints that occur, most events first, then by name.
+    #[must_use]
+    pub fn touchpoints(&self) -> Vec<TouchpointSummary> {
+        let counts = touchpoint_counts(&self.view());
+        let summary = |count: throng_journey::TouchpointCount| TouchpointSummary {
+            label: count.label,
+            name: self.name(count.label).to_owned(),
+            kind: self.kind(count.label),
+            n_events: count.n_events,
+            n_profiles: count.n_profiles,
+        };
+        counts.into_iter().map(summary).collect()
+    }
+
+    /// Returns the mean value in minor units of the events of some touchpoints that have
+    /// one; `None` where none has.
+    #[must_use]
+    pub fn mean_value(&self, labels: &[u32]) -> Option<f64> {
+        let counts = touchpoint_counts(&self.view());
+        let own = counts.iter().filter(|count| labels.contains(&count.label));
+        let (n_valued, value) =
+            own.fold((0, 0), |sum: (u64, i64), count| (sum.0 + count.n_events, sum.1.saturating_add(count.value)));
+        #[expect(clippy::cast_precision_loss, reason = "money and counts to be read by people, below 2^53")]
+        (n_valued > 0 && value != 0).then(|| value as f64 / n_valued as f64)
     }
 
     /// Returns the most trodden paths within sessions, repeats collapsed.
@@ -109,26 +203,124 @@ impl JourneyBook {
         transitions(&self.view(), Cut { scope: Scope::History, repeats: Repeats::Keep })
     }
 
-    /// Returns a funnel over event names.
+    /// Returns the label of a touchpoint's name.
     ///
     /// # Errors
-    /// [`EngineError::Missing`] when an event of that name never happened.
+    /// [`EngineError::Missing`] when nothing of that name ever happened.
+    pub fn label(&self, name: &str) -> Result<u32, EngineError> {
+        self.histories.label(name).map_err(|error| EngineError::Missing {
+            what: error.to_string(),
+            todo: "`throng journeys touchpoints` lists what there is".to_owned(),
+        })
+    }
+
+    /// Returns a funnel over names of touchpoints.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`] when nothing of a step's name ever happened.
     pub fn funnel(&self, steps: &[String], window_us: i64) -> Result<Funnel, EngineError> {
-        let mut labels = Vec::with_capacity(steps.len());
-        for step in steps {
-            let label = self.histories.label(step).map_err(|error| EngineError::Missing {
-                what: error.to_string(),
-                todo: format!("use one of: {}", self.names().join(", ")),
-            })?;
-            labels.push(vec![label]);
-        }
+        let steps = steps.iter().map(|step| Ok(vec![self.label(step)?]));
         let options = FunnelOptions {
-            steps: labels,
+            steps: steps.collect::<Result<_, EngineError>>()?,
             order: StepOrder::Ordered,
             window: Window::Clock { window_us },
             exclusions: Vec::new(),
             entries: Entries::Once,
         };
         Ok(funnel(&self.view(), &options))
+    }
+}
+
+/// The columns of histories while they are read.
+struct Columns<'a> {
+    names: NamedColumns<'a>,
+    sessions: NamedColumns<'a>,
+    profile: Vec<u32>,
+    occurred_at: Vec<i64>,
+    event_key: Vec<i64>,
+    touchpoint: Vec<u32>,
+    /// Empty unless wanted.
+    session: Vec<u32>,
+    /// Empty where there is no currency.
+    value: Vec<i64>,
+}
+
+impl<'a> Columns<'a> {
+    fn new(reading: &Reading<'a>) -> Self {
+        Self {
+            names: NamedColumns::new(reading.rules),
+            sessions: NamedColumns::new(&[]),
+            profile: Vec::new(),
+            occurred_at: Vec::new(),
+            event_key: Vec::new(),
+            touchpoint: Vec::new(),
+            session: Vec::new(),
+            value: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, rows: &RecordBatch, people: &People) -> Result<(), ArrowError> {
+        let (users, devices) = (text_column(rows, "user_id")?, text_column(rows, "anonymous_id")?);
+        let times = times(rows, "occurred_at")?;
+        let integers = |name: &str| rows.column_by_name(name).map(|column| column.as_primitive::<Int64Type>());
+        let (keys, values) = (integers("event_key"), integers("value"));
+        let sessions = match rows.column_by_name("session") {
+            Some(_) => Some(self.sessions.sessions(&text_column(rows, "session")?)),
+            None => None,
+        };
+        let touchpoints = self.names.numbers(rows)?;
+        for (row, number) in people.numbers(&users, &devices).into_iter().enumerate() {
+            let Some((number, touchpoint)) = number.zip(touchpoints[row]) else { continue };
+            self.profile.push(number);
+            self.occurred_at.push(times.value(row));
+            self.event_key.push(keys.map_or(0, |keys| keys.value(row)));
+            self.touchpoint.push(touchpoint);
+            if let Some(sessions) = &sessions {
+                self.session.push(sessions[row]);
+            }
+            if let Some(values) = values {
+                self.value.push(if values.is_valid(row) { values.value(row) } else { 0 });
+            }
+        }
+        Ok(())
+    }
+
+    fn book(mut self, n_profiles: usize, reading: &Reading<'_>) -> Result<JourneyBook, EngineError> {
+        let mut names = std::mem::take(&mut self.names.names);
+        keep_frequent(&mut names, &self.touchpoint, NAMES_MAX);
+        let of_all = |column: &[i64]| column.len() == self.profile.len();
+        let columns = EventColumns {
+            profile: &self.profile,
+            occurred_at: &self.occurred_at,
+            event_key: Some(&self.event_key),
+            touchpoint: &self.touchpoint,
+            session: reading.source_sessions.then_some(self.session.as_slice()),
+            value: Some(self.value.as_slice()).filter(|value| reading.currency.is_some() && of_all(value)),
+        };
+        let histories = Histories::new(&columns, n_profiles, &names);
+        Ok(JourneyBook {
+            histories: Arc::new(histories.map_err(|error| EngineError::Query(error.to_string()))?),
+            kinds: Arc::new(self.names.kinds),
+            profiles: None,
+            period: Period::ALWAYS,
+            last: reading.as_of.day,
+        })
+    }
+}
+
+/// Gives all names but the most frequent (then the first by name) one common name.
+fn keep_frequent(names: &mut [String], touchpoints: &[u32], n_max: usize) {
+    if names.len() <= n_max {
+        return;
+    }
+    let mut ranked: Vec<(u64, usize)> = (0..names.len()).map(|idx| (0, idx)).collect();
+    for touchpoint in touchpoints {
+        if let Some(counted) = usize::try_from(*touchpoint).ok().and_then(|idx| ranked.get_mut(idx)) {
+            counted.0 += 1;
+        }
+    }
+    ranked.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| names[a.1].cmp(&names[b.1])));
+    for (_, idx) in ranked.split_off(n_max) {
+        RARE.clone_into(&mut names[idx]);
     }
 }

@@ -38,6 +38,7 @@ mod scoring;
 mod store;
 mod sub_kinds;
 mod tables;
+mod touchpoints;
 mod validate;
 mod verify;
 mod vocabulary;
@@ -45,7 +46,9 @@ mod vocabulary;
 pub use audit::{Audit, AuditCheck, Coverage, Finding, Severity, Sufficiency, SufficiencyAnswer};
 pub use bench::fold_parquet;
 pub use book::{BookOutcome, PersonaBook};
-pub use config::{Config, IdentityConfig, feature_to_toml, features_to_toml, with_features, with_proposals};
+pub use config::{
+    Config, IdentityConfig, feature_to_toml, features_to_toml, touchpoints_to_toml, with_features, with_proposals,
+};
 pub use engine::{CatalogueProposal, DiscoverRequest, Engine, Summary};
 pub use error::EngineError;
 pub use history::Rediscovery;
@@ -55,8 +58,9 @@ pub use import::{
     ImportEffect, ImportForm, ImportReport, ImportRequest, MappingChoice, Progress, Quarantine, QuarantineRow,
     Readmission, ReadmitRequest, choose_mapping, detect_form, files_at,
 };
-pub use journeys::JourneyBook;
+pub use journeys::{Difference, JourneyBook, JourneyRequest, Share, differences};
 pub use linkage::{LinkageReport, weights_in_words};
 pub use tables::{TABLES, TableInfo};
+pub use touchpoints::{TouchpointKind, TouchpointRule, TouchpointSummary};
 pub use validate::{ValidatedGrouping, ValidatedOutcome, Validation};
 pub use verify::{Check, VerifyReport};

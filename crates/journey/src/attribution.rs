@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use crate::histories::Events;
 use crate::markov::MarkovChain;
 use crate::numbers::{code, position, real, seconds};
+use crate::profile_set::ProfileSet;
 use crate::transition::State;
 use crate::view::View;
 
@@ -123,6 +124,26 @@ pub fn attribute(view: &View<'_>, options: &AttributionOptions) -> Attribution {
         n_conversions: tally.n_conversions,
         value: tally.value,
     }
+}
+
+/// Returns who has a conversion to which a channel led: by its position in the options.
+#[must_use]
+pub fn credited_profiles(view: &View<'_>, options: &AttributionOptions, channel_idx: usize) -> ProfileSet {
+    let roles = Roles::of(options, view.histories().names().len());
+    let parts = view.fold(Vec::new, |profiles, profile, events| {
+        let mut touched_at: Option<i64> = None;
+        for (label, at) in events.touchpoint.iter().zip(events.occurred_at) {
+            if roles.goal[position(*label)] {
+                if touched_at.take().is_some_and(|touched| at.saturating_sub(touched) <= options.lookback_us) {
+                    profiles.push(profile);
+                    return;
+                }
+            } else if roles.channel[position(*label)] == Some(code(channel_idx)) {
+                touched_at = Some(*at);
+            }
+        }
+    });
+    parts.into_iter().flatten().collect()
 }
 
 /// What a way led to.

@@ -32,6 +32,7 @@ mod attribution;
 mod circle;
 mod error;
 mod flow;
+mod friction;
 mod funnel;
 mod histories;
 mod interner;
@@ -43,30 +44,33 @@ mod pattern;
 mod profile_set;
 mod retention;
 mod survival;
+mod touchpoint;
 mod transition;
 mod typical;
 mod view;
 
-pub use attribution::{Attribution, AttributionMethod, AttributionOptions, Credit, attribute};
+pub use attribution::{Attribution, AttributionMethod, AttributionOptions, Credit, attribute, credited_profiles};
 pub use circle::{Circle, CircleCount, Circles, circle_profiles, circles};
 pub use error::JourneyError;
 pub use flow::{Flow, FlowOptions, Node, Occurrence, Passing, Place, flow, flow_edge_profiles, flow_node_profiles};
+pub use friction::{Friction, FrictionOptions, Frictions, Trouble, friction_profiles, frictions};
 pub use funnel::{
     Correlation, Entries, Exclusion, Funnel, FunnelOptions, FunnelStep, Instead, Reached, StepOrder, Window, funnel,
     funnel_correlations, funnel_profiles, instead_profiles,
 };
 pub use histories::{EventColumns, Histories};
 pub use markov::{MarkovChain, RemovalEffect};
-pub use next_step::{NextStepAccuracy, NextStepModel, Prediction};
+pub use next_step::{NextStepAccuracy, NextStepModel, Prediction, held_out_accuracy};
 pub use numbers::Bounds;
-pub use path::{Path, PathOptions, Paths, Remainder, path_profiles, paths};
+pub use path::{Path, PathOptions, Paths, Remainder, other_path_profiles, path_profiles, paths};
 pub use pattern::{Pattern, PatternCount, pattern_count, pattern_profiles};
 pub use profile_set::ProfileSet;
 pub use retention::{
     Bracket, Days, LifecycleRow, Retained, Retention, RetentionRow, Stage, Stickiness, lifecycle, retained_profiles,
     retention, stage_profiles, stickiness,
 };
-pub use survival::{Survival, SurvivalOptions, SurvivalStep, kaplan_meier, survival};
+pub use survival::{Outcome, Survival, SurvivalOptions, SurvivalStep, kaplan_meier, survival, survival_profiles};
+pub use touchpoint::{TouchpointCount, touchpoint_counts, touchpoint_profiles};
 pub use transition::{State, Transition, TransitionMatrix, Visits, transition_profiles, transitions};
 pub use typical::{TypicalJourney, typical_journey};
 pub use view::{Cut, Period, Repeats, Scope, View};

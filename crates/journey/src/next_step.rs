@@ -9,6 +9,7 @@
 use crate::histories::Histories;
 use crate::interner::{Interner, pair, unpair};
 use crate::numbers::{count, position, real};
+use crate::profile_set::ProfileSet;
 use crate::transition::State;
 use crate::view::{Cut, Journey, View};
 
@@ -141,6 +142,24 @@ impl NextStepModel {
         let context_idx = position(context);
         &self.followers[self.offsets[context_idx]..self.offsets[context_idx + 1]]
     }
+}
+
+/// Returns how often a model is right about profiles it was not fitted to: those whose
+/// first event is among the last third, fitted to the others. `None` where there are too
+/// few profiles to hold any out.
+#[must_use]
+pub fn held_out_accuracy(view: &View<'_>, cut: Cut<'_>, order_max: usize, n_before: usize) -> Option<NextStepAccuracy> {
+    let parts = view.fold(Vec::new, |firsts, profile, events| firsts.push((events.occurred_at[0], profile)));
+    let mut firsts: Vec<(i64, u32)> = parts.into_iter().flatten().collect();
+    firsts.sort_unstable();
+    let (learned, held_out) = firsts.split_at(firsts.len() * 2 / 3);
+    if learned.is_empty() || held_out.is_empty() {
+        return None;
+    }
+    let set = |part: &[(i64, u32)]| part.iter().map(|(_, profile)| *profile).collect::<ProfileSet>();
+    let (learned, held_out) = (set(learned), set(held_out));
+    let model = NextStepModel::fit(&view.of(&learned), cut, order_max);
+    Some(model.accuracy(&view.of(&held_out), cut, n_before))
 }
 
 /// Returns the labels from the last back to the first, then what stands before it.

@@ -4,6 +4,7 @@
 //! by their places, which costs one look-up a step and no comparison of sequences.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use crate::interner::{Interner, pair, unpair};
 use crate::numbers::{count, median_seconds, position, share};
@@ -127,6 +128,13 @@ pub fn path_profiles(view: &View<'_>, options: &PathOptions<'_>, path: &Path) ->
         let (labels, continues) = cut_off(journey, options.steps_max);
         labels == path.labels && continues == path.continues
     })
+}
+
+/// Returns who took any path that is not listed: who is behind a [`Remainder`].
+#[must_use]
+pub fn other_path_profiles(view: &View<'_>, options: &PathOptions<'_>, listed: &[Path]) -> ProfileSet {
+    let listed: BTreeSet<(&[u32], bool)> = listed.iter().map(|path| (path.labels.as_slice(), path.continues)).collect();
+    view.profiles_of(options.cut, |journey| !listed.contains(&cut_off(journey, options.steps_max)))
 }
 
 fn cut_off(journey: Journey<'_>, steps_max: usize) -> (&[u32], bool) {

@@ -23,9 +23,11 @@ use crate::JourneyError;
 use crate::histories::Histories;
 use crate::numbers::{median_seconds, share};
 use crate::profile_set::ProfileSet;
+use crate::transition::State;
 use crate::view::{Cut, Journey, View};
 
 use automaton::{Automaton, Machine};
+use parse::Expression;
 
 /// A pattern that was read, for the touchpoints of some histories.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +64,22 @@ impl Pattern {
     pub fn parse(text: &str, histories: &Histories) -> Result<Self, JourneyError> {
         let expression = parse::parse(text, &|name| histories.label(name))?;
         let automaton = Automaton::of(&expression).map_err(|what| parse::fault(text, text.chars().count(), &what))?;
+        Ok(Self { automaton })
+    }
+
+    /// Returns the pattern of states that follow each other directly, whatever they are
+    /// called.
+    ///
+    /// # Errors
+    /// [`JourneyError::Pattern`] when there are more than a pattern may have.
+    pub fn steps(states: &[State]) -> Result<Self, JourneyError> {
+        let step = |state: &State| match state {
+            State::Start => Expression::Start,
+            State::Label(label) => Expression::One { labels: vec![*label], negated: false },
+            State::End => Expression::End,
+        };
+        let expression = Expression::Sequence(states.iter().map(step).collect());
+        let automaton = Automaton::of(&expression).map_err(|what| parse::fault("", 0, &what))?;
         Ok(Self { automaton })
     }
 }

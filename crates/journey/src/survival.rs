@@ -4,7 +4,9 @@
 
 use throng_event::Instant;
 
+use crate::histories::Events;
 use crate::numbers::{Bounds, NORMAL_95, count, real};
+use crate::profile_set::ProfileSet;
 use crate::view::View;
 
 /// From what to what time is taken.
@@ -16,6 +18,15 @@ pub struct SurvivalOptions<'a> {
     pub ends: &'a [u32],
     /// Whom it has not ended for by now is known to have lasted until now.
     pub as_of: Instant,
+}
+
+/// Whether something has happened to a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has.
+    Ended,
+    /// It has not yet.
+    Lasting,
 }
 
 /// A time at which something ended, and who is left.
@@ -50,17 +61,31 @@ pub struct Survival {
 /// Returns how long it takes from one touchpoint to another.
 #[must_use]
 pub fn survival(view: &View<'_>, options: SurvivalOptions<'_>) -> Survival {
-    let parts = view.fold(Vec::new, |spans, _, events| {
-        let seen = events.occurred_at.partition_point(|at| *at <= options.as_of.0);
-        let events = events.part(0..seen);
-        let is_start = |label: &u32| options.starts.is_empty() || options.starts.contains(label);
-        let Some(start) = events.touchpoint.iter().position(is_start) else { return };
-        let start_at = events.occurred_at[start];
-        let end = events.touchpoint[start + 1..].iter().position(|label| options.ends.contains(label));
-        let end_at = end.map(|end| events.occurred_at[start + 1 + end]);
-        spans.push((end_at.unwrap_or(options.as_of.0).saturating_sub(start_at), end_at.is_some()));
-    });
+    let parts = view.fold(Vec::new, |spans, _, events| spans.extend(span(options, events)));
     kaplan_meier(parts.into_iter().flatten().collect())
+}
+
+/// Returns for whom it ended, or of those who started, for whom it has not.
+#[must_use]
+pub fn survival_profiles(view: &View<'_>, options: SurvivalOptions<'_>, outcome: Outcome) -> ProfileSet {
+    let parts = view.fold(Vec::new, |profiles, profile, events| {
+        let Some((_, ended)) = span(options, events) else { return };
+        if ended == (outcome == Outcome::Ended) {
+            profiles.push(profile);
+        }
+    });
+    parts.into_iter().flatten().collect()
+}
+
+/// Returns the time of one profile and whether it ended; `None` where it has not started.
+fn span(options: SurvivalOptions<'_>, events: Events<'_>) -> Option<(i64, bool)> {
+    let seen = events.occurred_at.partition_point(|at| *at <= options.as_of.0);
+    let events = events.part(0..seen);
+    let is_start = |label: &u32| options.starts.is_empty() || options.starts.contains(label);
+    let start = events.touchpoint.iter().position(is_start)?;
+    let end = events.touchpoint[start + 1..].iter().position(|label| options.ends.contains(label));
+    let end_at = end.map(|end| events.occurred_at[start + 1 + end]);
+    Some((end_at.unwrap_or(options.as_of.0).saturating_sub(events.occurred_at[start]), end_at.is_some()))
 }
 
 /// Returns the survival of times, each with whether it ended then or was only known to

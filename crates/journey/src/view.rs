@@ -95,6 +95,18 @@ impl<'a> View<'a> {
         self.histories
     }
 
+    /// Returns the view of other profiles in the same period.
+    #[must_use]
+    pub fn of(&self, profiles: &'a ProfileSet) -> Self {
+        Self { profiles: Some(profiles), ..*self }
+    }
+
+    /// Returns how many profiles have any event in the period.
+    #[must_use]
+    pub fn n_active_profiles(&self) -> u64 {
+        self.fold(|| 0, |n_profiles, _, _| *n_profiles += 1).into_iter().sum()
+    }
+
     /// Returns how many profiles are viewed, those without events included.
     #[must_use]
     pub fn n_profiles(&self) -> u64 {

@@ -18,3 +18,5 @@ mod model;
 mod paths;
 #[path = "it/patterns.rs"]
 mod patterns;
+#[path = "it/troubles.rs"]
+mod troubles;

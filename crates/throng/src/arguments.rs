@@ -5,6 +5,7 @@ mod audit;
 mod data;
 mod identity;
 mod insight;
+mod journeys;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -20,8 +21,14 @@ pub(crate) use data::{
 pub(crate) use identity::{IdentityCommand, PairArguments, ProposeArguments};
 pub(crate) use insight::{
     ContinuumWanted, DiscoverArguments, FeaturesCommand, FeaturesExportArguments, FeaturesProposeArguments,
-    FunnelArguments, JourneyArguments, JourneysCommand, PersonasCommand, PersonasExportArguments,
-    PersonasShowArguments, PersonasValidateArguments, PersonasWanted, ProfileArguments, ReportArguments,
+    PersonasCommand, PersonasExportArguments, PersonasShowArguments, PersonasValidateArguments, PersonasWanted,
+    ProfileArguments, ReportArguments,
+};
+pub(crate) use journeys::{
+    AttributionArguments, CreditedWanted, CutArguments, EntriesWanted, FlowArguments, FrictionArguments,
+    FunnelArguments, JourneysCommand, LifecycleArguments, LoopsArguments, ModelWanted, NextArguments, OrderWanted,
+    PathsArguments, PatternArguments, RepeatsWanted, RetentionArguments, ScopeWanted, Span, SurvivalArguments,
+    TouchpointsArguments, TransitionsArguments, TypicalArguments, WhoseArguments, Within,
 };
 
 const EXAMPLES: &str = "\
@@ -114,7 +121,7 @@ pub(crate) enum Command {
     /// The personas that were found, with the evidence for each statement
     #[command(subcommand)]
     Personas(PersonasCommand),
-    /// What customers do one after the other: paths, transitions, funnels
+    /// What customers do one after the other: paths, flows, funnels, retention, friction and more
     #[command(subcommand)]
     Journeys(JourneysCommand),
     /// One customer: who it is, what it does, which persona it belongs to

@@ -1,6 +1,5 @@
 //! Arguments of the commands that say something about customers.
 
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -213,58 +212,6 @@ pub(crate) struct PersonasExportArguments {
     /// Write to a file
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-}
-
-/// What customers do one after the other.
-#[derive(Debug, Subcommand)]
-pub(crate) enum JourneysCommand {
-    /// The most frequent paths through a session
-    #[command(after_help = "\
-Examples:
-  throng journeys paths --top 20
-  throng journeys paths --persona p2
-  throng journeys paths --history          over a customer's whole history")]
-    Paths(JourneyArguments),
-    /// What follows what, and how long it takes
-    #[command(after_help = "\
-Examples:
-  throng journeys transitions --persona p1")]
-    Transitions(JourneyArguments),
-    /// How many customers take steps in order and in time
-    Funnel(FunnelArguments),
-}
-
-/// Whose journeys, and how many lines.
-#[derive(Debug, Args)]
-pub(crate) struct JourneyArguments {
-    /// Only the customers of this persona, by id or name
-    #[arg(long, value_name = "ID|NAME")]
-    pub(crate) persona: Option<String>,
-    /// Lines to show
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub(crate) top: usize,
-    /// Paths over whole histories instead of sessions
-    #[arg(long)]
-    pub(crate) history: bool,
-}
-
-/// A funnel.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  throng journeys funnel
-  throng journeys funnel --steps 'Product Viewed,Product Added,Order Completed' --within-days 7
-  throng journeys funnel --persona p1")]
-pub(crate) struct FunnelArguments {
-    /// Only the customers of this persona, by id or name
-    #[arg(long, value_name = "ID|NAME")]
-    pub(crate) persona: Option<String>,
-    /// Event names, the first step first [default: as in throng.toml]
-    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
-    pub(crate) steps: Vec<String>,
-    /// Days from the first step to the last [default: as in throng.toml]
-    #[arg(long, value_name = "N")]
-    pub(crate) within_days: Option<NonZeroU32>,
 }
 
 /// One customer.

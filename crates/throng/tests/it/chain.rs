@@ -211,7 +211,7 @@ fn paths_transitions_and_funnels_agree() {
     let paths = shop.json(["journeys", "paths", "--top", "1000000"]);
     let listed: u64 = paths["paths"].as_array().unwrap().iter().map(|path| path["n_journeys"].as_u64().unwrap()).sum();
     assert_eq!(listed, paths["n_journeys"].as_u64().unwrap());
-    let funnel = shop.json(["journeys", "funnel", "--steps", "Product Viewed,Order Completed", "--within-days", "999"]);
+    let funnel = shop.json(["journeys", "funnel", "Product Viewed", "Order Completed", "--within", "999d"]);
     let steps = funnel["steps"].as_array().unwrap();
     let reached: Vec<u64> = steps.iter().map(|step| step["n_customers"].as_u64().unwrap()).collect();
     let viewers = shop.number(

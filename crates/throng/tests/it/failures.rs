@@ -47,7 +47,7 @@ fn words_that_mean_nothing_are_wrong_usage() {
     check(2, &["discover", "--personas", "1"], &["2 to 12"]);
     check(2, &["discover", "--method", "kmeans"], &["k-means", "hdbscan"]);
     check(2, &["quarantine", "list", "--reason", "boredom"], &["boredom", "missing-identity"]);
-    check(2, &["journeys", "funnel", "--steps", "Order Completed,Singing"], &["Singing", "Order Completed"]);
+    check(2, &["journeys", "funnel", "Order Completed", "Singing"], &["Singing", "Order Completed"]);
     check(2, &["import", "segment", "orders.csv", "--mapping", "wrong.toml"], &["takes no mapping"]);
     check(2, &["report", "-o", "nowhere/report.html"], &["nowhere"]);
     check(2, &["init"], &["already a Throng home"]);

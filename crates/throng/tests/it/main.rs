@@ -7,6 +7,8 @@ mod chain;
 mod datasets;
 mod failures;
 mod imports;
+mod journeys;
+mod logs;
 mod printing;
 mod sources;
 mod support;

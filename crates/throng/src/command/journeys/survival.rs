@@ -1,0 +1,132 @@
+//! `throng journeys survival`: how long it takes until something happens.
+
+use std::rc::Rc;
+
+use serde_json::json;
+use throng_event::Instant;
+use throng_journey::{Bounds, Outcome, Survival, SurvivalOptions, survival, survival_profiles};
+
+use super::answer::{Answer, Beside, Cell, Column, Row, Table};
+use super::asked::{Asked, Group};
+use super::totals;
+use crate::arguments::SurvivalArguments;
+use crate::format::{counted, duration};
+use crate::output::Align;
+
+/// Days after which it is said for how many it has happened.
+const MARKS: [i64; 10] = [1, 3, 7, 14, 30, 60, 90, 180, 365, 730];
+
+/// From what to what, kept for whoever is listed later.
+struct Question {
+    starts: Vec<u32>,
+    ends: Vec<u32>,
+    as_of: Instant,
+}
+
+impl Question {
+    fn options(&self) -> SurvivalOptions<'_> {
+        SurvivalOptions { starts: &self.starts, ends: &self.ends, as_of: self.as_of }
+    }
+}
+
+pub(super) fn run(asked: &Asked<'_>, arguments: &SurvivalArguments) -> anyhow::Result<()> {
+    let starts = asked.all_labels(&arguments.from)?;
+    let ends = asked.goal(&arguments.to, "--to")?;
+    let calendar = &asked.engine.home().config().calendar;
+    asked.answer(usize::MAX, |group, _| {
+        // The end of the last day that is seen.
+        let as_of = Instant(calendar.as_of(group.book.last_day()).end.0 - 1);
+        let question = Rc::new(Question { starts: starts.clone(), ends: ends.clone(), as_of });
+        let found = survival(&group.book.view(), question.options());
+        Ok(answer(asked, group, &question, &found))
+    })
+}
+
+fn answer<'g>(asked: &Asked<'_>, group: &'g Group, question: &Rc<Question>, found: &Survival) -> Answer<'g> {
+    let names = |labels: &[u32]| {
+        let names: Vec<&str> = labels.iter().map(|label| asked.first().name(*label)).collect();
+        names.join(" or ")
+    };
+    let start = if question.starts.is_empty() { "the first touch".to_owned() } else { names(&question.starts) };
+    let rows = MARKS.iter().filter_map(|days| mark(found, *days)).chain(median(found));
+    let mut rows: Vec<Row<'g>> = rows.collect();
+    let part = |n: u64| throng_engine::Share { n, of: found.n_profiles }.value();
+    for (key, outcome, n) in
+        [("happened", Outcome::Ended, found.n_ended), ("lasting", Outcome::Lasting, found.n_profiles - found.n_ended)]
+    {
+        let question = Rc::clone(question);
+        let words = if outcome == Outcome::Ended { "happened so far" } else { "not yet (lasting)" };
+        let cells = vec![
+            Cell::text(words),
+            Cell::Count(n),
+            Cell::text(format!("{} of all", crate::format::share(part(n)))),
+            Cell::text(""),
+            Cell::text(""),
+        ];
+        let row = Row::new(key, cells).only_shown();
+        rows.push(row.opens(move || survival_profiles(&group.book.view(), question.options(), outcome)));
+    }
+    let heading = format!(
+        "How long from {start} to {}, {}: {}",
+        names(&question.ends),
+        group.name,
+        counted(found.n_profiles, "customer")
+    );
+    let seconds = |us: i64| us / Instant::SECOND;
+    let totals = totals([
+        ("n_customers", json!(found.n_profiles)),
+        ("n_happened", json!(found.n_ended)),
+        ("n_lasting", json!(found.n_profiles - found.n_ended)),
+        ("median_seconds", json!(found.median_us.map(seconds))),
+    ]);
+    let columns = vec![
+        Column::name("after", "after"),
+        Column::number("still waiting", "n_at_risk"),
+        Column::number("happened", "share_happened"),
+        Column::shown("95 %", Align::Right),
+        Column::shown("", Align::Whole),
+    ];
+    let notes = vec!["Who is known for less time counts as long as they are known (Kaplan and Meier 1958).".to_owned()];
+    let beside = Beside::Apart;
+    let table = Table { title: None, json: "marks", columns, rows, beside, shown_max: usize::MAX, notes };
+    Answer { heading, totals, tables: vec![table] }
+}
+
+/// Returns for how many it has happened after some days; `None` when nobody is known so long.
+fn mark<'g>(found: &Survival, days: i64) -> Option<Row<'g>> {
+    let at_us = days * Instant::DAY;
+    let longest = found.steps.last()?.at_us;
+    let place = found.steps.partition_point(|step| step.at_us <= at_us);
+    let next = found.steps.get(place);
+    if next.is_none() && longest + at_us / 2 < at_us {
+        return None;
+    }
+    let (share, bounds) = match place.checked_sub(1).map(|last| &found.steps[last]) {
+        None => (0.0, Bounds { low: 0.0, high: 0.0 }),
+        Some(step) => (1.0 - step.survival, Bounds { low: 1.0 - step.bounds.high, high: 1.0 - step.bounds.low }),
+    };
+    let n_waiting = next.map_or(0, |step| step.n_at_risk);
+    let unit = if days == 1 { "day" } else { "days" };
+    let cells = vec![
+        Cell::text(format!("{days} {unit}")),
+        Cell::Count(n_waiting),
+        Cell::Share(Some(share)),
+        Cell::Range(bounds),
+        Cell::Bar(share),
+    ];
+    let row = Row::new(format!("{days} days"), cells).with("days", days);
+    Some(row.with("low", bounds.low).with("high", bounds.high))
+}
+
+fn median<'g>(found: &Survival) -> Option<Row<'g>> {
+    #[expect(clippy::cast_precision_loss, reason = "a time to be read by people")]
+    let seconds = found.median_us? as f64 / Instant::SECOND as f64;
+    let cells = vec![
+        Cell::text(format!("{} (median)", duration(seconds))),
+        Cell::text(""),
+        Cell::Share(Some(0.5)),
+        Cell::text(""),
+        Cell::Bar(0.5),
+    ];
+    Some(Row::new("median", cells).only_shown())
+}
