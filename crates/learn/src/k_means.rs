@@ -14,12 +14,12 @@ mod mini_batch;
 mod pass;
 mod sums;
 
-use rayon::prelude::{IntoParallelIterator, IntoParallelRefIterator, ParallelIterator, ParallelSlice};
+use rayon::prelude::{IntoParallelIterator, IntoParallelRefMutIterator, ParallelIterator, ParallelSlice};
 
 use crate::distance::PackedPoints;
 use crate::error::LearnError;
 use crate::matrix::Matrix;
-use crate::number::{index, real};
+use crate::number::real;
 use crate::random::derived_seed;
 
 pub use mini_batch::{MiniBatchKMeans, MiniBatchKMeansParams};
@@ -229,10 +229,12 @@ impl KMeans {
             new_label[old] = label;
         }
         let centroids = restart.centroids.take(&order);
+        let mut labels = restart.labels;
+        labels.par_iter_mut().for_each(|label| *label = new_label[*label]);
         KMeans {
             packed: PackedPoints::new(&centroids),
             centroids,
-            labels: restart.labels.par_iter().map(|&old| new_label[index(old)]).collect(),
+            labels,
             sizes: order.iter().map(|&old| restart.sizes[old]).collect(),
             inertia: restart.inertia,
             n_iter: restart.n_iter,

@@ -14,6 +14,7 @@
 mod direction;
 
 use rand::seq::SliceRandom;
+use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 
 use crate::error::LearnError;
 use crate::linear::projected;
@@ -38,8 +39,9 @@ pub(crate) struct PartingParams {
     pub(crate) n_groups_max: usize,
     /// Least share of all rows in a group.
     pub(crate) share_min: f64,
-    /// Number of references a valley is held against; 0 for none, and for halves only: a quicker search
-    /// for resamples.
+    /// Number of references a valley is held against; 0 for rows whose number of groups is known
+    /// already, as that of resamples: the surest borders are drawn then, whether or not they would pass
+    /// among fewer rows.
     pub(crate) n_references: usize,
     pub(crate) n_rows_reference_max: usize,
     pub(crate) seed: u64,
@@ -79,10 +81,11 @@ pub(crate) struct Parting {
     pub(crate) next: BorderTest,
 }
 
-/// A part of the rows, and the border through it if it has one.
+/// A part of the rows, and what is known of the border through it.
 struct Part {
     row_idxs: Vec<usize>,
-    border: Option<Border>,
+    /// Directions along which there may be a border to be drawn; none where there is none.
+    directions: Vec<Vec<f64>>,
     test: BorderTest,
 }
 
@@ -100,15 +103,20 @@ impl PartingParams {
         while parts.len() < self.n_groups_max {
             let Some(at) = surest_part(&parts) else { break };
             let part = parts.swap_remove(at);
-            let Some(border) = part.border else { break };
-            let sides = border.sides(&matrix.take(&part.row_idxs));
-            let side = |wanted: usize| -> Vec<usize> {
-                let pairs = part.row_idxs.iter().zip(&sides);
-                pairs.filter(|(_, side)| **side == Some(wanted)).map(|(&row_idx, _)| row_idx).collect()
+            let rows = matrix.take(&part.row_idxs);
+            let Some(border) = surest(&rows, part.directions, n_side_min) else {
+                parts.push(Part { directions: Vec::new(), ..part });
+                continue;
             };
             borders.push(part.test);
-            parts.push(examine(side(0), Scope::Part)?);
-            parts.push(examine(side(1), Scope::Part)?);
+            let enough = self.is_known() && parts.len() + 2 == self.n_groups_max;
+            for row_idxs in sides(&border, &rows, &part.row_idxs) {
+                parts.push(if enough {
+                    Part { row_idxs, directions: Vec::new(), test: BorderTest::NONE }
+                } else {
+                    examine(row_idxs, Scope::Part)?
+                });
+            }
         }
         let mut labels = vec![0; matrix.n_rows()];
         for (label, part) in parts.iter().enumerate() {
@@ -119,6 +127,11 @@ impl PartingParams {
         let tests = parts.iter().map(|part| part.test);
         let next = tests.min_by(|a, b| a.p_value.total_cmp(&b.p_value)).unwrap_or(BorderTest::NONE);
         Ok(Parting { labels, n_groups: parts.len(), borders, next })
+    }
+
+    /// Whether the number of groups is known already.
+    fn is_known(&self) -> bool {
+        self.n_references == 0
     }
 
     fn n_side_min(&self, n_rows: usize) -> usize {
@@ -132,26 +145,21 @@ impl PartingParams {
         (n_side_min, scope): (usize, Scope),
         seed: u64,
     ) -> Result<Part, LearnError> {
-        let none = |row_idxs| Ok(Part { row_idxs, border: None, test: BorderTest::NONE });
+        let none = |row_idxs, test| Ok(Part { row_idxs, directions: Vec::new(), test });
         if row_idxs.len() < 2 * n_side_min {
-            return none(row_idxs);
+            return none(row_idxs, BorderTest::NONE);
         }
         let rows = matrix.take(&row_idxs);
-        let n_folds = if rows.n_rows() < N_ROWS_HALVED_MIN && self.n_references > 0 { N_FOLDS_SMALL } else { 2 };
+        let n_folds = if rows.n_rows() < N_ROWS_HALVED_MIN && !self.is_known() { N_FOLDS_SMALL } else { 2 };
         let (counts, directions) = cross_counts(&rows, n_folds, n_side_min, seed)?;
         let mut test = BorderTest { depth: counts.depth(), p_value: counts.p_value(), p_value_reference: None };
-        if test.p_value > VALLEY_P_MAX {
-            return Ok(Part { row_idxs, border: None, test });
+        if self.is_known() {
+            return Ok(Part { row_idxs, directions, test });
         }
-        let asked = self.n_references > 0 && (scope == Scope::Everything || has_repeats(&rows));
-        if asked {
+        if test.p_value <= VALLEY_P_MAX && (scope == Scope::Everything || has_repeats(&rows)) {
             test.p_value_reference = Some(self.p_value_reference(&rows, n_side_min, seed)?);
         }
-        if !test.passes() {
-            return Ok(Part { row_idxs, border: None, test });
-        }
-        let border = surest(&rows, directions, n_side_min);
-        Ok(Part { row_idxs, border, test })
+        if test.passes() { Ok(Part { row_idxs, directions, test }) } else { none(row_idxs, test) }
     }
 
     /// Returns the share of references with a valley as sure as that of as many of the rows.
@@ -185,10 +193,19 @@ enum Scope {
     Part,
 }
 
+/// Returns the rows on either side of a border.
+fn sides(border: &Border, rows: &Matrix, row_idxs: &[usize]) -> [Vec<usize>; 2] {
+    let sides = border.sides(rows);
+    [0, 1].map(|wanted| {
+        let pairs = row_idxs.iter().zip(&sides);
+        pairs.filter(|(_, side)| **side == Some(wanted)).map(|(&row_idx, _)| row_idx).collect()
+    })
+}
+
 fn surest_part(parts: &[Part]) -> Option<usize> {
     let mut best: Option<usize> = None;
     for (idx, part) in parts.iter().enumerate() {
-        if part.border.is_some() && best.is_none_or(|best| part.test.p_value < parts[best].test.p_value) {
+        if !part.directions.is_empty() && best.is_none_or(|best| part.test.p_value < parts[best].test.p_value) {
             best = Some(idx);
         }
     }
@@ -207,17 +224,24 @@ fn cross_counts(
     let mut order: Vec<usize> = (0..n_rows).collect();
     order.shuffle(&mut generator(seed, 1));
     let n_side_seen = (n_side_min * (n_folds - 1) / n_folds).max(1);
-    let mut total = Counts::default();
-    let mut directions = Vec::new();
-    for fold in 0..n_folds {
+    let examined = |fold: usize| -> Result<Option<(Counts, Vec<f64>)>, LearnError> {
         let unseen = fold * n_rows / n_folds..(fold + 1) * n_rows / n_folds;
         let seen: Vec<usize> = order[..unseen.start].iter().chain(&order[unseen.end..]).copied().collect();
         let stream = u64::try_from(2 + fold).unwrap_or(u64::MAX);
-        if let Some(border) = best_border(&rows.take(&seen), n_side_seen, derived_seed(seed, stream))? {
+        let border = best_border(&rows.take(&seen), n_side_seen, derived_seed(seed, stream))?;
+        Ok(border.map(|border| {
             let values = projected(&rows.take(&order[unseen]), &border.direction);
-            total = total.add(border.valley.counts(&values));
-            directions.push(border.direction);
-        }
+            (border.valley.counts(&values), border.direction)
+        }))
+    };
+    // Put together in the order of the folds, whichever thread is done first.
+    let folds: Vec<Option<(Counts, Vec<f64>)>> =
+        (0..n_folds).into_par_iter().map(examined).collect::<Result<_, LearnError>>()?;
+    let mut total = Counts::default();
+    let mut directions = Vec::new();
+    for (counts, direction) in folds.into_iter().flatten() {
+        total = total.add(counts);
+        directions.push(direction);
     }
     Ok((total, directions))
 }

@@ -18,12 +18,11 @@ use crate::distance::{PackedPoints, TILE_N_ROWS, Tile};
 use crate::error::LearnError;
 use crate::k_means::KMeansParams;
 use crate::k_means::exact::{ExactSums, RealSums};
-use crate::k_means::init::seed_centroids;
+use crate::k_means::init::first_centroids;
 use crate::k_means::pass::{KMeansPass, squared_distance};
 use crate::k_means::sums::{ClusterSums, FarthestRow, centroids, movements};
 use crate::matrix::Matrix;
 use crate::number::{count, index, label, real, single};
-use crate::random::generator;
 
 /// Rows that a thread takes at a time. Large enough that handing out a chunk costs nothing, small
 /// enough that 100,000 rows keep 16 busy and that a chunk stays in a core's cache.
@@ -33,7 +32,7 @@ pub(super) const CHUNK_N_ROWS: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Restart {
     pub(super) centroids: Matrix,
-    pub(super) labels: Vec<u32>,
+    pub(super) labels: Vec<usize>,
     pub(super) sizes: Vec<usize>,
     pub(super) inertia: f64,
     pub(super) n_iter: usize,
@@ -41,9 +40,7 @@ pub(super) struct Restart {
 
 /// Seeds and refines once.
 pub(super) fn run_restart(matrix: &Matrix, params: &KMeansParams, seed: u64) -> Result<Restart, LearnError> {
-    let mut generator = generator(seed, 0);
-    let centroids = seed_centroids(matrix, params.n_clusters, &mut generator)?;
-    refine(matrix, params, centroids)
+    refine(matrix, params, first_centroids(matrix, params, seed)?)
 }
 
 /// Refines the given centroids until they rest. Whether all values are finite is seen on the way.
@@ -61,7 +58,7 @@ pub(super) fn refine(matrix: &Matrix, params: &KMeansParams, mut current: Matrix
             break;
         }
         if n_iter == 0 && params.tolerance > 0.0 {
-            let inertia = inertia(matrix, &current, &assignment.labels);
+            let inertia = inertia(matrix, &current, &assignment.standings);
             movement_max = params.tolerance * clusters.mean_variance(&current, &clusters.means(&current), inertia);
         }
         let moved = if clusters.any_empty() {
@@ -77,33 +74,35 @@ pub(super) fn refine(matrix: &Matrix, params: &KMeansParams, mut current: Matrix
         n_iter += 1;
         resting = movements.iter().map(|moved| moved * moved).sum::<f64>() <= movement_max;
     }
-    let Assignment { labels, slacks, .. } = assignment;
-    drop(slacks);
-    let sizes = clusters.sizes.iter().map(|&size| count(size)).collect();
-    let inertia = inertia(matrix, &current, &labels);
-    Ok(Restart { centroids: current, labels, sizes, inertia, n_iter })
+    Ok(assignment.finished(matrix, current, &clusters, n_iter))
 }
 
 /// Assigns all rows to the given centroids.
 pub(super) fn assigned(matrix: &Matrix, centroids: Matrix) -> Result<Restart, LearnError> {
     let mut assignment = Assignment::new(matrix.n_rows(), centroids.n_rows());
     let (clusters, _) = assignment.renew(matrix, &centroids)?;
-    let sizes = clusters.sizes.iter().map(|&size| count(size)).collect();
-    let inertia = inertia(matrix, &centroids, &assignment.labels);
-    Ok(Restart { centroids, labels: assignment.labels, sizes, inertia, n_iter: 0 })
+    Ok(assignment.finished(matrix, centroids, &clusters, 0))
 }
 
 /// Every row's nearest centroid, and what is known about how safe that is.
 struct Assignment {
-    /// `n_clusters` before the first assignment.
-    labels: Vec<u32>,
-    /// A row's slack when it was last looked at, plus what its cluster's slack had lost by then: a
-    /// row is safe while this is greater than what the cluster's slack has lost by now.
-    slacks: Vec<f32>,
+    standings: Vec<Standing>,
     /// Slack that the rows of each cluster have lost so far.
     lost: Vec<f64>,
     /// Whether all values are known to be finite.
     finite: bool,
+}
+
+/// What is known of a row. As large as a `usize`, so that the labels are made where the standings lie
+/// and no other memory is needed for them.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(8))]
+struct Standing {
+    /// `n_clusters` before the first assignment.
+    label: u32,
+    /// The row's slack when it was last looked at, plus what its cluster's slack had lost by then: a
+    /// row is safe while this is greater than what the cluster's slack has lost by now.
+    slack: f32,
 }
 
 /// Share by which slack is counted as lost too much, against rounding of the losses and the slacks.
@@ -115,8 +114,7 @@ const SLACK_MIN: f32 = 1e-17;
 impl Assignment {
     fn new(n_rows: usize, n_clusters: usize) -> Assignment {
         Assignment {
-            labels: vec![label(n_clusters); n_rows],
-            slacks: vec![0.0; n_rows],
+            standings: vec![Standing { label: label(n_clusters), slack: 0.0 }; n_rows],
             lost: vec![0.0; n_clusters],
             finite: false,
         }
@@ -143,12 +141,10 @@ impl Assignment {
         let (changes, n_changed, finite) = matrix
             .values()
             .par_chunks(CHUNK_N_ROWS * n_columns)
-            .zip(self.labels.par_chunks_mut(CHUNK_N_ROWS))
-            .zip(self.slacks.par_chunks_mut(CHUNK_N_ROWS))
-            .map(|((values, labels), slacks)| Chunk { values, labels, slacks })
-            .fold(nothing, |(mut changes, n_changed, finite), chunk| {
-                let finite = finite && (self.finite || all_finite(chunk.values));
-                let n_more = dispatch!(level, simd => view.renew_chunk(simd, chunk, &mut changes));
+            .zip(self.standings.par_chunks_mut(CHUNK_N_ROWS))
+            .fold(nothing, |(mut changes, n_changed, finite), (values, standings)| {
+                let finite = finite && (self.finite || all_finite(values));
+                let n_more = dispatch!(level, simd => view.renew_chunk(simd, (values, standings), &mut changes));
                 (changes, n_changed + n_more, finite)
             })
             .reduce(nothing, |(mut changes, n_changed, finite), (more, n_more, more_finite)| {
@@ -160,6 +156,14 @@ impl Assignment {
         }
         self.finite = true;
         Ok((changes, n_changed))
+    }
+
+    /// Returns the assignment to the given centroids as the outcome.
+    fn finished(self, matrix: &Matrix, centroids: Matrix, clusters: &ClusterSums, n_iter: usize) -> Restart {
+        let sizes = clusters.sizes.iter().map(|&size| count(size)).collect();
+        let inertia = inertia(matrix, &centroids, &self.standings);
+        let labels = self.standings.into_iter().map(|standing| index(standing.label)).collect();
+        Restart { centroids, labels, sizes, inertia, n_iter }
     }
 }
 
@@ -180,20 +184,17 @@ struct View<'points> {
     margin: f32,
 }
 
-/// Some rows and what is known about them.
-struct Chunk<'rows> {
-    values: &'rows [f32],
-    labels: &'rows mut [u32],
-    slacks: &'rows mut [f32],
-}
-
 impl View<'_> {
     #[inline(always)]
-    fn renew_chunk<S: Simd>(&self, simd: S, chunk: Chunk<'_>, changes: &mut ClusterSums) -> usize {
-        let Chunk { values, labels, slacks } = chunk;
-        let n_columns = values.len() / labels.len();
+    fn renew_chunk<S: Simd>(
+        &self,
+        simd: S,
+        (values, standings): (&[f32], &mut [Standing]),
+        changes: &mut ClusterSums,
+    ) -> usize {
+        let n_columns = values.len() / standings.len();
         let mut unsafe_rows = [0_u32; CHUNK_N_ROWS];
-        let n_unsafe = self.find_unsafe(labels, slacks, &mut unsafe_rows);
+        let n_unsafe = self.find_unsafe(standings, &mut unsafe_rows);
         let mut n_changed = 0;
         let mut tile = Tile::new(n_columns);
         for row_idxs in unsafe_rows[..n_unsafe].chunks(TILE_N_ROWS) {
@@ -208,14 +209,15 @@ impl View<'_> {
             }
             for (lane, &row_idx) in row_idxs.iter().enumerate() {
                 let row_idx = index(row_idx);
-                let (former, label) = (labels[row_idx], nearest.label[lane]);
+                let standing = &mut standings[row_idx];
+                let (former, label) = (standing.label, nearest.label[lane]);
                 let lost = self.lost[index(label)];
                 let total = lane_slacks[lane] + lost;
                 // Less what rounding may have added to either.
-                slacks[row_idx] = total - (total.abs() + 4.0 * lost) * f32::EPSILON;
+                standing.slack = total - (total.abs() + 4.0 * lost) * f32::EPSILON;
                 if label != former {
                     self.change_sides(&values[row_idx * n_columns..][..n_columns], former, label, changes);
-                    labels[row_idx] = label;
+                    standing.label = label;
                     n_changed += 1;
                 }
             }
@@ -225,10 +227,10 @@ impl View<'_> {
 
     /// Writes the positions of the rows that may have changed sides and returns how many they are.
     #[inline(always)]
-    fn find_unsafe(&self, labels: &[u32], slacks: &[f32], unsafe_rows: &mut [u32; CHUNK_N_ROWS]) -> usize {
+    fn find_unsafe(&self, standings: &[Standing], unsafe_rows: &mut [u32; CHUNK_N_ROWS]) -> usize {
         let mut n_unsafe = 0;
         let last = self.lost.len() - 1;
-        for (row_idx, (&label, &slack)) in (0..).zip(labels.iter().zip(slacks.iter())) {
+        for (row_idx, &Standing { label, slack }) in (0..).zip(standings) {
             // Written always and counted when it holds: cheaper than a branch nobody can predict.
             unsafe_rows[n_unsafe] = row_idx;
             // Not a number where a distance was infinite: never safe.
@@ -305,19 +307,19 @@ fn farthest_rows(matrix: &Matrix, centroids: &Matrix) -> Vec<Option<FarthestRow>
 }
 
 /// Returns the sum of squared distances to the assigned centroids: each in `f64`, their sum exact.
-fn inertia(matrix: &Matrix, centroids: &Matrix, labels: &[u32]) -> f64 {
+fn inertia(matrix: &Matrix, centroids: &Matrix, standings: &[Standing]) -> f64 {
     let n_columns = matrix.n_columns();
     let level = Level::new();
     let nothing = || ExactSums::zero(1, 1, 1.0);
     let sum = matrix
         .values()
         .par_chunks(CHUNK_N_ROWS * n_columns)
-        .zip(labels.par_chunks(CHUNK_N_ROWS))
-        .fold(nothing, |mut sum, (values, labels)| {
+        .zip(standings.par_chunks(CHUNK_N_ROWS))
+        .fold(nothing, |mut sum, (values, standings)| {
             let mut reals = RealSums::zero();
             dispatch!(level, _simd => {
-                for (row, &label) in values.chunks_exact(n_columns).zip(labels) {
-                    reals.add(squared_distance(row, centroids.row(index(label))));
+                for (row, standing) in values.chunks_exact(n_columns).zip(standings) {
+                    reals.add(squared_distance(row, centroids.row(index(standing.label))));
                 }
             });
             sum.add_reals(&reals);

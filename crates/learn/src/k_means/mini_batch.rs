@@ -104,7 +104,7 @@ impl MiniBatchKMeansParams {
         let mut best: Option<(f64, Matrix)> = None;
         for (_, stream) in (0..self.n_init).zip(2_u64..) {
             let mut generator = generator(self.seed, stream);
-            let centroids = seed_centroids(&sample(&mut generator), self.n_clusters, &mut generator)?;
+            let (centroids, _) = seed_centroids(&sample(&mut generator), self.n_clusters, &mut generator)?;
             let inertia = batch_inertia(&judge, &centroids).1;
             if best.as_ref().is_none_or(|(least, _)| inertia < *least) {
                 best = Some((inertia, centroids));

@@ -1,6 +1,6 @@
 //! Where to look: directions along which rows may fall apart.
 //!
-//! A cluster can hide from every column and every principal component, so directions come from five
+//! A cluster can hide from every column and every principal component, so directions come from six
 //! places:
 //! - the columns themselves,
 //! - their principal components,
@@ -10,12 +10,15 @@
 //!   many columns of noise there are,
 //! - the components whose fourth moments are least and most like a normal column's (Cardoso 1989): a
 //!   small cluster far from a large one has few pairs of rows, but great moments,
-//! - the discriminants (Fisher 1936) between the clusters of k-means fits, in the columns and in those
-//!   components.
+//! - the discriminants (Fisher 1936) between the clusters of k-means fits, in the columns and in the
+//!   neighbours' components,
+//! - the discriminants between the components of normal mixtures: k-means cuts across two clusters that
+//!   are stretched along lines of their own, a mixture has a covariance for each. Only where rows are
+//!   many enough to know it.
 //!
-//! The best few are then polished: split at the valley, take a discriminant of the two sides, again. As
-//! the sides may differ in shape, either side's covariance may count more in it (Anderson and Bahadur
-//! 1962).
+//! The best few are then polished: split at the valley, take a discriminant of the two sides, again.
+//! Where the sides may differ in shape, either side's covariance may count more in a discriminant
+//! (Anderson and Bahadur 1962).
 
 use crate::distance::PackedPoints;
 use crate::eigen::eigen;
@@ -25,6 +28,7 @@ use crate::linear::{
     Factor, Square, add_product, covariance_within, dot, finish, group_means, projected, shrunk, transformed, zeros,
 };
 use crate::matrix::Matrix;
+use crate::mixture::{Covariance, GaussianMixtureParams};
 use crate::number::real;
 use crate::projection::Projection;
 use crate::random::{derived_seed, sampled_rows};
@@ -40,6 +44,16 @@ const N_PRINCIPAL_MAX: usize = 10;
 const N_NEAR_COMPONENTS_MAX: usize = 6;
 /// Numbers of clusters of the k-means fits.
 const N_CLUSTERS: [usize; 5] = [2, 3, 4, 6, 8];
+/// Numbers of components of the mixtures, and steps and starts of each: a direction is polished later,
+/// so it need not be at rest.
+const N_COMPONENTS: [usize; 2] = [2, 3];
+const MIXTURE_N_ITER_MAX: usize = 20;
+const MIXTURE_N_INIT: usize = 2;
+/// Rows for each number of a component's mean and covariance: with fewer, components are shaped by
+/// single rows, and so many lucky directions hide the right one.
+const ROWS_PER_NUMBER_MIN: usize = 10;
+/// Floor of the mixtures' variances, where those of near neighbours are about 1.
+const COVARIANCE_FLOOR: f64 = 1e-4;
 /// Directions polished, and rounds of it.
 const N_POLISHED: usize = 4;
 const N_POLISH_ROUNDS: usize = 4;
@@ -145,7 +159,8 @@ fn directions(matrix: &Matrix, seed: u64) -> Result<Vec<Vec<f64>>, LearnError> {
     let n_columns = matrix.n_columns();
     let everything = vec![Some(0); matrix.n_rows()];
     let (means, _) = group_means(matrix, &everything, 1);
-    let principal = eigen(&covariance_within(matrix, &everything, &means));
+    let covariance = covariance_within(matrix, &everything, &means);
+    let principal = eigen(&covariance);
     let mut directions: Vec<Vec<f64>> = (0..n_columns)
         .map(|column_idx| (0..n_columns).map(|idx| if idx == column_idx { 1.0 } else { 0.0 }).collect())
         .collect();
@@ -176,7 +191,39 @@ fn directions(matrix: &Matrix, seed: u64) -> Result<Vec<Vec<f64>>, LearnError> {
             directions.extend(discriminants(matrix, &groups, n_clusters));
         }
     }
+    directions.extend(mixture_discriminants(matrix, &spaces[1], derived_seed(seed, 64)));
     Ok(directions)
+}
+
+/// Returns the discriminants between every two components of mixtures that are fitted in `space`.
+fn mixture_discriminants(matrix: &Matrix, space: &Matrix, seed: u64) -> Vec<Vec<f64>> {
+    let n_columns = space.n_columns();
+    let n_numbers = n_columns * (n_columns + 3) / 2;
+    let mut found = Vec::new();
+    for n_components in N_COMPONENTS {
+        if space.n_rows() < ROWS_PER_NUMBER_MIN * n_numbers * n_components {
+            break;
+        }
+        let params = GaussianMixtureParams {
+            n_components,
+            covariance: Covariance::Full,
+            covariance_floor: COVARIANCE_FLOOR,
+            n_init: MIXTURE_N_INIT,
+            n_iter_max: MIXTURE_N_ITER_MAX,
+            tolerance: 1e-3,
+            seed,
+        };
+        // Too few different rows for so many components: fewer have been tried.
+        let Ok(model) = params.fit(space) else { break };
+        for first in 0..n_components {
+            for second in 0..first {
+                let side = |&label: &usize| [first, second].iter().position(|&own| own == label);
+                let sides: Vec<Option<usize>> = model.labels().iter().map(side).collect();
+                found.extend(side_discriminants(matrix, &sides));
+            }
+        }
+    }
+    found
 }
 
 /// Returns the directions along which near neighbours are closest beside all rows, in the

@@ -6,7 +6,7 @@ use throng_learn::{
     KMeans, KMeansParams, KMeansPass, LearnError, Matrix, MiniBatchKMeans, MiniBatchKMeansParams, adjusted_rand_index,
 };
 
-use crate::data::{blobs, generator, k_means};
+use crate::data::{blobs, generator, k_means, normal};
 
 /// Checks that no row is nearer to another centroid and that every centroid is its rows' mean.
 fn check_at_rest(matrix: &Matrix, model: &KMeans) {
@@ -96,6 +96,50 @@ fn cluster_that_loses_its_rows_takes_the_farthest_one() {
     let model = k_means(3, 1).fit_from(&matrix, &all_the_same).unwrap();
     check_at_rest(&matrix, &model);
     assert!(!model.sizes().contains(&0));
+}
+
+/// Returns 65,536 rows in nine round clusters on a grid, so near each other that they overlap.
+fn grid() -> Matrix {
+    let mut generator = generator(1);
+    let mut values = Vec::new();
+    for row_idx in 0..65_536_u32 {
+        for place in [row_idx % 3, row_idx / 3 % 3] {
+            values.push((3.5 * f64::from(place) + normal(&mut generator)) as f32);
+        }
+    }
+    Matrix::new(2, values).unwrap()
+}
+
+#[test]
+fn no_seed_leaves_many_rows_in_a_bad_place() {
+    let matrix = grid();
+    let fit = |seed: u64| KMeansParams { n_init: 1, tolerance: 1e-4, ..k_means(9, seed) }.fit(&matrix).unwrap();
+    let inertias: Vec<f64> = (0..20).map(|seed| fit(seed).inertia()).collect();
+    let least = inertias.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!(inertias.iter().all(|&inertia| inertia <= 1.001 * least), "{inertias:?}");
+}
+
+#[test]
+fn few_far_rows_among_many_are_not_lost() {
+    let mut values = grid().values().to_vec();
+    values[..6].fill(1e6);
+    let matrix = Matrix::new(2, values).unwrap();
+    for seed in 0..5 {
+        let params = KMeansParams { n_init: 1, ..k_means(2, seed) };
+        assert_eq!(params.fit(&matrix).unwrap().sizes(), &[65_533, 3]);
+    }
+}
+
+#[test]
+fn many_rows_give_the_same_bytes_on_any_number_of_threads() {
+    let matrix = grid();
+    let with = |n_threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+        pool.install(|| k_means(9, 3).fit(&matrix)).unwrap()
+    };
+    let single = with(1);
+    assert!(single == with(2));
+    assert!(single == with(5));
 }
 
 #[test]

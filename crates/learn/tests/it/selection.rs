@@ -31,12 +31,11 @@ fn scaled(matrix: &Matrix) -> Matrix {
     scaler.transform(matrix).unwrap()
 }
 
-/// A fixed part of `examples/selection_trial.rs`, which runs many seeds and sizes.
-#[test]
-fn planted_clusters_are_found_whatever_their_shape() {
-    for family in RowFamily::CLUSTERED {
-        let rows = family.draw(4000, 1);
-        let mut params = params(1);
+/// Checks that the planted clusters are found, and no others.
+fn check_planted(families: &[RowFamily], seed: u64) {
+    for &family in families {
+        let rows = family.draw(4000, seed);
+        let mut params = params(seed);
         params.share_min = 0.01;
         params.n_rows_judged_max = 4000;
         let matrix = Matrix::new(rows.n_columns, rows.values).unwrap();
@@ -53,6 +52,17 @@ fn planted_clusters_are_found_whatever_their_shape() {
         let index = adjusted_rand_index(&truth, &found).unwrap();
         assert!(index >= 0.95, "{family:?}: {index}");
     }
+}
+
+/// A fixed part of `examples/selection_trial.rs`, which runs many seeds and sizes.
+#[test]
+fn planted_clusters_are_found_whatever_their_shape() {
+    check_planted(&RowFamily::CLUSTERED, 1);
+}
+
+#[test]
+fn clusters_are_found_that_k_means_cuts_across() {
+    check_planted(&[RowFamily::StretchedEach], 1023);
 }
 
 #[test]
