@@ -16,9 +16,10 @@ use crate::{
     Form, Import, SourceError, StopReason, Taken, Tally, amplitude, decompress, ga4, mixpanel, posthog, segment,
 };
 
-/// Bytes of the records of a block, the last of which may go beyond: a thousand usual messages,
-/// beside which handing a block to another thread costs nothing.
-const BLOCK_BYTES: usize = 1 << 20;
+/// Bytes of the records of a block, the last of which may go beyond: some seven hundred usual
+/// messages, beside which handing a block to another thread costs nothing. Records that are
+/// nothing but names of attributes take a hundred times their bytes when they are taken apart.
+const BLOCK_BYTES: usize = 1 << 19;
 
 /// Reads one record.
 type Reader = fn(Frame<'_>, &mut Intake<'_>) -> Result<(), SourceError>;

@@ -21,7 +21,7 @@ use crate::tables::{EVENTS, QUARANTINE};
 
 /// Events and product lines of one commit: large enough for good Parquet files, small enough
 /// that three chunks of usual events (one read, one waiting, one written) stay below 512 MiB.
-pub(super) const CHUNK_WEIGHT_MAX: usize = 100_000;
+pub(super) const CHUNK_WEIGHT_MAX: usize = 90_000;
 
 /// Bytes of the texts of one commit, for events that are not usual.
 const CHUNK_BYTES_MAX: usize = 96 << 20;

@@ -16,9 +16,9 @@ use crate::error::EngineError;
 use crate::event_table::{EventColumns, EventRows};
 use crate::tables::EVENTS;
 
-/// Blocks under way for each thread that reads: one being read, and two that wait to be read or
-/// taken, lest it rest while the chunk before is still being written.
-const BLOCKS_PER_THREAD: usize = 3;
+/// Blocks under way for each thread that reads: one being read, and one that waits to be read or
+/// taken.
+const BLOCKS_PER_THREAD: usize = 2;
 
 /// Bytes of the blocks under way for each thread: blocks of records of many megabytes, each of
 /// which may make many times its size, go one by one.
