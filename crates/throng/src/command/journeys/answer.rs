@@ -10,7 +10,7 @@ use throng_event::{Currency, Money};
 use throng_journey::{Bounds, ProfileSet};
 
 use crate::failure::Usage;
-use crate::format::{count, duration, major, share, wrapped};
+use crate::format::{clean, count, duration, major, share, wrapped};
 use crate::output::{Align, Grid, Output};
 
 /// One value of a row.
@@ -247,7 +247,7 @@ impl Answer<'_> {
 
     /// Prints the answer for people.
     pub(super) fn print(&self, output: Output) -> anyhow::Result<()> {
-        output.heading(&self.heading)?;
+        output.heading(&clean(&self.heading))?;
         let mut n_before = 0;
         for table in &self.tables {
             if let Some(title) = &table.title {
@@ -323,7 +323,7 @@ impl Table<'_> {
             output.note(&format!("{n_left} more rows; --top shows more, --format json all"));
         }
         for note in &self.notes {
-            output.text(&wrapped(note, output.prose_width(), 0))?;
+            output.text(&wrapped(&clean(note), output.prose_width(), 0))?;
         }
         Ok(())
     }
