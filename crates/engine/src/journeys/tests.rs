@@ -248,7 +248,7 @@ proptest! {
     fn journeys_lost_and_journeys_that_arrived_are_all_journeys_and_those_of_sql(events in events()) {
         let case = Case::new(&events, &[]);
         let goal = case.book.labels("order").unwrap_or_default();
-        let found = frictions(&case.book.view(), &FrictionOptions { cut: SESSIONS, goal: &goal, support: &[] });
+        let found = frictions(&case.book.view(), &FrictionOptions { cut: SESSIONS, goal: &goal, support: &[], help_us: 0 });
         let lost = found.steps.iter().filter(|step| step.n_lost > 0);
         let lost: BTreeMap<Vec<String>, u64> = lost.map(|step| (key([case.book.name(step.label)]), step.n_lost)).collect();
         prop_assert_eq!(lost.values().sum::<u64>() + found.n_arrived, found.n_sessions);

@@ -175,11 +175,16 @@ fn answer<'g>(
     rows.truncate(top);
     rows.push(row("(nothing before it)", &none, of, valued));
     let mut notes = vec!["Shares of the conversions, with their number.".to_owned()];
+    if options.iter().any(|(model, _)| *model == ModelWanted::Shapley) {
+        let text = "Shapley credit is below 0 where ways with it convert less than ways without.";
+        notes.push(text.to_owned());
+    }
     if n_left > 0 {
         notes.push(format!("{n_left} with less credit; --top shows more"));
     }
     let n_conversions = counted(of, "conversion");
     Answer {
+        title: "Who is credited with conversions".to_owned(),
         heading: format!("Who is credited with the {n_conversions} of {}", group.name),
         totals: totals([("n_conversions", json!(of)), ("value", json!(found.first().map(|(_, found)| found.value)))]),
         tables: vec![Table {

@@ -42,7 +42,7 @@ pub(super) fn print(
         output.json(&Value::Object(document))?;
         return Ok(());
     }
-    output.heading(&clean(&answers[0].heading))?;
+    output.heading(&clean(&format!("{}, side by side", answers[0].title)))?;
     output.text(&format!("A: {}\nB: {}", groups[0].name, groups[1].name))?;
     let mut tested = false;
     for (first, second) in answers[0].tables.iter().zip(&answers[1].tables) {
