@@ -18,8 +18,9 @@ use arrow::error::ArrowError;
 use datafusion::prelude::SessionContext;
 use throng_event::{Calendar, Currency, Day, Instant};
 use throng_journey::{
-    Cut, Days, Entries, EventColumns, Funnel, FunnelOptions, Histories, PathOptions, Paths, Period, ProfileSet,
-    Repeats, Scope, StepOrder, TransitionMatrix, View, Window, funnel, paths, touchpoint_counts, transitions,
+    Cut, Days, Entries, EventColumns, Funnel, FunnelOptions, Histories, JourneyError, PathOptions, Paths, Period,
+    ProfileSet, Repeats, Scope, StepOrder, TransitionMatrix, View, Window, funnel, paths, touchpoint_counts,
+    transitions,
 };
 
 use crate::context::for_each_batch;
@@ -203,14 +204,17 @@ impl JourneyBook {
         transitions(&self.view(), Cut { scope: Scope::History, repeats: Repeats::Keep })
     }
 
-    /// Returns the label of a touchpoint's name.
+    /// Returns the labels that a name stands for: the touchpoint of that name, else those
+    /// that rules made of it, as `Order Completed (web)` of `Order Completed`.
     ///
     /// # Errors
-    /// [`EngineError::Missing`] when nothing of that name ever happened.
-    pub fn label(&self, name: &str) -> Result<u32, EngineError> {
-        self.histories.label(name).map_err(|error| EngineError::Missing {
-            what: error.to_string(),
-            todo: "`throng journeys touchpoints` lists what there is".to_owned(),
+    /// [`JourneyError::UnknownLabel`] when nothing of that name ever happened.
+    pub fn labels(&self, name: &str) -> Result<Vec<u32>, JourneyError> {
+        self.histories.label(name).map(|label| vec![label]).or_else(|error| {
+            let begins = format!("{} (", name.to_lowercase());
+            let parts = (0_u32..).zip(self.names()).filter(|(_, other)| other.to_lowercase().starts_with(&begins));
+            let parts: Vec<u32> = parts.map(|(label, _)| label).collect();
+            if parts.is_empty() { Err(error) } else { Ok(parts) }
         })
     }
 
@@ -219,7 +223,12 @@ impl JourneyBook {
     /// # Errors
     /// [`EngineError::Missing`] when nothing of a step's name ever happened.
     pub fn funnel(&self, steps: &[String], window_us: i64) -> Result<Funnel, EngineError> {
-        let steps = steps.iter().map(|step| Ok(vec![self.label(step)?]));
+        let steps = steps.iter().map(|step| {
+            self.labels(step).map_err(|error| EngineError::Missing {
+                what: error.to_string(),
+                todo: "`throng journeys touchpoints` lists what there is".to_owned(),
+            })
+        });
         let options = FunnelOptions {
             steps: steps.collect::<Result<_, EngineError>>()?,
             order: StepOrder::Ordered,

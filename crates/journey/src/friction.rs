@@ -5,9 +5,10 @@
 //! the goal is lost at its last touchpoint, so that journeys lost at all touchpoints and
 //! journeys that arrived add up to all journeys.
 
+use crate::histories::Events;
 use crate::numbers::{code, median_seconds, percentile_seconds, position, share};
 use crate::profile_set::ProfileSet;
-use crate::view::{Cut, Journey, View};
+use crate::view::{Cut, Cutter, Journey, View};
 
 /// What counts as arriving, and as a call for help.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,8 @@ pub struct FrictionOptions<'a> {
     pub goal: &'a [u32],
     /// The touchpoints by which customers ask for help.
     pub support: &'a [u32],
+    /// How soon after a touchpoint help is asked for because of it, also in a later journey.
+    pub help_us: i64,
 }
 
 /// How hard it is to get on from a touchpoint.
@@ -42,7 +45,7 @@ pub struct Friction {
     pub onward: f64,
     /// Journeys that come back here after other touchpoints.
     pub n_circling: u64,
-    /// Journeys in which help is asked for at any time after this touchpoint, on the way.
+    /// Journeys that come here on the way with help asked for soon after, in them or later.
     pub n_helped: u64,
     /// Median time from it to the next touchpoint.
     pub median_seconds: Option<f64>,
@@ -70,7 +73,7 @@ pub enum Trouble {
     Lost,
     /// Those that come back there.
     Circling,
-    /// Those in which help is asked for afterwards.
+    /// Those after whose first visit help is soon asked for.
     Helped,
 }
 
@@ -79,9 +82,13 @@ pub enum Trouble {
 pub fn frictions(view: &View<'_>, options: &FrictionOptions<'_>) -> Frictions {
     let n_labels = view.histories().names().len();
     let arrived = arrived_profiles(view, options);
-    let start = || Tally::new(n_labels);
-    let mut tally = start();
-    for part in view.fold_journeys(options.cut, start, |tally, journey| tally.take(options, &arrived, journey)) {
+    let start = || (Tally::new(n_labels), Cutter::default(), Vec::new());
+    let parts = view.fold(start, |(tally, cutter, help), profile, events| {
+        help_times(options, events, help);
+        cutter.journeys(options.cut, profile, events, &mut |journey| tally.take(options, (&arrived, help), journey));
+    });
+    let mut tally = Tally::new(n_labels);
+    for (part, _, _) in parts {
         tally.join(part);
     }
     let mut steps = Vec::new();
@@ -108,16 +115,37 @@ pub fn frictions(view: &View<'_>, options: &FrictionOptions<'_>) -> Frictions {
 /// Returns who has a journey in which a touchpoint gave this trouble.
 #[must_use]
 pub fn friction_profiles(view: &View<'_>, options: &FrictionOptions<'_>, label: u32, trouble: Trouble) -> ProfileSet {
-    view.profiles_of(options.cut, |journey| {
-        let way = Way::of(options, journey);
-        let Some(first) = way.labels.iter().position(|other| *other == label) else { return false };
-        match trouble {
-            Trouble::Any => true,
-            Trouble::Lost => !way.arrived && way.labels.last() == Some(&label),
-            Trouble::Circling => way.comes_back(first),
-            Trouble::Helped => way.labels[first + 1..].iter().any(|other| options.support.contains(other)),
-        }
-    })
+    let start = || (ProfileSet::new(), Cutter::default(), Vec::new());
+    let parts = view.fold(start, |(profiles, cutter, help), profile, events| {
+        help_times(options, events, help);
+        cutter.journeys(options.cut, profile, events, &mut |journey| {
+            let way = Way::of(options, journey);
+            let Some(first) = way.labels.iter().position(|other| *other == label) else { return };
+            let troubled = match trouble {
+                Trouble::Any => true,
+                Trouble::Lost => !way.arrived && way.labels.last() == Some(&label),
+                Trouble::Circling => way.comes_back(first),
+                Trouble::Helped => is_helped(help, way.times[first], options.help_us),
+            };
+            if troubled {
+                profiles.insert(profile);
+            }
+        });
+    });
+    parts.into_iter().fold(ProfileSet::new(), |all, (profiles, _, _)| all.union(&profiles))
+}
+
+/// Puts together when a profile asked for help.
+fn help_times(options: &FrictionOptions<'_>, events: Events<'_>, help: &mut Vec<i64>) {
+    let asked = events.touchpoint.iter().zip(events.occurred_at).filter(|(label, _)| options.support.contains(label));
+    help.clear();
+    help.extend(asked.map(|(_, at)| *at));
+}
+
+/// Returns whether help was asked for soon after an instant.
+fn is_helped(help: &[i64], at: i64, help_us: i64) -> bool {
+    let next = help.get(help.partition_point(|asked_at| *asked_at <= at));
+    next.is_some_and(|asked_at| asked_at.saturating_sub(at) <= help_us)
 }
 
 fn arrived_profiles(view: &View<'_>, options: &FrictionOptions<'_>) -> ProfileSet {
@@ -179,18 +207,17 @@ impl Tally {
         Self { counts: vec![Counts::default(); n_labels], n_sessions: 0, n_arrived: 0 }
     }
 
-    fn take(&mut self, options: &FrictionOptions<'_>, arrived: &ProfileSet, journey: Journey<'_>) {
+    fn take(&mut self, options: &FrictionOptions<'_>, (arrived, help): (&ProfileSet, &[i64]), journey: Journey<'_>) {
         let way = Way::of(options, journey);
         self.n_sessions += 1;
         self.n_arrived += u64::from(way.arrived);
         let (session, profile) = (self.n_sessions, u64::from(journey.profile) + 1);
-        let last_help = way.labels.iter().rposition(|label| options.support.contains(label));
         for (idx, label) in way.labels.iter().enumerate() {
             let counts = &mut self.counts[position(*label)];
             if counts.session_last != session {
                 counts.n_sessions += 1;
                 counts.n_arrived += u64::from(way.arrived);
-                counts.n_helped += u64::from(last_help.is_some_and(|help| help > idx));
+                counts.n_helped += u64::from(is_helped(help, way.times[idx], options.help_us));
             } else if counts.place_last + 1 < idx && counts.circled_in != session {
                 counts.n_circling += 1;
                 counts.circled_in = session;

@@ -33,8 +33,8 @@ pub struct Difference {
 /// The share of false discoveries at which a difference is taken for one.
 const FALSE_DISCOVERY_RATE: f64 = 0.05;
 
-/// Customers of both groups together that a row needs: the normal approximation fails
-/// below it, and so few say nothing. What is left out does not depend on the difference.
+/// Customers of both groups together that a row needs, and customers that each group
+/// needs: the normal approximation fails below it, and so few say nothing. What is left out does not depend on the difference.
 const N_MIN: u64 = 10;
 
 const CONFIDENCE: f64 = 0.95;
@@ -76,7 +76,7 @@ pub fn differences(pairs: &[(Share, Share)]) -> Vec<Option<Difference>> {
 }
 
 fn difference(first: Share, second: Share) -> Option<Difference> {
-    if first.n + second.n < N_MIN {
+    if first.n + second.n < N_MIN || first.of.min(second.of) < N_MIN {
         return None;
     }
     let confidence = Confidence::new(CONFIDENCE).ok()?;
@@ -122,7 +122,12 @@ mod tests {
 
     #[test]
     fn nothing_is_said_of_too_few_and_of_nobody() {
-        for pair in [(share(4, 100), share(5, 100)), (share(0, 0), share(50, 100)), (share(0, 0), share(0, 0))] {
+        for pair in [
+            (share(4, 100), share(5, 100)),
+            (share(0, 1), share(90, 100)),
+            (share(0, 0), share(50, 100)),
+            (share(0, 0), share(0, 0)),
+        ] {
             assert_eq!(differences(&[pair]), [None]);
         }
         let [Some(all)] = differences(&[(share(50, 50), share(70, 70))])[..] else { panic!() };

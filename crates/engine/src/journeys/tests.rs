@@ -225,7 +225,7 @@ proptest! {
     fn a_flow_after_the_first_order_is_that_of_sql(events in events()) {
         let case = Case::new(&events, &[]);
         prop_assume!(case.book.names().iter().any(|name| name == "order"));
-        let anchor = [case.book.label("order").unwrap()];
+        let anchor = case.book.labels("order").unwrap();
         let options = FlowOptions { cut: SESSIONS, anchor: &anchor, occurrence: Occurrence::First, n_before: 0, n_after: 1, top: 9 };
         let found = flow(&case.book.view(), &options);
         let after = found.nodes.iter().filter(|node| node.at.column == 1).map(|node| {
@@ -247,8 +247,8 @@ proptest! {
     #[test]
     fn journeys_lost_and_journeys_that_arrived_are_all_journeys_and_those_of_sql(events in events()) {
         let case = Case::new(&events, &[]);
-        let goal: Vec<u32> = case.book.label("order").into_iter().collect();
-        let found = frictions(&case.book.view(), &FrictionOptions { cut: SESSIONS, goal: &goal, support: &[] });
+        let goal = case.book.labels("order").unwrap_or_default();
+        let found = frictions(&case.book.view(), &FrictionOptions { cut: SESSIONS, goal: &goal, support: &[], help_us: 0 });
         let lost = found.steps.iter().filter(|step| step.n_lost > 0);
         let lost: BTreeMap<Vec<String>, u64> = lost.map(|step| (key([case.book.name(step.label)]), step.n_lost)).collect();
         prop_assert_eq!(lost.values().sum::<u64>() + found.n_arrived, found.n_sessions);
@@ -328,6 +328,17 @@ fn a_million_pages_are_as_many_touchpoints_and_questions_end() {
     let matrix = transitions(&histories.all(), SESSIONS);
     assert_eq!(matrix.transitions.len(), n_rows + 1);
     assert_eq!(touchpoint_counts(&histories.all()).len(), n_rows);
+}
+
+#[test]
+fn a_name_that_rules_took_apart_stands_for_its_parts() {
+    let apart =
+        TouchpointRule { name: "{event} ({page})".to_owned(), events: vec!["add".to_owned()], ..Default::default() };
+    let case = Case::new(&[(0, 1, 0), (0, 2, 1), (1, 3, 1)], &[apart]);
+    let names = |labels: Vec<u32>| labels.into_iter().map(|label| case.book.name(label)).collect::<Vec<_>>();
+    assert_eq!(names(case.book.labels("Add").unwrap()), ["add (/p/:id)"]);
+    assert_eq!(names(case.book.labels("view").unwrap()), ["view"]);
+    assert!(case.book.labels("ad").is_err());
 }
 
 #[test]

@@ -39,9 +39,6 @@ const PAGE_EVENTS: [&str; 10] = [
     "loaded a page",
 ];
 
-/// Words in the names of events by which a campaign reaches somebody.
-const CAMPAIGN_WORDS: [&str; 5] = ["campaign", "email", "message", "push", "ad "];
-
 /// Channels away from any screen.
 const OFFLINE_CHANNELS: [&str; 9] = ["store", "shop", "in-store", "pos", "retail", "branch", "phone", "call", "event"];
 
@@ -51,7 +48,7 @@ struct Seen {
     /// Visits of each page, by the names of their events.
     pages: BTreeMap<String, BTreeMap<String, u64>>,
     campaigns: BTreeMap<String, u64>,
-    /// The events by which campaigns reach somebody.
+    /// The events of visits that campaigns brought; messages are told by their own names.
     campaign_events: BTreeSet<String>,
     /// Events that are no visits of pages, by their channels.
     channels: BTreeMap<String, BTreeMap<String, u64>>,
@@ -84,8 +81,7 @@ impl Seen {
             let is_page = kinds.value(row) != "track" || PAGE_EVENTS.contains(&lower.as_str());
             let named = campaigns.is_valid(row).then(|| campaigns.value(row).to_owned());
             let addressed = || addresses.is_valid(row).then(|| page::campaign(addresses.value(row))).flatten();
-            let reaches = is_page || CAMPAIGN_WORDS.iter().any(|word| lower.contains(word));
-            if let Some(campaign) = named.or_else(addressed).filter(|_| reaches) {
+            if let Some(campaign) = named.or_else(addressed).filter(|_| is_page) {
                 *self.campaigns.entry(campaign).or_default() += n_events[row];
                 self.campaign_events.insert(event.to_owned());
             }
@@ -111,19 +107,18 @@ impl Seen {
     fn campaign_rules(&self) -> Vec<TouchpointRule> {
         let rule = |name: &str, campaign: &str| TouchpointRule {
             name: name.to_owned(),
-            kind: Some(TouchpointKind::Paid),
             events: self.campaign_events.iter().cloned().collect(),
             campaigns: vec![campaign.to_owned()],
             ..TouchpointRule::default()
         };
         match self.campaigns.len() {
             0 => Vec::new(),
-            1..=CAMPAIGNS_MAX => vec![rule("Campaign {campaign}", "*")],
+            1..=CAMPAIGNS_MAX => vec![rule("Visit from {campaign}", "*")],
             _ => {
                 let named = most_frequent(&self.campaigns).into_iter().take(CAMPAIGNS_MAX);
                 let mut rules: Vec<TouchpointRule> =
-                    named.map(|campaign| rule(&format!("Campaign {campaign}"), campaign)).collect();
-                rules.push(rule("Other campaign", "*"));
+                    named.map(|campaign| rule(&format!("Visit from {campaign}"), campaign)).collect();
+                rules.push(rule("Visit from another campaign", "*"));
                 rules
             }
         }
@@ -257,7 +252,7 @@ mod tests {
             touchpoint(&rules, Occurrence { event, channel, campaign, page }).0
         };
         assert_eq!(named("Page Viewed", Some("web"), Some("/product/:id"), None), "Product page");
-        assert_eq!(named("Page Viewed", Some("web"), Some("/product/:id"), Some("spring")), "Campaign spring");
+        assert_eq!(named("Page Viewed", Some("web"), Some("/product/:id"), Some("spring")), "Visit from spring");
         assert_eq!(named("Home", Some("web"), Some("/"), None), "Home");
         assert_eq!(named("Order Completed", Some("store"), None, None), "Order Completed (store)");
         assert_eq!(named("Order Completed", Some("web"), Some("/thanks"), None), "Order Completed (web)");

@@ -30,20 +30,22 @@ fn circles(names: &[&str], name: &str) -> bool {
     places.windows(2).any(|pair| pair[0] + 1 < pair[1])
 }
 
-fn helped(names: &[&str], name: &str) -> bool {
-    let first = names.iter().position(|other| *other == name).unwrap();
-    names[first + 1..].contains(&"browse")
+/// Whether a customer asks for help within so many seconds after a journey first comes to a name.
+fn helped(own: &[crate::model::Row], journey: &NaiveJourney, name: &str, seconds: i64) -> bool {
+    let first = journey.steps.iter().find(|(_, other)| *other == name).unwrap().0;
+    let named = |row: &crate::model::Row| crate::model::NAMES[usize::try_from(row.2).unwrap()];
+    own.iter().any(|row| named(row) == "browse" && first < row.0 && row.0 - first <= seconds)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(384))]
 
     #[test]
-    fn friction_is_what_brute_force_finds(rows in rows(), scope in scope(), repeats in repeats()) {
+    fn friction_is_what_brute_force_finds(rows in rows(), scope in scope(), repeats in repeats(), soon in 0_i64..20) {
         let (histories, calendar) = (histories(&rows), calendar());
         let label = |name: &str| histories.label(name).unwrap();
         let (goal, support) = ([label("order")], [label("browse")]);
-        let options = FrictionOptions { cut: scope.cut(repeats, &calendar), goal: &goal, support: &support };
+        let options = FrictionOptions { cut: scope.cut(repeats, &calendar), goal: &goal, support: &support, help_us: soon * SECOND };
         let view = histories.all();
         let found = frictions(&view, &options);
         let all = journeys(&rows, scope, repeats, &calendar);
@@ -52,18 +54,15 @@ proptest! {
         prop_assert_eq!(found.n_arrived, count(all.iter().filter(|journey| way(journey).1).count()));
         for step in &found.steps {
             let name = histories.name(step.label);
-            let here: Vec<(u32, Vec<&str>, bool)> = all
-                .iter()
-                .map(|journey| (journey.profile, way(journey).0, way(journey).1))
-                .filter(|(_, names, _)| names.contains(&name))
-                .collect();
-            let who = |holds: &dyn Fn(&(u32, Vec<&str>, bool)) -> bool| -> (u64, BTreeSet<u32>) {
+            let here: Vec<&NaiveJourney> = all.iter().filter(|journey| way(journey).0.contains(&name)).collect();
+            let who = |holds: &dyn Fn(&NaiveJourney) -> bool| -> (u64, BTreeSet<u32>) {
                 let those = here.iter().filter(|journey| holds(journey));
-                (count(those.clone().count()), those.map(|(profile, _, _)| *profile).collect())
+                (count(those.clone().count()), those.map(|journey| journey.profile).collect())
             };
-            let lost = who(&|(_, names, arrived)| !arrived && names.last() == Some(&name));
-            let circling = who(&|(_, names, _)| circles(names, name));
-            let helped = who(&|(_, names, _)| helped(names, name));
+            let own = |journey: &NaiveJourney| &rows[usize::try_from(journey.profile).unwrap()];
+            let lost = who(&|journey| !way(journey).1 && way(journey).0.last() == Some(&name));
+            let circling = who(&|journey| circles(&way(journey).0, name));
+            let helped = who(&|journey| helped(own(journey), journey, name, soon));
             let any = who(&|_| true);
             prop_assert_eq!(step.n_sessions, any.0);
             prop_assert_eq!(step.n_profiles, count(any.1.len()));

@@ -10,7 +10,7 @@ use throng_event::{Currency, Money};
 use throng_journey::{Bounds, ProfileSet};
 
 use crate::failure::Usage;
-use crate::format::{count, duration, major, share, wrapped};
+use crate::format::{clean, count, duration, major, share, wrapped};
 use crate::output::{Align, Grid, Output};
 
 /// One value of a row.
@@ -92,6 +92,9 @@ pub(super) enum Beside {
 
 /// The answer about one group of customers.
 pub(super) struct Answer<'a> {
+    /// What is answered, whoever is asked about.
+    pub(super) title: String,
+    /// The same of one group.
     pub(super) heading: String,
     /// Totals for JSON.
     pub(super) totals: Map<String, Value>,
@@ -224,11 +227,11 @@ pub(super) fn amount_of(minor: f64, currency: Currency) -> String {
 }
 
 /// Characters of a whole bar.
-const BAR_LENGTH: f64 = 20.0;
+const BAR_LENGTH: f64 = 12.0;
 
 /// Returns a share as a bar of text.
 pub(super) fn bar(share: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 20; NaN becomes 0")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 12; NaN becomes 0")]
     let n_blocks = (share.clamp(0.0, 1.0) * BAR_LENGTH).round() as usize;
     "█".repeat(n_blocks)
 }
@@ -247,7 +250,7 @@ impl Answer<'_> {
 
     /// Prints the answer for people.
     pub(super) fn print(&self, output: Output) -> anyhow::Result<()> {
-        output.heading(&self.heading)?;
+        output.heading(&clean(&self.heading))?;
         let mut n_before = 0;
         for table in &self.tables {
             if let Some(title) = &table.title {
@@ -323,7 +326,7 @@ impl Table<'_> {
             output.note(&format!("{n_left} more rows; --top shows more, --format json all"));
         }
         for note in &self.notes {
-            output.text(&wrapped(note, output.prose_width(), 0))?;
+            output.text(&wrapped(&clean(note), output.prose_width(), 0))?;
         }
         Ok(())
     }
@@ -347,7 +350,7 @@ mod tests {
         };
         let first = table("a", vec![row("View → Order", 1), row("3", 2).opens_as("3 -> lost", set(7))]);
         let second = table("b", vec![row("(other)", 3)]);
-        Answer { heading: String::new(), totals: Map::new(), tables: vec![first, second] }
+        Answer { title: String::new(), heading: String::new(), totals: Map::new(), tables: vec![first, second] }
     }
 
     fn check(wanted: &str, profile: u32) {

@@ -191,14 +191,14 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// [`Usage`] when nothing of that name ever happened.
     pub(super) fn labels(&self, name: &str) -> anyhow::Result<Vec<u32>> {
-        let histories = self.first().view().histories();
-        if let Ok(label) = histories.label(name.trim()) {
-            return Ok(vec![label]);
+        let book = self.first();
+        if let Ok(labels) = book.labels(name.trim()) {
+            return Ok(labels);
         }
         let mut labels = Vec::new();
         for part in name.split('|').map(str::trim) {
-            match histories.label(part) {
-                Ok(label) => labels.push(label),
+            match book.labels(part) {
+                Ok(found) => labels.extend(found),
                 Err(error) => bail!(self.unknown(part, &error)),
             }
         }
@@ -230,11 +230,11 @@ impl<'a> Asked<'a> {
         if !named.is_empty() {
             return self.all_labels(named);
         }
-        let histories = self.first().view().histories();
+        let book = self.first();
         let funnel = &self.engine.home().config().funnel;
         let usual = funnel.last().map(String::as_str).into_iter().chain(USUAL_GOALS);
-        if let Some(label) = usual.filter_map(|name| histories.label(name).ok()).next() {
-            return Ok(vec![label]);
+        if let Some(labels) = usual.filter_map(|name| book.labels(name).ok()).next() {
+            return Ok(labels);
         }
         let what = "what is the goal? There is no funnel in throng.toml, and no order among the touchpoints".to_owned();
         bail!(Usage { what, hint: format!("name it with {option}, one of: {}", self.known()) })

@@ -52,11 +52,13 @@ fn request(engine: &Engine, arguments: &AttributionArguments) -> anyhow::Result<
         CreditedWanted::Channel => "{channel}",
         CreditedWanted::Campaign => "{campaign}",
     };
-    let names: Vec<String> = engine.journeys(None)?.0.names().to_vec();
+    // The goal is an event here, whatever rules make of it.
+    let request = JourneyRequest { rules: Some(Vec::new()), ..JourneyRequest::default() };
+    let (events, _) = engine.journeys_for(&request)?;
     let config = engine.home().config();
     let usual = config.funnel.last().cloned().into_iter().chain(USUAL_GOALS.map(str::to_owned));
     let goals: Vec<String> = match arguments.goal.as_slice() {
-        [] => usual.filter(|name| names.iter().any(|known| known.eq_ignore_ascii_case(name))).take(1).collect(),
+        [] => usual.filter(|name| events.labels(name).is_ok()).take(1).collect(),
         named => named.iter().flat_map(|name| name.split('|')).map(|name| name.trim().to_owned()).collect(),
     };
     let goals = goals.iter().map(|name| TouchpointRule {
@@ -173,11 +175,16 @@ fn answer<'g>(
     rows.truncate(top);
     rows.push(row("(nothing before it)", &none, of, valued));
     let mut notes = vec!["Shares of the conversions, with their number.".to_owned()];
+    if options.iter().any(|(model, _)| *model == ModelWanted::Shapley) {
+        let text = "Shapley credit is below 0 where ways with it convert less than ways without.";
+        notes.push(text.to_owned());
+    }
     if n_left > 0 {
         notes.push(format!("{n_left} with less credit; --top shows more"));
     }
     let n_conversions = counted(of, "conversion");
     Answer {
+        title: "Who is credited with conversions".to_owned(),
         heading: format!("Who is credited with the {n_conversions} of {}", group.name),
         totals: totals([("n_conversions", json!(of)), ("value", json!(found.first().map(|(_, found)| found.value)))]),
         tables: vec![Table {

@@ -9,7 +9,7 @@ use throng_engine::{Difference, Share, differences};
 use super::answer::{Answer, Beside, Row, Table};
 use super::asked::{Asked, Group};
 use crate::arguments::Format;
-use crate::format::{share, wrapped};
+use crate::format::{clean, share, wrapped};
 use crate::output::{Align, Grid, Output};
 
 /// A row of both groups.
@@ -42,7 +42,7 @@ pub(super) fn print(
         output.json(&Value::Object(document))?;
         return Ok(());
     }
-    output.heading(&answers[0].heading)?;
+    output.heading(&clean(&format!("{}, side by side", answers[0].title)))?;
     output.text(&format!("A: {}\nB: {}", groups[0].name, groups[1].name))?;
     let mut tested = false;
     for (first, second) in answers[0].tables.iter().zip(&answers[1].tables) {

@@ -96,6 +96,7 @@ fn answer<'g>(
         ("n_without", json!(found.n_without)),
     ]);
     Answer {
+        title: format!("Flow around {around}"),
         heading,
         totals,
         tables: vec![node_table(nodes.collect(), journeys), edge_table(ways.collect(), journeys)],

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde_json::json;
 use throng_engine::{JourneyBook, Share};
+use throng_event::Instant;
 use throng_journey::{Friction, FrictionOptions, Frictions, Repeats, Trouble, friction_profiles, frictions};
 
 use super::answer::{Answer, Beside, Cell, Column, Row, Table, amount_of};
@@ -17,6 +18,9 @@ use crate::format::{count, share};
 const SUPPORT_WORDS: [&str; 9] =
     ["support", "ticket", "help", "complain", "chat", "call", "contact", "refund", "cancel"];
 
+/// Days after a touchpoint in which a call for help is put down to it.
+const HELP_DAYS: i64 = 7;
+
 /// What is asked, kept for whoever is listed later.
 struct Question<'a> {
     journeys: Journeys<'a>,
@@ -26,7 +30,12 @@ struct Question<'a> {
 
 impl Question<'_> {
     fn options(&self) -> FrictionOptions<'_> {
-        FrictionOptions { cut: self.journeys.cut, goal: &self.goal, support: &self.support }
+        FrictionOptions {
+            cut: self.journeys.cut,
+            goal: &self.goal,
+            support: &self.support,
+            help_us: HELP_DAYS * Instant::DAY,
+        }
     }
 }
 
@@ -67,8 +76,8 @@ fn answer<'g>(
     let unit = question.journeys.plural;
     let mut columns = vec![
         Column::name("touchpoint", "name"),
-        Column::number(&format!("{unit} here"), "n_journeys"),
-        Column::number("lost here", "n_lost"),
+        Column::number(unit, "n_journeys"),
+        Column::number("lost", "n_lost"),
         Column::number("drop-off", "drop_off"),
         Column::number("others arrive", "onward"),
         Column::number("customers lost", "n_customers_lost"),
@@ -78,7 +87,7 @@ fn answer<'g>(
     }
     columns.extend([
         Column::number("circling", "share_circling"),
-        Column::number("ask for help", "share_helped"),
+        Column::number("need help", "share_helped"),
         Column::number("90 % wait", "p90_seconds"),
     ]);
     let names: Vec<&str> = question.goal.iter().map(|label| book.name(*label)).collect();
@@ -102,7 +111,7 @@ fn answer<'g>(
     let support: Vec<&str> = question.support.iter().map(|label| book.name(*label)).collect();
     notes.push(match support.as_slice() {
         [] => "No touchpoint is a call for help by its name; --support names one.".to_owned(),
-        support => format!("Calls for help: {}.", support.join(", ")),
+        support => format!("Calls for help within {HELP_DAYS} days: {}.", support.join(", ")),
     });
     let table = Table {
         title: None,
@@ -121,7 +130,7 @@ fn answer<'g>(
         ("n_arrived", json!(found.n_arrived)),
         ("mean_value_minor", json!(value.map(|(_, mean)| mean))),
     ]);
-    Answer { heading, totals, tables: vec![table] }
+    Answer { title: format!("Where {unit} stop before {}", names.join(" or ")), heading, totals, tables: vec![table] }
 }
 
 fn row<'g>(

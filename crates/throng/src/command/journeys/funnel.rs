@@ -50,7 +50,7 @@ pub(super) fn run(asked: &Asked<'_>, arguments: &FunnelArguments) -> anyhow::Res
             ("within", json!(question.window)),
             ("n_customers", json!(found.n_profiles)),
         ]);
-        Ok(Answer { heading, totals, tables })
+        Ok(Answer { title: format!("Funnel, {}", question.window), heading, totals, tables })
     })
 }
 
@@ -116,12 +116,12 @@ fn steps<'g>(group: &'g Group, question: &Question<'g>, found: &Funnel) -> Table
     }
     columns.extend([
         Column::number("customers", "n_customers"),
-        Column::number("from start", "from_start"),
-        Column::number("from step before", "from_previous"),
+        Column::number("of start", "from_start"),
+        Column::number("of before", "from_previous"),
         Column::number("95 %", "from_previous_bounds"),
         Column::number("median time", "median_seconds"),
         Column::number("90 % within", "p90_seconds"),
-        Column::number("lost here", "n_lost"),
+        Column::number("lost", "n_lost"),
         Column::shown("", Align::Whole),
     ]);
     let mut rows = Vec::with_capacity(found.steps.len());

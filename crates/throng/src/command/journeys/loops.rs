@@ -61,8 +61,11 @@ fn answer<'g>(group: &'g Group, journeys: Journeys<'g>, top: usize) -> Answer<'g
         table("To and fro", "back_and_forths", "there and straight back", &found.back_and_forths),
         table("Loops", "loops", "back to", &found.loops),
     ];
-    Answer { heading, totals, tables }
+    Answer { title: format!("Circles, by {}", journeys.unit), heading, totals, tables }
 }
+
+/// Steps of journeys that the typical one is compared by.
+const STEPS_COMPARED: usize = 64;
 
 pub(super) fn typical(asked: &Asked<'_>, arguments: &TypicalArguments) -> anyhow::Result<()> {
     let journeys = asked.journeys(&arguments.cut, Repeats::Collapse);
@@ -86,8 +89,11 @@ fn typical_answer<'g>(asked: &'g Asked<'_>, group: &'g Group, journeys: Journeys
             n_converted: 0,
             median_seconds: None,
         };
-        let options = PathOptions { cut: journeys.cut, steps_max: usize::MAX, top: 0, goal: &[] };
+        let options = PathOptions { cut: journeys.cut, steps_max: STEPS_COMPARED, top: 0, goal: &[] };
+        // Longer journeys were compared by their first steps only.
+        let longer = Path { continues: true, ..path.clone() };
         let profiles = path_profiles(&book.view(), &options, &path);
+        let profiles = profiles.union(&path_profiles(&book.view(), &options, &longer));
         let key = arrows(&steps);
         let row = Row::new(key.clone(), vec![Cell::Count(profiles.len()), Cell::text(key)]).with("steps", json!(steps));
         rows.push(row.opens(move || profiles.clone()));
@@ -118,5 +124,6 @@ fn typical_answer<'g>(asked: &'g Asked<'_>, group: &'g Group, journeys: Journeys
         ("n_compared", json!(found.as_ref().map(|typical| typical.n_compared))),
         ("distance_mean", json!(found.as_ref().map(|typical| typical.distance_mean))),
     ]);
-    Answer { heading: format!("The typical {} of {}", journeys.unit, group.name), totals, tables: vec![table] }
+    let title = format!("The typical {}", journeys.unit);
+    Answer { heading: format!("{title} of {}", group.name), title, totals, tables: vec![table] }
 }

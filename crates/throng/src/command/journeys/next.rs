@@ -86,5 +86,5 @@ fn answer<'g>(
         ("accuracy", json!(accuracy.map(Share::value))),
         ("n_steps_tested", json!(accuracy.map(|right| right.of))),
     ]);
-    Ok(Answer { heading, totals, tables: vec![table] })
+    Ok(Answer { title: "What comes next".to_owned(), heading, totals, tables: vec![table] })
 }

@@ -44,7 +44,9 @@ fn answer<'g>(group: &'g Group, journeys: Journeys<'_>, options: PathOptions<'g>
         }
         let key = arrows(&steps);
         let cells = cells(&options, (path.n_sessions, path.share, path.n_converted), Some(path));
-        let cells = [cells, vec![Cell::Seconds(path.median_seconds), Cell::text(&key)]].concat();
+        let cells =
+            [cells, vec![Cell::Seconds(path.median_seconds.filter(|_| path.labels.len() > 1)), Cell::text(&key)]]
+                .concat();
         let row = Row::new(key, cells).with("steps", names).with("continues", path.continues);
         let listed = Rc::clone(&listed);
         let row = row.compared(path.n_profiles, found.n_profiles);
@@ -78,7 +80,7 @@ fn answer<'g>(group: &'g Group, journeys: Journeys<'_>, options: PathOptions<'g>
         ("n_customers", json!(found.n_profiles)),
         ("other", other),
     ]);
-    Answer { heading, totals, tables: vec![table] }
+    Answer { title: "Paths".to_owned(), heading, totals, tables: vec![table] }
 }
 
 fn cells(options: &PathOptions<'_>, (n, share, n_converted): (u64, f64, u64), path: Option<&Path>) -> Vec<Cell> {

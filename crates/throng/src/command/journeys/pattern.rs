@@ -71,5 +71,5 @@ fn answer<'g>(group: &'g Group, (text, pattern): (&str, &Rc<Pattern>), journeys:
         counted(n_active, "customer")
     );
     let totals = totals([("unit", json!(journeys.unit)), ("n_journeys_all", json!(found.n_sessions_all))]);
-    Answer { heading, totals, tables: vec![table] }
+    Answer { title: format!("{text} in journeys, by {}", journeys.unit), heading, totals, tables: vec![table] }
 }

@@ -51,7 +51,7 @@ pub(super) fn run(asked: &Asked<'_>, arguments: &RetentionArguments) -> anyhow::
             counted(found.all.n_profiles, "customer")
         );
         let totals = totals([("n_customers", json!(found.all.n_profiles)), ("every_days", json!(span_days))]);
-        Ok(Answer { heading, totals, tables: vec![table] })
+        Ok(Answer { title: "Who comes back".to_owned(), heading, totals, tables: vec![table] })
     })
 }
 
@@ -188,7 +188,7 @@ pub(super) fn lifecycle_of(asked: &Asked<'_>, arguments: &LifecycleArguments) ->
             ("daily_active_mean", json!(sticky.daily_active_mean)),
             ("n_active", json!(sticky.n_active)),
         ]);
-        Ok(Answer { heading, totals, tables: vec![table] })
+        Ok(Answer { title: "Stages of life".to_owned(), heading, totals, tables: vec![table] })
     })
 }
 

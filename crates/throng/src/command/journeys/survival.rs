@@ -89,7 +89,12 @@ fn answer<'g>(asked: &Asked<'_>, group: &'g Group, question: &Rc<Question>, foun
     let notes = vec!["Who is known for less time counts as long as they are known (Kaplan and Meier 1958).".to_owned()];
     let beside = Beside::Apart;
     let table = Table { title: None, json: "marks", columns, rows, beside, shown_max: usize::MAX, notes };
-    Answer { heading, totals, tables: vec![table] }
+    Answer {
+        title: format!("How long from {start} to {}", names(&question.ends)),
+        heading,
+        totals,
+        tables: vec![table],
+    }
 }
 
 /// Returns for how many it has happened after some days; `None` when nobody is known so long.

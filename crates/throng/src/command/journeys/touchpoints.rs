@@ -69,7 +69,7 @@ fn answer(group: &Group, top: usize) -> Answer<'_> {
         ("n_customers", json!(n_active)),
         ("n_touchpoints", json!(found.len())),
     ]);
-    Answer { heading, totals, tables: vec![table] }
+    Answer { title: "Touchpoints".to_owned(), heading, totals, tables: vec![table] }
 }
 
 /// Prints rules that the data suggest.

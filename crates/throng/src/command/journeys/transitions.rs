@@ -27,7 +27,7 @@ pub(super) fn run(asked: &Asked<'_>, arguments: &TransitionsArguments) -> anyhow
         }
         let totals = totals([("unit", json!(journeys.unit)), ("n_journeys", json!(matrix.n_sessions))]);
         let heading = format!("What follows what, {}, by {}", group.name, journeys.unit);
-        Ok(Answer { heading, totals, tables })
+        Ok(Answer { title: format!("What follows what, by {}", journeys.unit), heading, totals, tables })
     })
 }
 
