@@ -10,8 +10,8 @@
 //!   many columns of noise there are,
 //! - the components whose fourth moments are least and most like a normal column's (Cardoso 1989): a
 //!   small cluster far from a large one has few pairs of rows, but great moments,
-//! - the discriminants (Fisher 1936) between the clusters of k-means fits, in the columns and in the
-//!   neighbours' components,
+//! - the discriminants (Fisher 1936) between the clusters of k-means fits, in the columns, in the
+//!   neighbours' components, and where rows are many, in columns brought to a like spread,
 //! - the discriminants between the components of normal mixtures: k-means cuts across two clusters that
 //!   are stretched along lines of their own, a mixture has a covariance for each. Only where rows are
 //!   many enough to know it.
@@ -44,6 +44,9 @@ const N_PRINCIPAL_MAX: usize = 10;
 const N_NEAR_COMPONENTS_MAX: usize = 6;
 /// Numbers of clusters of the k-means fits.
 const N_CLUSTERS: [usize; 5] = [2, 3, 4, 6, 8];
+/// Rows from which on clusters are sought in columns of like spread too: among fewer, more directions are
+/// more lucky ones, which hide the right one.
+const N_ROWS_MANY_MIN: usize = 500;
 /// Numbers of components of the mixtures, and steps and starts of each: a direction is polished later,
 /// so it need not be at rest.
 const N_COMPONENTS: [usize; 2] = [2, 3];
@@ -179,7 +182,10 @@ fn directions(matrix: &Matrix, seed: u64) -> Result<Vec<Vec<f64>>, LearnError> {
     let near = near_components(matrix, &sphering, seed)?;
     directions.extend(near.iter().cloned());
     directions.extend(moment_components(matrix, &sphering)?);
-    let spaces = [matrix.clone(), transformed(matrix, &near)?];
+    let mut spaces = vec![matrix.clone(), transformed(matrix, &near)?];
+    if matrix.n_rows() >= N_ROWS_MANY_MIN {
+        spaces.push(alike(matrix, &covariance)?);
+    }
     for (space_idx, space) in spaces.iter().enumerate() {
         for n_clusters in N_CLUSTERS {
             let stream = u64::try_from(16 * space_idx + n_clusters).unwrap_or(u64::MAX);
@@ -193,6 +199,20 @@ fn directions(matrix: &Matrix, seed: u64) -> Result<Vec<Vec<f64>>, LearnError> {
     }
     directions.extend(mixture_discriminants(matrix, &spaces[1], derived_seed(seed, 64)));
     Ok(directions)
+}
+
+/// Returns the rows with their columns brought to a like spread. Those of all rows are already, those of
+/// a part are not: what told it from the other parts varies little in it, beside columns of noise.
+fn alike(matrix: &Matrix, covariance: &[Vec<f64>]) -> Result<Matrix, LearnError> {
+    let greatest = (0..covariance.len()).map(|idx| covariance[idx][idx]).fold(0.0, f64::max);
+    let varied = (0..covariance.len()).filter(|&idx| covariance[idx][idx] > VARIANCE_SHARE_MIN * greatest);
+    let scales: Vec<Vec<f64>> = varied
+        .map(|own| {
+            let scale = covariance[own][own].sqrt().recip();
+            (0..covariance.len()).map(|idx| if idx == own { scale } else { 0.0 }).collect()
+        })
+        .collect();
+    transformed(matrix, &scales)
 }
 
 /// Returns the discriminants between every two components of mixtures that are fitted in `space`.

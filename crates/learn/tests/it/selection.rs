@@ -66,6 +66,11 @@ fn clusters_are_found_that_k_means_cuts_across() {
 }
 
 #[test]
+fn clusters_are_found_that_differ_little_beside_a_third_one() {
+    check_planted(&[RowFamily::NoiseColumns], 1017);
+}
+
+#[test]
 fn rows_without_groups_are_refused_with_their_dimensions() {
     for family in RowFamily::STRUCTURELESS {
         for seed in 0..3 {
