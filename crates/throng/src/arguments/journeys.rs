@@ -64,7 +64,7 @@ pub(crate) struct WhoseArguments {
     pub(crate) before_after: Option<Day>,
     /// Instead of the table, the customers behind one row of it: its number, or its words as in
     /// 'A -> B'
-    #[arg(long, value_name = "ROW|WORDS")]
+    #[arg(long, value_name = "ROW|WORDS", allow_hyphen_values = true)]
     pub(crate) customers: Option<String>,
     /// Write those customers to a file, .csv or .parquet
     #[arg(long, value_name = "FILE", requires = "customers")]
