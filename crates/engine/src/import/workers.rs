@@ -36,12 +36,14 @@ pub(super) enum Keep {
     Counts,
 }
 
+/// Events, unless they are only counted, with fingerprint and number of rows of each.
+type Events = (Option<EventColumns>, Vec<(Fingerprint, u64)>);
+
 /// What a block gave.
 #[derive(Debug, Default)]
 struct Outcome {
     tally: Tally,
-    /// Events, with fingerprint and number of rows of each.
-    events: Vec<(Option<EventColumns>, Vec<(Fingerprint, u64)>)>,
+    events: Vec<Events>,
     quarantined: Vec<Quarantined>,
     /// To be filled again.
     block: Block,

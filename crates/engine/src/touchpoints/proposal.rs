@@ -72,7 +72,7 @@ impl Seen {
         let (events, kinds, channels) = (text("event")?, text("kind")?, text("channel")?);
         let (pages, addresses, campaigns) = (text("page")?, text("address")?, text("campaign")?);
         let n_events = Rows(rows).counts("n_events")?;
-        for row in 0..rows.num_rows() {
+        for (row, n_events) in n_events.into_iter().enumerate() {
             if events.is_null(row) {
                 continue;
             }
@@ -82,16 +82,16 @@ impl Seen {
             let named = campaigns.is_valid(row).then(|| campaigns.value(row).to_owned());
             let addressed = || addresses.is_valid(row).then(|| page::campaign(addresses.value(row))).flatten();
             if let Some(campaign) = named.or_else(addressed).filter(|_| is_page) {
-                *self.campaigns.entry(campaign).or_default() += n_events[row];
+                *self.campaigns.entry(campaign).or_default() += n_events;
                 self.campaign_events.insert(event.to_owned());
             }
             if !is_page {
                 let channel = if channels.is_valid(row) { channels.value(row) } else { "" };
                 let by_channel = self.channels.entry(event.to_owned()).or_default();
-                *by_channel.entry(channel.to_owned()).or_default() += n_events[row];
+                *by_channel.entry(channel.to_owned()).or_default() += n_events;
             } else if pages.is_valid(row) {
                 let by_event = self.pages.entry(page::clean(pages.value(row))).or_default();
-                *by_event.entry(event.to_owned()).or_default() += n_events[row];
+                *by_event.entry(event.to_owned()).or_default() += n_events;
             }
         }
         Ok(())
@@ -225,9 +225,12 @@ mod tests {
     use crate::rows::batch;
     use crate::touchpoints::{Occurrence, touchpoint};
 
+    /// Event, kind, channel, address.
+    type Row = (&'static str, &'static str, Option<&'static str>, Option<&'static str>);
+
     #[tokio::test]
     async fn pages_campaigns_and_channels_become_rules_that_fit_the_events_they_came_from() {
-        let events: [(&str, &str, Option<&str>, Option<&str>); 6] = [
+        let events: [Row; 6] = [
             ("Page Viewed", "page", Some("web"), Some("https://a.example/product/12?x")),
             ("Page Viewed", "page", Some("web"), Some("/product/13?utm_campaign=spring")),
             ("Home", "page", Some("web"), Some("/")),
@@ -235,10 +238,9 @@ mod tests {
             ("Order Completed", "track", Some("store"), None),
             ("Gift Wrapped", "track", Some("store"), None),
         ];
-        let texts = |of: fn(
-            &(&'static str, &'static str, Option<&'static str>, Option<&'static str>),
-        ) -> Option<&'static str>|
-         -> ArrayRef { Arc::new(events.iter().map(of).collect::<StringArray>()) };
+        let texts = |of: fn(&Row) -> Option<&'static str>| -> ArrayRef {
+            Arc::new(events.iter().map(of).collect::<StringArray>())
+        };
         let rows = batch(vec![
             ("event", texts(|row| Some(row.0))),
             ("kind", texts(|row| Some(row.1))),
