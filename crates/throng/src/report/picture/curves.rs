@@ -6,7 +6,7 @@ use super::super::text;
 use super::{WIDTH, apart, colour_class, round_up, unit};
 
 const HEIGHT: f64 = 214.0;
-const LEFT: f64 = 38.0;
+const LEFT: f64 = 44.0;
 /// Numbers of personas stand to the right of their lines.
 const RIGHT: f64 = WIDTH - 24.0;
 const TOP: f64 = 10.0;

@@ -15,10 +15,10 @@ const N_AFTER: usize = 3;
 const TOP: usize = 4;
 
 /// The share of journeys that goes on from an anchor worth a picture.
-const SHARE_GOING_ON_MIN: f64 = 0.2;
+const SHARE_GOING_ON_MIN: f64 = 0.5;
 
 /// Touchpoints tried as anchors, each a walk over all journeys.
-const N_ANCHORS_TRIED: usize = 3;
+const N_ANCHORS_TRIED: usize = 6;
 
 /// Returns where flows begin: at the funnel's first step, or where journeys hardly go on from
 /// there (a campaign sent is often all of its session), at the most common first touchpoint
