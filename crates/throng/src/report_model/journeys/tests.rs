@@ -106,8 +106,9 @@ fn a_row_of_transitions_adds_up_to_all_departures() {
         assert!((row.iter().sum::<f64>() + other + stopped - 1.0).abs() < 1e-9);
     }
     let strongest = &table.strongest[0];
-    let found = matrix.out_of(State::Label(shop.label(&strongest.from).unwrap()));
-    let found = found.filter(|found| found.to == State::Label(shop.label(&strongest.to).unwrap())).next().unwrap();
+    let mut found = matrix.out_of(State::Label(shop.label(&strongest.from).unwrap()));
+    let to = State::Label(shop.label(&strongest.to).unwrap());
+    let found = found.find(|found| found.to == to).unwrap();
     assert_eq!((strongest.n_transitions, strongest.n_customers), (found.n_transitions, found.n_profiles));
 }
 
