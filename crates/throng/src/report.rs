@@ -10,19 +10,23 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use model::journey::{
+    Arrival, CurveLine, CurvePoint, Curves, FlowEdge, FlowNode, FlowPlace, FunnelStep, JourneyFlow, JourneyOverview,
+    JourneySection, PathLine, TransitionLine, Transitions,
+};
 pub(crate) use model::{
-    Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine,
-    FunnelStep, JourneySection, KindLine, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
-    QuarantineReason, Refusal, ReliabilityBin, ReliabilityDiagram, ReportModel, Revenue, SignalLine, SourceLine,
-    Stability, StabilityWord, SufficiencyLine, TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature,
-    WeekActivity,
+    Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine, KindLine,
+    Month, MonthActivity, Period, PersonaSection, QualitySection, QuarantineReason, Refusal, ReliabilityBin,
+    ReliabilityDiagram, ReportModel, Revenue, SignalLine, SourceLine, Stability, StabilityWord, SufficiencyLine,
+    TraitShare, TraitSplit, Unassigned, UsedFeature, WeekActivity,
 };
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value, context, escape_formatter};
 
-const PAGE: &str = include_str!("report/page.html");
+/// The page, after the parts of it that show journeys.
+const PAGE: &str = concat!(include_str!("report/journeys.html"), include_str!("report/page.html"));
 const STYLE: &str = include_str!("report/page.css");
 
 /// The longest text shown anywhere; a query of this length still fits on a screen or two.
@@ -70,8 +74,12 @@ fn limits() -> Value {
         exemplars => 6,
         paths => 6,
         path_steps => 8,
+        flow_edges => 30,
         funnel_steps => picture::N_FUNNEL_STEPS_MAX,
-        transition_steps => 9,
+        transition_steps => 8,
+        transitions => 12,
+        // Everybody's beside the personas'.
+        lines => picture::N_LINES_MAX + 1,
         compared => 14,
         candidates => 16,
         features => 60,
@@ -89,24 +97,48 @@ fn pictures(model: &ReportModel) -> Value {
         let id = |name: &str| format!("persona-{}-{name}", persona_idx + 1);
         let week = persona.week.as_ref().and_then(|week| picture::week(&id("week"), week));
         let months = persona.months.as_ref().and_then(|months| picture::months(&id("months"), months));
-        let funnel = persona.journey.as_ref().and_then(|journey| picture::funnel(&id("funnel"), &journey.funnel));
         personas.push(context! {
             class => picture::colour_class(persona_idx),
             week => drawn(week),
             week_sentence => persona.week.as_ref().and_then(picture::week_sentence),
             months => drawn(months),
-            funnel => drawn(funnel),
+            ..persona.journey.as_ref().map_or_else(|| context! {}, |journey| journey_pictures(&id, journey)),
         });
     }
     let diagrams = model.certainty.reliability.iter().enumerate();
     let reliability: Vec<Value> = diagrams
         .map(|(diagram_idx, diagram)| drawn(picture::reliability(&format!("reliability-{}", diagram_idx + 1), diagram)))
         .collect();
+    let overview = model.journeys.as_ref();
+    let retention = overview.and_then(|overview| picture::curves("retention", &overview.retention, &COMES_BACK));
+    let arrival = overview.and_then(|overview| overview.arrival.as_ref());
+    let arrival = arrival.and_then(|arrival| picture::curves("arrival", &arrival.curves, &ARRIVES));
     context! {
         personas => personas,
+        everybody => overview.map(|overview| journey_pictures(&|name| format!("everybody-{name}"), &overview.everybody)),
+        retention => drawn(retention),
+        arrival => drawn(arrival),
         shares => drawn(picture::shares(model)),
         candidates => drawn(picture::candidates(&model.certainty)),
         reliability => reliability,
+    }
+}
+
+const COMES_BACK: picture::CurveWords<'static> = picture::CurveWords {
+    title: "Who comes back after the first touch",
+    did: "came in the period to day",
+    then: "in that to day",
+};
+
+const ARRIVES: picture::CurveWords<'static> =
+    picture::CurveWords { title: "How long it takes to the goal", did: "were there by day", then: "by day" };
+
+fn journey_pictures(id: &dyn Fn(&str) -> String, journey: &JourneySection) -> Value {
+    let flow = journey.flow.as_ref();
+    context! {
+        flow => drawn(flow.and_then(|flow| picture::sankey(&id("flow"), flow, journey.journeys))),
+        flow_sentence => flow.and_then(|flow| picture::flow_sentence(flow, journey.journeys)),
+        funnel => drawn(picture::funnel(&id("funnel"), &journey.funnel)),
     }
 }
 

@@ -18,8 +18,8 @@ use throng_profile::ProfileId;
 
 use crate::format::{day, money};
 use crate::report::{
-    ClaimLine, Comparison, Effect, KindLine, Period, PersonaSection, Refusal, ReportModel, Revenue, Stability,
-    StabilityWord, Unassigned,
+    ClaimLine, Comparison, Effect, JourneySection, KindLine, Period, PersonaSection, Refusal, ReportModel, Revenue,
+    Stability, StabilityWord, Unassigned,
 };
 use crate::rows::Rows;
 use crate::wording::{Wording, advice};
@@ -67,9 +67,19 @@ pub(crate) fn read(engine: &Engine, step: &mut dyn FnMut(&str)) -> anyhow::Resul
         refusal: None,
         unassigned: None,
         compared: Vec::new(),
+        journeys: None,
         certainty: certainty::section(&book, Wording::new(&config.features), reliability::diagrams(engine)?),
         quality,
     };
+    step("journeys");
+    let personas: &[Persona] = match &book.outcome {
+        BookOutcome::Refused(_) => &[],
+        BookOutcome::Found(personas, _) => personas,
+    };
+    let journeys = summary.span.map(|span| journeys::read(engine, &book, (personas, span))).transpose()?.flatten();
+    let (overview, mut ways) =
+        journeys.map_or((None, BTreeMap::new()), |journeys| (Some(journeys.overview), journeys.sections));
+    model.journeys = overview;
     match &book.outcome {
         BookOutcome::Refused(refusal) => {
             let advice = advice(refusal).iter().map(|line| (*line).to_owned()).collect();
@@ -79,7 +89,7 @@ pub(crate) fn read(engine: &Engine, step: &mut dyn FnMut(&str)) -> anyhow::Resul
             model.unassigned = unassigned(engine, &book)?;
             step("comparing");
             model.compared = compared::read(engine, personas, &book)?;
-            model.personas = sections(engine, &book, personas, step)?;
+            model.personas = sections(engine, (&book, personas), &mut ways, step)?;
         }
     }
     Ok(model)
@@ -87,12 +97,10 @@ pub(crate) fn read(engine: &Engine, step: &mut dyn FnMut(&str)) -> anyhow::Resul
 
 fn sections(
     engine: &Engine,
-    book: &PersonaBook,
-    personas: &[Persona],
+    (book, personas): (&PersonaBook, &[Persona]),
+    journeys: &mut BTreeMap<PersonaId, JourneySection>,
     step: &mut dyn FnMut(&str),
 ) -> anyhow::Result<Vec<PersonaSection>> {
-    step("journeys");
-    let mut journeys = journeys::read(engine, book, personas)?;
     step("when they come");
     let mut activities = activity::read(engine, book, personas)?;
     step("who they are");

@@ -4,7 +4,11 @@
 //! Lists are drawn in the order given, the most important first.
 //! Texts may be anything a customer's data contains: the page cleans, shortens and escapes them.
 
+pub(super) mod journey;
+
 use serde::Serialize;
+
+use journey::{JourneyOverview, JourneySection};
 
 /// Everything on one report page.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +39,8 @@ pub(crate) struct ReportModel {
     pub(crate) unassigned: Option<Unassigned>,
     /// The features in which the personas differ most.
     pub(crate) compared: Vec<ComparedFeature>,
+    /// The ways everybody takes; none where nobody did anything.
+    pub(crate) journeys: Option<JourneyOverview>,
     /// How the personas were found and how well they hold.
     pub(crate) certainty: CertaintySection,
     /// What was read, left out and missing.
@@ -243,52 +249,6 @@ pub(crate) struct Month {
     pub(crate) persona: f64,
     /// The mean for everyone else.
     pub(crate) rest: f64,
-}
-
-/// The ways a persona's customers take.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct JourneySection {
-    /// Sessions the numbers rest on.
-    pub(crate) n_sessions: u64,
-    /// The most frequent paths.
-    pub(crate) paths: Vec<PathLine>,
-    /// The funnel, if one is defined.
-    pub(crate) funnel: Vec<FunnelStep>,
-    /// What follows what.
-    pub(crate) transitions: Option<Transitions>,
-}
-
-/// One path through a session.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct PathLine {
-    /// The steps in order.
-    pub(crate) steps: Vec<String>,
-    /// Sessions that took it.
-    pub(crate) n_sessions: u64,
-    /// Their share of the persona's sessions, 0 to 1.
-    pub(crate) share: f64,
-}
-
-/// One step of a funnel.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct FunnelStep {
-    /// The step in words.
-    pub(crate) label: String,
-    /// Customers who reached it.
-    pub(crate) n_customers: u64,
-    /// Their share of those at the first step, 0 to 1.
-    pub(crate) from_start: f64,
-    /// Their share of those at the step before, 0 to 1; 1 at the first.
-    pub(crate) from_previous: f64,
-}
-
-/// What follows what within a session.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Transitions {
-    /// The steps; rows and columns of `shares`.
-    pub(crate) steps: Vec<String>,
-    /// Of all departures from the row's step, the share that goes to the column's, 0 to 1.
-    pub(crate) shares: Vec<Vec<f64>>,
 }
 
 /// One feature across all personas.

@@ -4,16 +4,20 @@
 //! No picture says by colour alone what it says: numbers, positions or line styles say it too.
 
 mod candidates;
+mod curves;
 mod funnel;
 mod months;
 mod reliability;
+mod sankey;
 mod shares;
 mod week;
 
 pub(super) use candidates::candidates;
+pub(super) use curves::{CurveWords, N_LINES_MAX, curves};
 pub(super) use funnel::{N_FUNNEL_STEPS_MAX, funnel};
 pub(super) use months::months;
 pub(super) use reliability::reliability;
+pub(super) use sankey::{flow_sentence, sankey};
 pub(super) use shares::shares;
 pub(super) use week::{week, week_sentence};
 
@@ -80,9 +84,30 @@ fn unit(number: f64) -> f64 {
     if number.is_finite() { number.clamp(0.0, 1.0) } else { 0.0 }
 }
 
+/// Returns a part of a whole as a share, 0 of nothing.
+#[expect(clippy::cast_precision_loss, reason = "a share is shown with three digits")]
+fn part_of(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
 /// Returns a position in a short list as a coordinate.
 fn step(idx: usize) -> f64 {
     u32::try_from(idx).map_or(f64::from(u32::MAX), f64::from)
+}
+
+/// Returns rising positions moved as little as needed to stand apart, none beyond the last place.
+fn apart(positions: &[f64], distance: f64, last: f64) -> Vec<f64> {
+    let mut moved: Vec<f64> = Vec::with_capacity(positions.len());
+    for position in positions {
+        let least = moved.last().map_or(f64::NEG_INFINITY, |former| former + distance);
+        moved.push(position.max(least));
+    }
+    let mut most = last;
+    for position in moved.iter_mut().rev() {
+        *position = position.min(most);
+        most = *position - distance;
+    }
+    moved
 }
 
 /// Returns the least of some round numbers and their tenfolds that is not below `value`.
@@ -97,7 +122,7 @@ fn round_up(value: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{N_COLOURS, bar, colour_class, dumbbell, place, round_up};
+    use super::{N_COLOURS, apart, bar, colour_class, dumbbell, place, round_up};
 
     #[test]
     fn strips_stay_inside_their_place_for_any_number() {
@@ -126,6 +151,14 @@ mod tests {
         ] {
             assert!((round_up(value) - end).abs() < 1e-9, "{value}");
         }
+    }
+
+    #[test]
+    fn labels_stand_apart_and_above_the_bottom() {
+        let labels = apart(&[40.0, 42.0, 43.0, 368.0, 371.0], 14.0, 370.0);
+        assert!(labels.windows(2).all(|pair| pair[1] - pair[0] >= 14.0 - 1e-9));
+        assert!(labels.iter().all(|label| *label <= 370.0));
+        assert!((labels[0] - 40.0).abs() < 1e-9);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What the page promises for any model: safe, whole, the same every time, and honest when there is nothing to show.
 
 use super::{
-    Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine,
-    FunnelStep, JourneySection, KindLine, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection,
-    QuarantineReason, Refusal, ReliabilityBin, ReliabilityDiagram, ReportModel, Revenue, SignalLine, SourceLine,
-    Stability, StabilityWord, SufficiencyLine, TraitShare, TraitSplit, Transitions, Unassigned, UsedFeature,
+    Arrival, Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, CurveLine, CurvePoint,
+    Curves, Effect, FindingLine, FlowEdge, FlowNode, FlowPlace, FunnelStep, JourneyFlow, JourneyOverview,
+    JourneySection, KindLine, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection, QuarantineReason,
+    Refusal, ReliabilityBin, ReliabilityDiagram, ReportModel, Revenue, SignalLine, SourceLine, Stability,
+    StabilityWord, SufficiencyLine, TraitShare, TraitSplit, TransitionLine, Transitions, Unassigned, UsedFeature,
     WeekActivity, render,
 };
 
@@ -34,16 +35,77 @@ fn claim(word: &str) -> ClaimLine {
 }
 
 fn journey(word: &str) -> JourneySection {
-    let step =
-        |share: f64| FunnelStep { label: word.to_owned(), n_customers: 10, from_start: share, from_previous: share };
+    let step = |n_customers: u64, share: f64| FunnelStep {
+        label: word.to_owned(),
+        n_customers,
+        from_start: share,
+        from_previous: share,
+        from_previous_bounds: (share, share),
+        n_lost: 10 - n_customers,
+        median_time: Some(word.to_owned()),
+        everybody: Some(0.5),
+    };
     JourneySection {
-        n_sessions: 10,
-        paths: vec![PathLine { steps: vec![word.to_owned(); 2], n_sessions: 5, share: 0.5 }],
-        funnel: vec![step(1.0), step(0.4)],
+        journeys: "sessions",
+        n_journeys: 10,
+        paths: vec![PathLine { steps: vec![word.to_owned(); 2], n_journeys: 5, share: 0.5 }],
+        flow: Some(flow(word)),
+        funnel: vec![step(10, 1.0), step(4, 0.4)],
         transitions: Some(Transitions {
             steps: vec![word.to_owned(); 2],
-            shares: vec![vec![0.3, 0.7], vec![0.0, 1.0]],
+            shares: vec![vec![0.3, 0.6], vec![0.0, 1.0]],
+            other: vec![0.0, 0.0],
+            stopped: vec![0.1, 0.0],
+            strongest: vec![TransitionLine {
+                from: word.to_owned(),
+                to: word.to_owned(),
+                n_transitions: 6,
+                n_customers: 5,
+                share_out: 0.6,
+                share_in: 0.4,
+                median_time: Some(word.to_owned()),
+            }],
         }),
+    }
+}
+
+fn flow(word: &str) -> JourneyFlow {
+    let node = |column: usize, place: FlowPlace, n_journeys: u64| FlowNode {
+        column,
+        place,
+        label: word.to_owned(),
+        n_journeys,
+        n_customers: n_journeys,
+    };
+    let edge = |to: usize, n_journeys: u64| FlowEdge { from: 0, to, n_journeys, n_customers: n_journeys };
+    JourneyFlow {
+        anchor: word.to_owned(),
+        n_journeys: 10,
+        n_without: 3,
+        nodes: vec![
+            node(0, FlowPlace::Touchpoint, 10),
+            node(1, FlowPlace::Touchpoint, 5),
+            node(1, FlowPlace::Other, 2),
+            node(1, FlowPlace::Stopped, 3),
+        ],
+        edges: vec![edge(1, 5), edge(2, 2), edge(3, 3)],
+    }
+}
+
+fn overview(word: &str, n_personas: usize) -> JourneyOverview {
+    let points = |share: f64| vec![CurvePoint { day: 28, share, low: 0.1, high: 0.9, n_known: 40 }; 2];
+    let line = |persona_idx: Option<usize>| CurveLine {
+        persona_idx,
+        name: word.to_owned(),
+        n_customers: 1_200,
+        points: points(0.4),
+    };
+    let lines: Vec<CurveLine> = std::iter::once(None).chain((0..n_personas).map(Some)).map(line).collect();
+    let curves = Curves { period_days: 28, lines };
+    JourneyOverview {
+        everybody: journey(word),
+        retention: curves.clone(),
+        arrival: Some(Arrival { goal: word.to_owned(), curves }),
     }
 }
 
@@ -95,6 +157,7 @@ fn model(word: &str, n_personas: usize) -> ReportModel {
             overall_value: word.to_owned(),
             values: vec![value; n_personas],
         }],
+        journeys: Some(overview(word, n_personas)),
         certainty: certainty(word),
         quality: quality(word),
     }
@@ -320,8 +383,11 @@ fn what_is_not_known_is_not_drawn() {
     bare.personas[0].journey = None;
     bare.unassigned = None;
     bare.compared.clear();
+    bare.journeys = None;
     let page = check(&bare);
-    for heading in ["What sets them apart", "Who they are</h4>", "When they are active", "Their journeys"] {
+    for heading in
+        ["What sets them apart", "Who they are</h4>", "When they are active", "Their journeys", "step by step"]
+    {
         assert!(!page.contains(heading), "{heading}");
     }
 }
@@ -331,6 +397,52 @@ fn every_statement_carries_its_evidence() {
     let page = check(&model("plain", 1));
     assert_eq!(page.matches("class=\"claim\"").count(), 2);
     assert_eq!(page.matches("SELECT &#x27;plain&#x27;").count(), 2);
+}
+
+#[test]
+fn journeys_without_data_are_a_sentence_and_no_picture() {
+    let mut empty = model("plain", 1);
+    let overview = empty.journeys.as_mut().unwrap();
+    overview.retention.lines.clear();
+    overview.arrival = None;
+    for journey in [&mut overview.everybody, empty.personas[0].journey.as_mut().unwrap()] {
+        journey.flow = None;
+        journey.funnel.clear();
+        journey.transitions = None;
+    }
+    let page = check(&empty);
+    for sentence in [
+        "so there is nothing to draw.",
+        "There is no funnel whose steps have all happened",
+        "nothing follows anything else",
+        "Too few customers are known for long enough",
+    ] {
+        assert!(page.contains(sentence), "{sentence}");
+    }
+    for id in ["everybody-flow", "everybody-funnel", "persona-1-flow", "persona-1-funnel", "retention", "arrival"] {
+        assert!(!page.contains(&format!("id=\"{id}-title\"")), "{id}");
+    }
+}
+
+#[test]
+fn journeys_of_everybody_are_shown_without_personas() {
+    let mut refused = model("plain", 0);
+    refused.refusal = Some(Refusal { reason: "too few customers".to_owned(), advice: Vec::new() });
+    let page = check(&refused);
+    for id in ["everybody-flow", "everybody-funnel", "retention", "arrival"] {
+        assert!(page.contains(&format!("id=\"{id}-title\"")), "{id}");
+    }
+    assert!(!page.contains("The funnel, persona by persona"));
+}
+
+#[test]
+fn every_picture_of_journeys_has_its_numbers_as_a_table() {
+    let page = check(&model("plain", 1));
+    let journeys = page.split("id=\"journeys\"").nth(1).unwrap().split("id=\"personas\"").next().unwrap();
+    let n_pictures = journeys.matches("class=\"picture\"").count();
+    assert_eq!(n_pictures, 4, "flow, funnel, retention and arrival");
+    assert_eq!(journeys.matches("As a table</summary>").count(), n_pictures);
+    assert_eq!(journeys.matches("class=\"matrix").count(), 2, "transitions and funnels are tables themselves");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use super::super::model::{PersonaSection, ReportModel};
 use super::super::svg::{At, Spoken, Svg};
 use super::super::text;
-use super::{WIDTH, colour_class, step, unit};
+use super::{WIDTH, apart, colour_class, step, unit};
 
 const HEIGHT: f64 = 380.0;
 const TOP: f64 = 30.0;
@@ -120,24 +120,9 @@ fn segment(svg: &mut Svg, (x, y, height): (f64, f64, f64), number: &str) {
 
 fn column_labels(svg: &mut Svg, (class, x): (&str, f64), spans: &[Span], words: &[String]) {
     let middles: Vec<f64> = spans.iter().map(|(from, to)| f64::midpoint(*from, *to)).collect();
-    for (y, word) in apart(&middles).into_iter().zip(words) {
+    for (y, word) in apart(&middles, LABEL_DISTANCE, BOTTOM - 2.0).into_iter().zip(words) {
         svg.label(class, x, y + 4.0, word);
     }
-}
-
-/// Returns rising positions moved as little as needed to stand apart, none beyond the bottom.
-fn apart(positions: &[f64]) -> Vec<f64> {
-    let mut moved: Vec<f64> = Vec::with_capacity(positions.len());
-    for position in positions {
-        let least = moved.last().map_or(f64::NEG_INFINITY, |former| former + LABEL_DISTANCE);
-        moved.push(position.max(least));
-    }
-    let mut most = BOTTOM - 2.0;
-    for position in moved.iter_mut().rev() {
-        *position = position.min(most);
-        most = *position - LABEL_DISTANCE;
-    }
-    moved
 }
 
 fn describe(personas: &[PersonaSection]) -> String {
@@ -153,7 +138,7 @@ fn describe(personas: &[PersonaSection]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BOTTOM, LABEL_DISTANCE, TOP, apart, spans};
+    use super::{BOTTOM, TOP, spans};
 
     #[test]
     fn a_column_is_filled_from_top_to_bottom() {
@@ -162,13 +147,5 @@ mod tests {
             assert!((spans[0].0 - TOP).abs() < 1e-9);
             assert!((spans[shares.len() - 1].1 - BOTTOM).abs() < 1e-9);
         }
-    }
-
-    #[test]
-    fn labels_stand_apart_and_above_the_bottom() {
-        let labels = apart(&[40.0, 42.0, 43.0, 368.0, 371.0]);
-        assert!(labels.windows(2).all(|pair| pair[1] - pair[0] >= LABEL_DISTANCE - 1e-9));
-        assert!(labels.iter().all(|label| *label <= BOTTOM));
-        assert!((labels[0] - 40.0).abs() < 1e-9);
     }
 }
