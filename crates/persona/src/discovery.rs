@@ -248,6 +248,9 @@ impl Model {
         let mut rows = Vec::with_capacity(population.profiles.len());
         for (row_idx, (profile, of_clusters)) in population.profiles.iter().zip(found.rows()).enumerate() {
             let mut of_personas = self.of_personas(of_clusters);
+            if let Some(partial) = &self.partial {
+                partial.flatten(&mut of_personas);
+            }
             let counts_for = match &divided {
                 None => Some(largest_position(&of_personas)).filter(|idx| *idx < self.clusters.len()),
                 Some(clusters) => self.persona_of(clusters[row_idx]),

@@ -17,6 +17,7 @@
 //! move on.
 
 mod reliability;
+mod temperature;
 
 use std::collections::BTreeMap;
 
@@ -31,6 +32,7 @@ use crate::membership::largest_position;
 use crate::number::{real, single};
 use crate::{Membership, Memberships, Model, PersonaError, Population};
 use reliability::{Said, gain, judged};
+use temperature::{flatten, flattened, halves};
 
 pub use reliability::{Diagram, DiagramBin, Reliability, Verdict};
 
@@ -52,6 +54,8 @@ pub struct Histories {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Partial {
     hybrid: Option<HybridModel>,
+    /// By which shares of the mixture are flattened; `None` where they hold as they are.
+    temperature: Option<f64>,
     /// For each cluster, whether most of it are new.
     of_newcomers: Vec<bool>,
     /// How reliable memberships are.
@@ -129,30 +133,37 @@ impl Partial {
         let early = looks.open(early, &of_newcomers)?;
         let (judged_on, fitted_to): (Vec<Seen>, Vec<Seen>) =
             early.into_iter().partition(|seen| held_out(population, seen.profile_idx));
-        let (today, complete) = looks.complete(&complete, (placed, inside))?;
+        let Complete { today, then, temperature } = looks.complete(&complete, (placed, inside))?;
         let n_days_ago = looks.days_ago();
         let mut reliability = Reliability {
             n_days_ago,
             today,
-            complete,
+            complete: then,
             early_mixture: None,
             early_hybrid: None,
             verdict: Verdict::TooFew { n_fitted: fitted_to.len(), n_judged: judged_on.len() },
         };
         if fitted_to.len() < N_FITTED_MIN || judged_on.len() < N_JUDGED_MIN {
-            return Ok(Some(Self { hybrid: None, of_newcomers, reliability }));
+            return Ok(Some(Self { hybrid: None, temperature, of_newcomers, reliability }));
         }
         let (rows, row_labels) = looks.rows(&fitted_to)?;
         let hybrid = attempted(HYBRID.fit_early(&model.membership, rows.borrowed(), &row_labels))?;
         let (rows, truth) = looks.rows(&judged_on)?;
         let by_hybrid = said_by_hybrid(&attempted(hybrid.predict_early(rows.borrowed()))?);
-        let by_mixture = looks.said_by_mixture(model, &judged_on)?;
+        let by_mixture = as_said(looks.said_by_mixture(model, &judged_on)?, temperature);
         let gain = gain(&by_mixture, &by_hybrid, &truth)?;
         reliability.early_mixture = Some(judged(&by_mixture, &truth)?);
         reliability.early_hybrid = Some(judged(&by_hybrid, &truth)?);
         reliability.verdict = Verdict::of(gain, hybrid.weights());
         let used = matches!(reliability.verdict, Verdict::Hybrid { .. });
-        Ok(Some(Self { hybrid: used.then_some(hybrid), of_newcomers, reliability }))
+        Ok(Some(Self { hybrid: used.then_some(hybrid), temperature, of_newcomers, reliability }))
+    }
+
+    /// Makes shares of the mixture as sure as those of held-out customers turned out to be.
+    pub(crate) fn flatten(&self, shares: &mut [f64]) {
+        if let Some(temperature) = self.temperature {
+            flatten(shares, temperature);
+        }
     }
 
     /// Whether a profile that the mixture gives to a cluster may be told otherwise by the ensemble.
@@ -283,11 +294,7 @@ impl Looks<'_> {
 
     /// Judges what a mixture fitted to all others says of held-out customers, today and as they were
     /// seen; `None` where they are few.
-    fn complete(
-        &self,
-        seen: &[Seen],
-        (placed, inside): (&Matrix, &[bool]),
-    ) -> Result<(Option<Diagram>, Option<Diagram>), PersonaError> {
+    fn complete(&self, seen: &[Seen], (placed, inside): (&Matrix, &[bool])) -> Result<Complete, PersonaError> {
         let others: Vec<usize> =
             (0..inside.len()).filter(|row_idx| inside[*row_idx] && !held_out(self.population, *row_idx)).collect();
         let params = MembershipParams { reach_share: crate::discovery::REACH_SHARE };
@@ -300,12 +307,34 @@ impl Looks<'_> {
         let rows = model.memberships(self.population)?.into_rows();
         let said: Vec<Said> = today.iter().map(|row_idx| said_by_row(&rows[*row_idx])).collect();
         let labels: Vec<Option<usize>> = today.iter().map(|row_idx| self.labels[*row_idx]).collect();
-        let judged_today = (today.len() >= N_JUDGED_MIN).then(|| judged(&said, &labels)).transpose()?;
-        if seen.len() < N_JUDGED_MIN {
-            return Ok((judged_today, None));
-        }
-        let then = judged(&self.said_by_mixture(&model, seen)?, &self.labels_of(seen))?;
-        Ok((judged_today, Some(then)))
+        let temperature = temperature::fitted(&said, &labels)?;
+        let judged_as_said = |said: Vec<Said>, labels: Vec<Option<usize>>| -> Result<Option<Diagram>, PersonaError> {
+            let enough = said.len() >= N_JUDGED_MIN;
+            enough.then(|| judged(&as_said(said, temperature), &labels)).transpose()
+        };
+        // Those whom a temperature was fitted to cannot judge it.
+        let (said, labels) = match temperature {
+            Some(_) => (halves(&said, 1), halves(&labels, 1)),
+            None => (said, labels),
+        };
+        let today = judged_as_said(said, labels)?;
+        let then = judged_as_said(self.said_by_mixture(&model, seen)?, self.labels_of(seen))?;
+        Ok(Complete { today, then, temperature })
+    }
+}
+
+/// How reliable the mixture is about complete histories, and how it is made so.
+struct Complete {
+    today: Option<Diagram>,
+    then: Option<Diagram>,
+    temperature: Option<f64>,
+}
+
+/// Returns what is said of profiles once shares are flattened.
+fn as_said(said: Vec<Said>, temperature: Option<f64>) -> Vec<Said> {
+    match temperature {
+        Some(temperature) => flattened(&said, temperature),
+        None => said,
     }
 }
 

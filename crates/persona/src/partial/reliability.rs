@@ -89,6 +89,7 @@ pub struct DiagramBin {
 }
 
 /// What was said of one customer.
+#[derive(Clone)]
 pub(super) struct Said {
     /// Shares in all clusters, the unassigned one last.
     pub(super) shares: Vec<f64>,
@@ -112,7 +113,7 @@ impl Said {
         label.unwrap_or(self.shares.len() - 1)
     }
 
-    fn loss(&self, label: Option<usize>) -> f64 {
+    pub(super) fn loss(&self, label: Option<usize>) -> f64 {
         -self.shares[self.truth(label)].max(PROBABILITY_MIN).ln()
     }
 }
