@@ -75,7 +75,7 @@ impl Case {
             as_of: Calendar::utc().as_of(Day(9)),
         };
         let book = runtime.block_on(async {
-            let people = People::read(&context, &IdentityRules::default()).await.unwrap();
+            let people = People::read(&context, &IdentityRules::standard()).await.unwrap();
             JourneyBook::read(&context, &people, &reading).await.unwrap()
         });
         Self { runtime, context, book }
@@ -292,7 +292,7 @@ proptest! {
         let found = paths(&case.book.view(), &PathOptions { cut, steps_max: 1, top: 0, goal: &[] });
         let n_sessions = case.number("SELECT count(DISTINCT concat(u, '/', m % 3)) FROM e");
         prop_assert_eq!(found.n_sessions, n_sessions);
-        let value = throng_journey::touchpoint_counts(&case.book.view()).iter().map(|count| count.value).sum::<i64>();
+        let value = touchpoint_counts(&case.book.view()).iter().map(|count| count.value).sum::<i64>();
         prop_assert_eq!(u64::try_from(value).unwrap(), case.number("SELECT sum(m) FROM e"));
     }
 }

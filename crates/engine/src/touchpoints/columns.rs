@@ -1,7 +1,7 @@
 //! The columns of the table of events in which sources write pages, campaigns and
 //! sessions, and the touchpoints of the rows of a batch.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use arrow::array::{Array, RecordBatch, StringArray};
 use arrow::error::ArrowError;
@@ -67,7 +67,9 @@ pub(crate) async fn looked_at(context: &SessionContext, needs: Needs) -> Result<
     Ok(columns)
 }
 
-type Codes<K> = HashMap<K, u32, foldhash::fast::FixedState>;
+/// Numbers of texts or of combinations of them.
+#[expect(clippy::disallowed_types, reason = "only looked up, never iterated")]
+type Codes<K> = std::collections::HashMap<K, u32, foldhash::fast::FixedState>;
 
 /// Gives events their touchpoints, batch after batch: every combination of what the
 /// rules look at is named once.
