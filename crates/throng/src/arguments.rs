@@ -26,9 +26,9 @@ pub(crate) use insight::{
 };
 pub(crate) use journeys::{
     AttributionArguments, CreditedWanted, CutArguments, EntriesWanted, FlowArguments, FrictionArguments,
-    FunnelArguments, JourneysCommand, LifecycleArguments, LoopsArguments, ModelWanted, NextArguments, OrderWanted,
-    PathsArguments, PatternArguments, RepeatsWanted, RetentionArguments, ScopeWanted, Span, SurvivalArguments,
-    TouchpointsArguments, TransitionsArguments, TypicalArguments, WhoseArguments, Within,
+    FunnelArguments, HeldOutWanted, JourneysCommand, LifecycleArguments, LoopsArguments, ModelWanted, NextArguments,
+    OrderWanted, PathsArguments, PatternArguments, RepeatsWanted, RetentionArguments, ScopeWanted, Span,
+    SurvivalArguments, TouchpointsArguments, TransitionsArguments, TypicalArguments, WhoseArguments, Within,
 };
 
 const EXAMPLES: &str = "\

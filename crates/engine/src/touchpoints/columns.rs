@@ -67,6 +67,7 @@ pub(crate) async fn looked_at(context: &SessionContext, needs: Needs) -> Result<
     Ok(columns)
 }
 
+/// Numbers of texts or of combinations of them.
 #[expect(clippy::disallowed_types, reason = "only looked up, never iterated")]
 type Codes<K> = std::collections::HashMap<K, u32, foldhash::fast::FixedState>;
 

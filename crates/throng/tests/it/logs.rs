@@ -26,7 +26,7 @@ fn counts(document: &Value, key: &str, columns: [&str; 2], n: &str) -> BTreeMap<
 
 fn check(file: &str, published: f64) {
     let Some(shop) = imported(file) else { return };
-    let next = shop.json(["journeys", "next", "--within", "history"]);
+    let next = shop.json(["journeys", "next", "--within", "history", "--held-out", "ids"]);
     let accuracy = next["accuracy"].as_f64().unwrap();
     println!("{file}: {accuracy:.5} of {} steps", next["n_steps_tested"]);
     assert!(accuracy >= published, "{file}: {accuracy}");

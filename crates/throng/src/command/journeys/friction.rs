@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde_json::json;
 use throng_engine::{JourneyBook, Share};
-use throng_event::Instant;
+use throng_event::{Currency, Instant};
 use throng_journey::{Friction, FrictionOptions, Frictions, Repeats, Trouble, friction_profiles, frictions};
 
 use super::answer::{Answer, Beside, Cell, Column, Row, Table, amount_of};
@@ -99,20 +99,8 @@ fn answer<'g>(
         share(Share { n: found.n_arrived, of: found.n_sessions }.value()),
         count(found.n_sessions),
     );
-    let mut notes = vec![match value {
-        Some((currency, mean)) => format!(
-            "At stake: what the lost {unit} would have brought had they arrived as often as those that went on, at {} \
-             on average.",
-            amount_of(mean, currency)
-        ),
-        None => "Ranked by how many of the lost would have arrived, had they done so as often as those that went on."
-            .to_owned(),
-    }];
     let support: Vec<&str> = question.support.iter().map(|label| book.name(*label)).collect();
-    notes.push(match support.as_slice() {
-        [] => "No touchpoint is a call for help by its name; --support names one.".to_owned(),
-        support => format!("Calls for help within {HELP_DAYS} days: {}.", support.join(", ")),
-    });
+    let notes = vec![at_stake_in_words(unit, value), help_in_words(&support)];
     let table = Table {
         title: None,
         json: "steps",
@@ -137,7 +125,7 @@ fn row<'g>(
     group: &'g Group,
     question: &Rc<Question<'g>>,
     step: &Friction,
-    at_stake: Option<(f64, throng_event::Currency)>,
+    at_stake: Option<(f64, Currency)>,
 ) -> Row<'g> {
     let book = &group.book;
     let label = step.label;
@@ -172,6 +160,25 @@ fn row<'g>(
         });
     }
     row
+}
+
+fn at_stake_in_words(unit: &str, value: Option<(Currency, f64)>) -> String {
+    match value {
+        Some((currency, mean)) => format!(
+            "At stake: what the lost {unit} would have brought had they arrived as often as those that went on, at {} \
+             on average.",
+            amount_of(mean, currency)
+        ),
+        None => "Ranked by how many of the lost would have arrived, had they done so as often as those that went on."
+            .to_owned(),
+    }
+}
+
+fn help_in_words(support: &[&str]) -> String {
+    match support {
+        [] => "No touchpoint is a call for help by its name; --support names one.".to_owned(),
+        support => format!("Calls for help within {HELP_DAYS} days: {}.", support.join(", ")),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]

@@ -5,12 +5,15 @@ use std::rc::Rc;
 
 use serde_json::json;
 use throng_engine::Share;
-use throng_journey::{NextStepModel, Pattern, Repeats, State, held_out_accuracy, pattern_profiles};
+use throng_journey::{
+    NextStepAccuracy, NextStepModel, PathOptions, Pattern, ProfileSet, Repeats, State, View, held_out_accuracy,
+    other_path_profiles, pattern_profiles,
+};
 
 use super::answer::{Answer, Beside, Cell, Column, Row, Table};
 use super::asked::{Asked, Group, Journeys};
 use super::{arrows, state_name, totals};
-use crate::arguments::NextArguments;
+use crate::arguments::{HeldOutWanted, NextArguments};
 use crate::format::{clean, count, share};
 use crate::output::Align;
 
@@ -21,11 +24,11 @@ pub(super) fn run(asked: &Asked<'_>, arguments: &NextArguments) -> anyhow::Resul
         // The first of several names would do as well as any: one is meant.
         prefix.extend(asked.labels(name)?.into_iter().take(1));
     }
-    asked.answer(arguments.top, |group, top| answer(group, arguments, (&prefix, journeys), top))
+    asked.answer(arguments.top, |group, top| answer((asked, group), arguments, (&prefix, journeys), top))
 }
 
 fn answer<'g>(
-    group: &'g Group,
+    (asked, group): (&Asked<'_>, &'g Group),
     arguments: &NextArguments,
     (prefix, journeys): (&[u32], Journeys<'g>),
     top: usize,
@@ -50,18 +53,13 @@ fn answer<'g>(
         let row = Row::new(name, cells);
         rows.push(row.opens(move || pattern_profiles(&book.view(), journeys.cut, &pattern)));
     }
-    let right = held_out_accuracy(&view, journeys.cut, size(arguments.order), size(arguments.after));
-    let accuracy = right.filter(|right| right.n_steps > 0).map(|right| Share { n: right.n_right, of: right.n_steps });
-    let note = match accuracy {
-        None => "There are too few customers to say how often this is right.".to_owned(),
-        Some(right) => format!(
-            "The first guess is right for {} of {} steps of the customers who came last, a third, learned from the \
-             others; steps after at least {}.",
-            share(right.value()),
-            count(right.of),
-            crate::format::counted(u64::from(arguments.after), "touchpoint"),
-        ),
+    let sizes = (size(arguments.order), size(arguments.after));
+    let right = match arguments.held_out {
+        HeldOutWanted::Newest => held_out_accuracy(&view, journeys.cut, sizes.0, sizes.1),
+        HeldOutWanted::Ids => last_ids_accuracy(asked, &view, journeys, sizes),
     };
+    let accuracy = right.filter(|right| right.n_steps > 0).map(|right| Share { n: right.n_right, of: right.n_steps });
+    let note = accuracy_in_words(accuracy, arguments);
     let heading = match names.as_slice() {
         [] => format!("What the {} of {} begin with", journeys.plural, group.name),
         names => format!("What comes after {}, {}", clean(&arrows(names)), group.name),
@@ -87,4 +85,79 @@ fn answer<'g>(
         ("n_steps_tested", json!(accuracy.map(|right| right.of))),
     ]);
     Ok(Answer { title: "What comes next".to_owned(), heading, totals, tables: vec![table] })
+}
+
+fn accuracy_in_words(accuracy: Option<Share>, arguments: &NextArguments) -> String {
+    match accuracy {
+        None => "There are too few customers to say how often this is right.".to_owned(),
+        Some(right) => format!(
+            "The first guess is right for {} of {} steps of the customers {}, a third, learned from the others; steps \
+             after at least {}.",
+            share(right.value()),
+            count(right.of),
+            match arguments.held_out {
+                HeldOutWanted::Newest => "who came last",
+                HeldOutWanted::Ids => "whose ids come last",
+            },
+            crate::format::counted(u64::from(arguments.after), "touchpoint"),
+        ),
+    }
+}
+
+/// Returns how often a model is right about the third of the customers whose ids come last,
+/// numbers in them taken as numbers.
+fn last_ids_accuracy(
+    asked: &Asked<'_>,
+    view: &View<'_>,
+    journeys: Journeys<'_>,
+    (order_max, n_before): (usize, usize),
+) -> Option<NextStepAccuracy> {
+    let everybody = PathOptions { cut: journeys.cut, steps_max: 1, top: 0, goal: &[] };
+    let active = other_path_profiles(view, &everybody, &[]);
+    let mut ids: Vec<(u32, &str)> = Vec::new();
+    for number in active.iter() {
+        let id = usize::try_from(number).ok().and_then(|number| asked.profiles.get(number));
+        ids.push((number, id.map_or("", |id| id.as_str())));
+    }
+    ids.sort_by(|a, b| natural(a.1).cmp(&natural(b.1)).then(a.1.cmp(b.1)));
+    let (learned, held_out) = ids.split_at(ids.len() * 2 / 3);
+    if learned.is_empty() || held_out.is_empty() {
+        return None;
+    }
+    let set = |part: &[(u32, &str)]| part.iter().map(|(number, _)| *number).collect::<ProfileSet>();
+    let (learned, held_out) = (set(learned), set(held_out));
+    let model = NextStepModel::fit(&view.of(&learned), journeys.cut, order_max);
+    Some(model.accuracy(&view.of(&held_out), journeys.cut, n_before))
+}
+
+/// Returns an id in parts that compare as people count: `c10` is after `c9`.
+fn natural(id: &str) -> Vec<(String, u128)> {
+    let mut parts: Vec<(String, u128)> = vec![(String::new(), 0)];
+    let mut in_number = false;
+    for letter in id.chars() {
+        let digit = letter.to_digit(10);
+        if digit.is_none() && in_number {
+            parts.push((String::new(), 0));
+        }
+        in_number = digit.is_some();
+        if let Some((text, number)) = parts.last_mut() {
+            match digit {
+                Some(digit) => *number = number.saturating_mul(10).saturating_add(u128::from(digit)),
+                None => text.push(letter),
+            }
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_in_the_order_in_which_people_count() {
+        let mut ids = ["u:10", "u:9", "u:a2b10", "u:a2b9", "d:7", "u:"];
+        ids.sort_by_key(|id| natural(id));
+        assert_eq!(ids, ["d:7", "u:", "u:9", "u:10", "u:a2b9", "u:a2b10"]);
+    }
 }

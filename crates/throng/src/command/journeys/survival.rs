@@ -103,7 +103,8 @@ fn mark<'g>(found: &Survival, days: i64) -> Option<Row<'g>> {
     let longest = found.steps.last()?.at_us;
     let place = found.steps.partition_point(|step| step.at_us <= at_us);
     let next = found.steps.get(place);
-    if next.is_none() && longest + at_us / 2 < at_us {
+    // A little beyond the last time it happened nobody is known to wait any more.
+    if next.is_none() && at_us > longest + longest / 10 {
         return None;
     }
     let (share, bounds) = match place.checked_sub(1).map(|last| &found.steps[last]) {
