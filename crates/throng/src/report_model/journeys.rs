@@ -70,7 +70,8 @@ pub(super) fn read(
     let config = engine.home().config();
     let gap_us = i64::from(config.session_gap_minutes.get()) * 60 * Instant::SECOND;
     let window_us = i64::from(config.funnel_days).saturating_mul(Instant::DAY);
-    let question = Question::of(&view, gap_us, (&config.funnel, window_us));
+    let labels = config.funnel.iter().map(|step| journeys.labels(step).ok()).collect();
+    let question = Question::of(&view, gap_us, (&config.funnel, labels, window_us));
     let (everybody, reached) = section(&view, &question, None);
     let members = Members::of(book);
     let own = |persona: &Persona| journeys.select(&members.numbers(&profiles, &persona.id));
@@ -89,18 +90,24 @@ pub(super) fn read(
     let days = journeys.days(&config.calendar);
     let period_days = curves::period_days(i64::from(span.1.0) - i64::from(span.0.0) + 1);
     let usual = [config.funnel.last().map_or(USUAL_GOAL, String::as_str), USUAL_GOAL];
-    let goal = usual.into_iter().find_map(|name| journeys.label(name).ok());
+    let goal = usual.into_iter().find_map(|name| Some((name, journeys.labels(name).ok()?)));
     let overview = JourneyOverview {
         everybody,
         retention: curves::retention_of(&groups, days, period_days),
-        arrival: goal.map(|goal| curves::arrival(&groups, (days, period_days), goal)),
+        arrival: goal.map(|(name, goal)| curves::arrival(&groups, (days, period_days), (name, &goal))),
     };
     Ok(Some(Journeys { overview, sections }))
 }
 
 impl<'a> Question<'a> {
     /// Returns the question that suits everybody's journeys.
-    fn of(view: &View<'_>, gap_us: i64, (steps, window_us): (&'a [String], i64)) -> Self {
+    ///
+    /// The labels are those of the funnel's steps, unless one never happened.
+    fn of(
+        view: &View<'_>,
+        gap_us: i64,
+        (steps, labels, window_us): (&'a [String], Option<Vec<Vec<u32>>>, i64),
+    ) -> Self {
         let session = Cut { scope: Scope::Session { gap_us }, repeats: Repeats::Collapse };
         let (cut, journeys) = if have_steps(view, gap_us) {
             (session, "sessions")
@@ -108,13 +115,11 @@ impl<'a> Question<'a> {
             // Whose every visit is one event differ by how often they come: repeats are the journey.
             (Cut { scope: Scope::History, repeats: Repeats::Keep }, "histories")
         };
-        let labels: Option<Vec<u32>> =
-            steps.iter().map(|step| view.histories().label(step).ok()).collect::<Option<_>>();
         let labels = labels.filter(|labels| labels.len() > 1);
-        let anchor = flow::anchor(view, cut, labels.as_ref().and_then(|labels| labels.first().copied()));
+        let anchor = flow::anchor(view, cut, labels.as_ref().and_then(|labels| labels.first()?.first().copied()));
         let funnel = labels.map(|labels| {
             let options = FunnelOptions {
-                steps: labels.into_iter().map(|label| vec![label]).collect(),
+                steps: labels,
                 order: StepOrder::Ordered,
                 window: Window::Clock { window_us },
                 exclusions: Vec::new(),

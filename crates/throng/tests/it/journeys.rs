@@ -45,7 +45,9 @@ fn rows<'a>(document: &'a Value, key: &str) -> &'a Vec<Value> {
 }
 
 fn n(value: &Value, key: &str) -> u64 {
-    value[key].as_u64().unwrap_or_else(|| panic!("{key} in {value:#}"))
+    let n = value[key].as_u64();
+    assert!(n.is_some(), "{key} in {value:#}");
+    n.unwrap_or_default()
 }
 
 /// Checks that `--customers` gives as many for each row as the row says.

@@ -57,18 +57,21 @@ pub(super) fn retention_of(groups: &[Group<'_>], days: Days<'_>, period_days: u3
 
 /// Returns the shares of customers to whom the goal has happened by some days after their
 /// first touch, after Kaplan and Meier.
-pub(super) fn arrival(groups: &[Group<'_>], (days, period_days): (Days<'_>, u32), goal: u32) -> Arrival {
+pub(super) fn arrival(
+    groups: &[Group<'_>],
+    (days, period_days): (Days<'_>, u32),
+    (name, goal): (&str, &[u32]),
+) -> Arrival {
     // The end of the last day that is seen.
     let as_of = Instant(days.calendar.as_of(days.last).end.0 - 1);
-    let options = SurvivalOptions { starts: &[], ends: &[goal], as_of };
+    let options = SurvivalOptions { starts: &[], ends: goal, as_of };
     let step_days = period_days * N_PERIODS / N_ARRIVAL_POINTS;
     let lines = groups.iter().map(|group| {
         let found = survival(&group.view, options);
         let points = (1..=N_ARRIVAL_POINTS).map_while(|idx| arrived(&found, idx * step_days, step_days));
         line(group, found.n_profiles, points.collect())
     });
-    let name = groups.first().map_or_else(String::new, |group| super::name(&group.view, goal));
-    Arrival { goal: name, curves: Curves { period_days: step_days, lines: lines.collect() } }
+    Arrival { goal: name.to_owned(), curves: Curves { period_days: step_days, lines: lines.collect() } }
 }
 
 /// Returns to how many it has happened by a day; `None` where too few are known for so long.

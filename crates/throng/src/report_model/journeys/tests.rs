@@ -49,11 +49,15 @@ fn steps() -> Vec<String> {
     ["Product Viewed", "Product Added", "Ordered"].map(str::to_owned).to_vec()
 }
 
+fn labels(shop: &Histories, steps: &[String]) -> Option<Vec<Vec<u32>>> {
+    steps.iter().map(|step| Some(vec![shop.label(step).ok()?])).collect()
+}
+
 #[test]
 fn the_flow_is_the_engines_and_every_node_adds_up() {
     let shop = shop();
     let steps = steps();
-    let question = Question::of(&shop.all(), GAP, (&steps, WINDOW));
+    let question = Question::of(&shop.all(), GAP, (&steps, labels(&shop, &steps), WINDOW));
     let (section, _) = section(&shop.all(), &question, None);
     let drawn = section.flow.unwrap();
     let anchor = shop.label("Product Viewed").unwrap();
@@ -82,7 +86,7 @@ fn the_flow_is_the_engines_and_every_node_adds_up() {
 fn the_funnel_is_the_engines_with_everybodys_beside_it() {
     let shop = shop();
     let steps = steps();
-    let question = Question::of(&shop.all(), GAP, (&steps, WINDOW));
+    let question = Question::of(&shop.all(), GAP, (&steps, labels(&shop, &steps), WINDOW));
     let (everybody, reached) = section(&shop.all(), &question, None);
     let (_, options) = question.funnel.as_ref().unwrap();
     assert_eq!(reached.as_ref(), Some(&funnel(&shop.all(), options)));
@@ -98,7 +102,7 @@ fn the_funnel_is_the_engines_with_everybodys_beside_it() {
 #[test]
 fn a_row_of_transitions_adds_up_to_all_departures() {
     let shop = shop();
-    let question = Question::of(&shop.all(), GAP, (&[], WINDOW));
+    let question = Question::of(&shop.all(), GAP, (&[], Some(Vec::new()), WINDOW));
     let (section, _) = section(&shop.all(), &question, None);
     let table = section.transitions.unwrap();
     let matrix = transitions(&shop.all(), Cut { repeats: Repeats::Keep, ..question.cut });
@@ -127,7 +131,7 @@ fn curves_are_the_engines_and_end_where_too_few_are_known() {
     // Of 60 customers, one a day, the last 20 are known for 49 days.
     assert_eq!(curves.lines[0].points.last().map(|point| point.day), Some(49));
     let goal = shop.label("Searched").unwrap();
-    let arrival = curves::arrival(&groups, (days, 7), goal);
+    let arrival = curves::arrival(&groups, (days, 7), ("Searched", &[goal]));
     let as_of = Instant(calendar.as_of(Day(69)).end.0 - 1);
     let expected = survival(&shop.all(), SurvivalOptions { starts: &[], ends: &[goal], as_of });
     let before = expected.steps.iter().take_while(|step| step.at_us <= 12 * Instant::DAY).last();
@@ -155,7 +159,7 @@ fn flows_begin_where_journeys_go_on_from() {
 fn nobody_has_no_flow_and_no_funnel() {
     let shop = shop();
     let steps = steps();
-    let question = Question::of(&shop.all(), GAP, (&steps, WINDOW));
+    let question = Question::of(&shop.all(), GAP, (&steps, labels(&shop, &steps), WINDOW));
     let nobody = [].into_iter().collect();
     let (section, _) = section(&shop.all().of(&nobody), &question, None);
     assert!(section.flow.is_none());
