@@ -99,6 +99,7 @@ fn early_looks_teach_what_the_mixture_cannot_know() {
     let labels: Vec<Option<usize>> = k_means.labels().iter().copied().map(Some).collect();
     // Early, all that a row has is a third of what it will be: the mixture sees one cluster in the middle.
     let early = Matrix::new(4, matrix.values().iter().map(|value| value / 3.0).collect()).unwrap();
+    // Clusters come in turn, so every third row would be a cluster of its own.
     let (fitted, held_out): (Vec<usize>, Vec<usize>) = (0..3000).partition(|row| row % 4 > 0);
     let (fit_rows, judged_rows) = (early.take(&fitted), early.take(&held_out));
     let rows = HybridRows { placed: &fit_rows, inputs: &fit_rows };

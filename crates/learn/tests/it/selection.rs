@@ -62,7 +62,14 @@ fn planted_clusters_are_found_whatever_their_shape() {
 
 #[test]
 fn clusters_are_found_that_k_means_cuts_across() {
-    check_planted(&[RowFamily::StretchedEach], 1023);
+    for seed in [15, 1023] {
+        check_planted(&[RowFamily::StretchedEach], seed);
+    }
+}
+
+#[test]
+fn a_cluster_of_few_rows_is_found() {
+    check_planted(&[RowFamily::Unequal], 8);
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub enum Verdict {
         /// Customers it would have been judged on.
         n_judged: usize,
     },
-    /// By the mixture: the ensemble is not better on held-out customers.
+    /// By the mixture: the ensemble is not better on held-out customers, or not by enough to matter.
     Mixture {
         /// How much less its mean log loss is, with its interval at 95 %.
         gain: Interval,
@@ -101,6 +101,9 @@ pub(super) struct Said {
     pub(super) sure: bool,
 }
 
+/// Least gain in mean log loss that is worth a second model: by one in a hundred, what was to come is said
+/// to be more likely.
+const GAIN_MIN: f64 = 0.01;
 /// Bins of a diagram, and the confidence of its intervals.
 const N_BINS: usize = 10;
 const CONFIDENCE: f64 = 0.95;
@@ -177,9 +180,9 @@ fn bins(calibration: &Calibration) -> Vec<DiagramBin> {
 }
 
 impl Verdict {
-    /// Returns the ensemble only where it is better by more than chance.
+    /// Returns the ensemble only where it is better by more than chance, and by enough to matter.
     pub(super) fn of(gain: Interval, weights: [f64; 3]) -> Self {
-        if gain.low > 0.0 { Self::Hybrid { gain, weights } } else { Self::Mixture { gain } }
+        if gain.low > GAIN_MIN { Self::Hybrid { gain, weights } } else { Self::Mixture { gain } }
     }
 
     /// Returns it in words.
@@ -195,7 +198,7 @@ impl Verdict {
             ),
             Self::Mixture { gain } => format!(
                 "Customers with less than {days} days of history are told by the mixture: an ensemble that learnt how \
-                 customers looked early is not better on held-out ones (log loss {:.3} less; {:.3} to {:.3}).",
+                 customers looked early is not better by enough on held-out ones (log loss {:.3} less; {:.3} to {:.3}).",
                 gain.estimate, gain.low, gain.high
             ),
             Self::Hybrid { gain, weights: [mixture, logistic, trees] } => format!(

@@ -93,6 +93,18 @@ fn new_customers_are_told_by_the_ensemble_where_it_is_better() {
 }
 
 #[test]
+fn ensemble_that_is_no_better_is_not_used() {
+    // Few to learn from, and nothing to learn: new customers look as all others do.
+    let population = shop(700, Early::AsToday, 2);
+    let discovery = find(&population);
+    let found = found(&discovery);
+    let reliability = &found.model.partial.as_ref().unwrap().reliability;
+    assert!(matches!(reliability.verdict, Verdict::Mixture { .. }), "{:?}", reliability.verdict);
+    assert!(reliability.verdict.sentence().contains("not better"));
+    assert!(found.memberships.rows().iter().all(|row| row.by == Teller::Mixture));
+}
+
+#[test]
 fn persona_of_newcomers_keeps_its_members() {
     let mut population = shop(1500, Early::AsToday, 2);
     // Whoever orders seldom is new, in the look and today: nobody known for long is like them.
