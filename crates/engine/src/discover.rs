@@ -95,8 +95,9 @@ impl<'a> Subject<'a> {
             let drawn = Drawn::of(&context, engine.n_drawn_max).await?;
             let mut population = read_population(&context, &config.features, (as_of, config.currency), drawn).await?;
             if drawn == Drawn::Everybody {
-                population.histories = Some(engine.histories(view, &population).await?);
-                population.lookback = engine.lookback(view, as_of).await?.map(Arc::new);
+                let (histories, lookback) = engine.histories(view, &population).await?;
+                population.histories = Some(histories);
+                population.lookback = lookback.map(Arc::new);
             }
             let past = Past::read(&context, drawn).await?;
             let n_drawn = match drawn {

@@ -16,7 +16,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
 use datafusion::prelude::SessionContext;
-use throng_event::{Calendar, Currency, Day, Instant};
+use throng_event::{Calendar, Currency, Day};
 use throng_journey::{
     Cut, Days, Entries, EventColumns, Funnel, FunnelOptions, Histories, JourneyError, PathOptions, Paths, Period,
     ProfileSet, Repeats, Scope, StepOrder, TransitionMatrix, View, Window, funnel, paths, touchpoint_counts,
@@ -68,6 +68,9 @@ pub struct JourneyBook {
 /// several million events. The rarest beyond it are one touchpoint.
 const NAMES_MAX: usize = 1_000_000;
 
+/// What is the goal of most homes, the first of these that happens.
+const USUAL_GOALS: [&str; 4] = ["Order Completed", "purchase", "Checkout Completed", "Signed Up"];
+
 /// What the rarest touchpoints are called where there are too many.
 const RARE: &str = "(rare touchpoints)";
 
@@ -115,8 +118,8 @@ impl JourneyBook {
     #[must_use]
     pub fn within(&self, calendar: &Calendar, since: Option<Day>, until: Option<Day>) -> Self {
         let from = since.map_or(self.period.from, |day| calendar.start(day).max(self.period.from));
-        // The last microsecond of a day.
-        let to = until.map_or(self.period.to, |day| Instant(calendar.as_of(day).end.0 - 1).min(self.period.to));
+        let end = |day| Days { calendar, last: day }.end();
+        let to = until.map_or(self.period.to, |day| end(day).min(self.period.to));
         let last = until.map_or(self.last, |day| day.min(self.last));
         Self { period: Period { from, to }, last, ..self.clone() }
     }
@@ -216,6 +219,13 @@ impl JourneyBook {
             let parts: Vec<u32> = parts.map(|(label, _)| label).collect();
             if parts.is_empty() { Err(error) } else { Ok(parts) }
         })
+    }
+
+    /// Returns the goal where none is named: the last step of a funnel, else what is one in most homes.
+    #[must_use]
+    pub fn goal(&self, funnel: &[String]) -> Option<(String, Vec<u32>)> {
+        let mut usual = funnel.last().map(String::as_str).into_iter().chain(USUAL_GOALS);
+        usual.find_map(|name| Some((name.to_owned(), self.labels(name).ok()?)))
     }
 
     /// Returns a funnel over names of touchpoints.

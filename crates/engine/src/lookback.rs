@@ -20,7 +20,7 @@ use crate::rows::Rows;
 use crate::tables::{EVENTS, FEATURES};
 
 /// Days whose deeds say what features are good for: a quarter, as validation has it by default.
-const N_DAYS: u32 = 90;
+pub(crate) const N_DAYS: i32 = 90;
 
 /// What customers did before and after the day, one value each.
 pub(crate) struct Deeds {
@@ -37,14 +37,25 @@ impl Engine {
     /// Returns how customers looked a quarter before a day, and what they did until it; `None` where
     /// nobody was known by then.
     pub(crate) async fn lookback(&self, view: &View, as_of: AsOf) -> Result<Option<Lookback>, EngineError> {
+        let earlier = self.calendar().as_of(Day(as_of.day.0 - N_DAYS));
+        let features = self.feature_rows(view, earlier).await?;
+        self.lookback_on(view, (earlier, as_of), &features).await
+    }
+
+    /// Returns the same from the features on the earlier day.
+    pub(crate) async fn lookback_on(
+        &self,
+        view: &View,
+        (earlier, as_of): (AsOf, AsOf),
+        features: &RecordBatch,
+    ) -> Result<Option<Lookback>, EngineError> {
         let config = self.home.config();
-        let earlier = self.calendar().as_of(Day(as_of.day.0 - i32::try_from(N_DAYS).unwrap_or(i32::MAX)));
         let deeds = deeds(view, (earlier, as_of), config.currency).await?;
         if deeds.profiles.is_empty() {
             return Ok(None);
         }
         let failed = |error| EngineError::table("compute", FEATURES, error);
-        let features = known(&self.feature_rows(view, earlier).await?, &deeds).map_err(failed)?;
+        let features = known(features, &deeds).map_err(failed)?;
         let population = population_of(&features, &config.features, earlier).map_err(failed)?;
         let sequel = |name: &str, values, response| (name.to_owned(), Sequel { values, response });
         let sequels = vec![
@@ -52,7 +63,7 @@ impl Engine {
             sequel("orders", deeds.n_after, Response::Count),
             sequel("silence", deeds.silent_after, Response::Occurrence),
         ];
-        Ok(Some(Lookback { population, n_days: N_DAYS, sequels }))
+        Ok(Some(Lookback { population, n_days: N_DAYS.unsigned_abs(), sequels }))
     }
 }
 

@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 use throng_event::{AsOf, Day, Instant};
 use throng_learn::Interval;
 use throng_persona::{
-    COMPLETE_HISTORY_DAYS, Diagram, DiagramBin, Discovery, Histories, Outcome, Population, Reliability, Verdict,
+    COMPLETE_HISTORY_DAYS, Diagram, DiagramBin, Discovery, Histories, Lookback, Outcome, Population, Reliability,
+    Verdict,
 };
 
 use crate::context::collect;
 use crate::engine::{Engine, View};
 use crate::error::EngineError;
+use crate::lookback;
 use crate::population::population_of;
 use crate::rows::{Rows, batch, integers, texts};
 use crate::store::Store;
@@ -26,7 +28,7 @@ use crate::tables::{EVENTS, FEATURES, RELIABILITY};
 /// How many days ago customers are looked at: a month, by which memberships are held against what came;
 /// a quarter, for a customer who was new then has a complete history now; and half a year, for more
 /// of these.
-const LOOKS_DAYS_AGO: [i32; 3] = [30, 90, 180];
+const LOOKS_DAYS_AGO: [i32; 3] = [30, lookback::N_DAYS, 180];
 
 /// Customers looked at on an earlier day at most, of short and of complete history each: an ensemble is
 /// fitted to no more, and a diagram of a third as many has intervals of a hundredth.
@@ -51,8 +53,13 @@ impl Engine {
         })
     }
 
-    /// Returns how long everybody has been known, and how some looked on earlier days.
-    pub(crate) async fn histories(&self, view: &View, population: &Population) -> Result<Histories, EngineError> {
+    /// Looks back: how long everybody has been known, how some looked on earlier days, and what came of
+    /// how all looked on one of them, each day's features computed once.
+    pub(crate) async fn histories(
+        &self,
+        view: &View,
+        population: &Population,
+    ) -> Result<(Histories, Option<Lookback>), EngineError> {
         let first = self.first_days(view, population.as_of).await?;
         let days = |day: Day| -> BTreeMap<&str, u32> {
             first.iter().map(|(id, first)| (id.as_str(), u32::try_from(day.0 - first.0).unwrap_or(0))).collect()
@@ -61,7 +68,7 @@ impl Engine {
         let since_first = |id: &str| today.get(id).copied().unwrap_or(0);
         let own = population.profiles.iter().map(|profile| since_first(profile.as_str())).collect();
         let longest = today.values().copied().max().unwrap_or(0);
-        let mut earlier = Vec::new();
+        let (mut earlier, mut lookback) = (Vec::new(), None);
         for (look_idx, days_ago) in LOOKS_DAYS_AGO.into_iter().enumerate() {
             if longest < days_ago.unsigned_abs() {
                 continue;
@@ -70,6 +77,9 @@ impl Engine {
             let then = days(as_of.day);
             let failed = |error: ArrowError| EngineError::table("compute", FEATURES, error);
             let features = self.feature_rows(view, as_of).await?;
+            if days_ago == lookback::N_DAYS {
+                lookback = self.lookback_on(view, (as_of, population.as_of), &features).await?;
+            }
             let ids = Rows(&features).words("profile_id").map_err(failed)?;
             let days_then = |id: &str| then.get(id).copied().unwrap_or(0);
             let complete = |id: &str| look_idx == 0 && days_then(id) >= COMPLETE_HISTORY_DAYS;
@@ -83,7 +93,7 @@ impl Engine {
             look.histories = Some(Histories { days, earlier: Vec::new() });
             earlier.push(look);
         }
-        Ok(Histories { days: own, earlier })
+        Ok((Histories { days: own, earlier }, lookback))
     }
 
     /// Returns the local day of everybody's first event.

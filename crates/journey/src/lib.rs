@@ -62,7 +62,7 @@ pub use histories::{EventColumns, Histories};
 pub use markov::{MarkovChain, RemovalEffect};
 pub use next_step::{NextStepAccuracy, NextStepModel, Prediction, held_out_accuracy};
 pub use numbers::Bounds;
-pub use path::{Path, PathOptions, Paths, Remainder, other_path_profiles, path_profiles, paths};
+pub use path::{Path, PathOptions, Paths, Remainder, other_path_profiles, path_profiles, paths, sessions_have_steps};
 pub use pattern::{Pattern, PatternCount, pattern_count, pattern_profiles};
 pub use profile_set::ProfileSet;
 pub use retention::{

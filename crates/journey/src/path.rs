@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::interner::{Interner, pair, unpair};
 use crate::numbers::{count, median_seconds, position, share};
 use crate::profile_set::ProfileSet;
-use crate::view::{Cut, Journey, View};
+use crate::view::{Cut, Journey, Repeats, Scope, View};
 
 /// What counts as a path and how many are listed.
 #[derive(Debug, Clone, Copy)]
@@ -128,6 +128,19 @@ pub fn path_profiles(view: &View<'_>, options: &PathOptions<'_>, path: &Path) ->
         let (labels, continues) = cut_off(journey, options.steps_max);
         labels == path.labels && continues == path.continues
     })
+}
+
+/// The share of sessions with a second touchpoint below which visits are single events.
+const SESSIONS_WITH_STEPS_MIN: f64 = 0.2;
+
+/// Whether sessions are journeys: where nearly all are single events, a journey is better the whole
+/// history.
+#[must_use]
+pub fn sessions_have_steps(view: &View<'_>, gap_us: i64) -> bool {
+    let cut = Cut { scope: Scope::Session { gap_us }, repeats: Repeats::Keep };
+    let found = paths(view, &PathOptions { cut, steps_max: 1, top: usize::MAX, goal: &[] });
+    let share: f64 = found.paths.iter().filter(|path| path.continues).map(|path| path.share).sum();
+    share >= SESSIONS_WITH_STEPS_MIN
 }
 
 /// Returns who took any path that is not listed: who is behind a [`Remainder`].

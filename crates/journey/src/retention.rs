@@ -19,6 +19,14 @@ pub struct Days<'a> {
     pub last: Day,
 }
 
+impl Days<'_> {
+    /// Returns the last microsecond that is seen.
+    #[must_use]
+    pub fn end(self) -> Instant {
+        Instant(self.calendar.as_of(self.last).end.0 - 1)
+    }
+}
+
 /// Days after the first touch within which a return counts; day 0 is the first touch's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bracket {

@@ -68,7 +68,7 @@ pub use projection::Projection;
 pub use scale::{ColumnScaling, ColumnTransform, RobustScaler, RobustScalerParams, Spread, yeo_johnson_lambda};
 pub use selection::{
     ADJUSTED_RAND_MIN, Candidate, Choice, Comparison, Continuum, JACCARD_MIN, JACCARD_STABLE, Refusal, SIGNIFICANCE,
-    Selection, SelectionParams, Separation, select_cut, select_k,
+    Selection, SelectionParams, Separation, select_cut, select_k, select_kinds,
 };
 pub use silhouette::{Silhouette, SilhouetteParams, silhouette, simplified_silhouette};
 pub use stability::{Stability, StabilityParams, stability};

@@ -281,6 +281,19 @@ pub fn select_k(matrix: &Matrix, params: &SelectionParams) -> Result<Selection, 
     }
 }
 
+/// Looks for separate kinds, as [`select_k`] does; `None` where there are none, which is not looked into
+/// any further.
+pub fn select_kinds(matrix: &Matrix, params: &SelectionParams) -> Result<Option<Selection>, LearnError> {
+    let sample = match judged_sample(matrix, params)? {
+        Ok(sample) => sample,
+        Err(refusal) => return Ok(Some(refused(refusal))),
+    };
+    match find_kinds(matrix, &sample, params)? {
+        Ok(kinds) => with_kinds(matrix, kinds, params).map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Chooses how finely a continuum is cut, as [`select_k`] does where there are no separate kinds, but
 /// without looking for any: for rows that are known to have none, in whatever space they are placed.
 pub fn select_cut(matrix: &Matrix, params: &SelectionParams) -> Result<Selection, LearnError> {

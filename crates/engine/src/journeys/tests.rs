@@ -9,6 +9,7 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray, new_null_array};
 use arrow::datatypes::{DataType, Field, Int64Type};
 use datafusion::prelude::SessionContext;
 use proptest::prelude::*;
+use throng_event::Instant;
 use throng_journey::{
     Bracket, FlowOptions, FrictionOptions, Occurrence, Place, State, flow, frictions, path_profiles, retention,
     touchpoint_profiles, transition_profiles,

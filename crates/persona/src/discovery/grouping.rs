@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use throng_learn::{
     Continuum, KMeansParams, Matrix, Preparation, Projection, Selection, SelectionParams, select_cut, select_k,
+    select_kinds,
 };
 
 use super::choice::{Choice, cut, uncut};
@@ -40,14 +41,12 @@ pub(super) fn grouped(
     };
     let mut space = if borders == Borders::Last { foretelling()? } else { None };
     if space.is_none() {
-        // The cut comes afterwards, in a space of its own.
-        let uncut_params = SelectionParams { continuum: Continuum::Refused, ..selection_params.clone() };
-        let selection = attempted("look for clusters", select_k(matrix, &uncut_params))?;
-        let continuum = matches!(
-            selection.outcome,
-            Err(throng_learn::Refusal::NoSeparateKinds { .. } | throng_learn::Refusal::NoStableStructure { .. })
-        );
-        if !continuum || params.continuum == Continuum::Refused {
+        let attempt = "look for clusters";
+        let uncut_selection = match params.continuum {
+            Continuum::Refused => Some(attempted(attempt, select_k(matrix, &selection_params))?),
+            Continuum::Cut => attempted(attempt, select_kinds(matrix, &selection_params))?,
+        };
+        if let Some(selection) = uncut_selection {
             return Ok(Grouped { candidates: candidates(&selection), usual: uncut(selection), foretold: None });
         }
         if borders == Borders::First {

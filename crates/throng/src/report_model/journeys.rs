@@ -32,13 +32,6 @@ const TRANSITION_STEPS_MAX: usize = 8;
 /// Transitions told one by one.
 const STRONGEST_MAX: usize = 12;
 
-/// The share of sessions with a second touchpoint below which visits are single events, and a
-/// journey is better the whole history.
-const SESSIONS_WITH_STEPS_MIN: f64 = 0.2;
-
-/// What is the goal where no funnel says it.
-const USUAL_GOAL: &str = "Order Completed";
-
 /// Everybody's journeys, and each persona's.
 pub(super) struct Journeys {
     pub(super) overview: JourneyOverview,
@@ -89,12 +82,11 @@ pub(super) fn read(
     }
     let days = journeys.days(&config.calendar);
     let period_days = curves::period_days(i64::from(span.1.0) - i64::from(span.0.0) + 1);
-    let usual = [config.funnel.last().map_or(USUAL_GOAL, String::as_str), USUAL_GOAL];
-    let goal = usual.into_iter().find_map(|name| Some((name, journeys.labels(name).ok()?)));
+    let goal = journeys.goal(&config.funnel);
     let overview = JourneyOverview {
         everybody,
         retention: curves::retention_of(&groups, days, period_days),
-        arrival: goal.map(|(name, goal)| curves::arrival(&groups, (days, period_days), (name, &goal))),
+        arrival: goal.map(|(name, goal)| curves::arrival(&groups, (days, period_days), (&name, &goal))),
     };
     Ok(Some(Journeys { overview, sections }))
 }
@@ -109,7 +101,7 @@ impl<'a> Question<'a> {
         (steps, labels, window_us): (&'a [String], Option<Vec<Vec<u32>>>, i64),
     ) -> Self {
         let session = Cut { scope: Scope::Session { gap_us }, repeats: Repeats::Collapse };
-        let (cut, journeys) = if have_steps(view, gap_us) {
+        let (cut, journeys) = if sessions_have_steps(view, gap_us) {
             (session, "sessions")
         } else {
             // Whose every visit is one event differ by how often they come: repeats are the journey.
@@ -129,13 +121,6 @@ impl<'a> Question<'a> {
         });
         Self { cut, journeys, anchor, funnel }
     }
-}
-
-fn have_steps(view: &View<'_>, gap_us: i64) -> bool {
-    let cut = Cut { scope: Scope::Session { gap_us }, repeats: Repeats::Keep };
-    let found = paths(view, &PathOptions { cut, steps_max: 1, top: usize::MAX, goal: &[] });
-    let share: f64 = found.paths.iter().filter(|path| path.continues).map(|path| path.share).sum();
-    share >= SESSIONS_WITH_STEPS_MIN
 }
 
 /// Returns the journeys of a view, and how its funnel went; everybody's funnel stands beside it where given.

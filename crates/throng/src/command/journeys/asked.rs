@@ -5,7 +5,7 @@ use anyhow::bail;
 use serde_json::{Value, json};
 use throng_engine::{Engine, EngineError, JourneyBook, JourneyRequest, PersonaBook};
 use throng_event::{Currency, Day, Instant};
-use throng_journey::{Cut, JourneyError, PathOptions, Repeats, Scope, paths};
+use throng_journey::{Cut, JourneyError, Repeats, Scope, sessions_have_steps};
 use throng_persona::Persona;
 use throng_profile::ProfileId;
 
@@ -46,10 +46,6 @@ pub(super) struct Journeys<'a> {
     /// Several.
     pub(super) plural: &'static str,
 }
-
-/// The share of sessions with a second event below which visits are single events, and a
-/// journey is better the whole history.
-const SESSIONS_WITH_STEPS_MIN: f64 = 0.2;
 
 impl<'a> Asked<'a> {
     /// Reads the touchpoints of those who are asked about.
@@ -152,7 +148,7 @@ impl<'a> Asked<'a> {
         let wanted = match (arguments.within, arguments.gap) {
             (Some(scope), _) => scope,
             (None, Some(_)) => ScopeWanted::Session,
-            (None, None) if self.visits_have_steps(gap_us) => ScopeWanted::Session,
+            (None, None) if sessions_have_steps(&self.first().view(), gap_us) => ScopeWanted::Session,
             (None, None) => ScopeWanted::History,
         };
         let (unit, plural) = match wanted {
@@ -177,13 +173,6 @@ impl<'a> Asked<'a> {
     pub(super) fn gap_us(&self, wanted: Option<Span>) -> i64 {
         let minutes = self.engine.home().config().session_gap_minutes;
         wanted.map_or_else(|| i64::from(minutes.get()) * 60 * Instant::SECOND, |span| span.0)
-    }
-
-    fn visits_have_steps(&self, gap_us: i64) -> bool {
-        let cut = Cut { scope: Scope::Session { gap_us }, repeats: Repeats::Keep };
-        let found = paths(&self.first().view(), &PathOptions { cut, steps_max: 1, top: usize::MAX, goal: &[] });
-        let share: f64 = found.paths.iter().filter(|path| path.continues).map(|path| path.share).sum();
-        share >= SESSIONS_WITH_STEPS_MIN
     }
 
     /// Returns the labels that a name stands for, `A|B` for either.
@@ -230,10 +219,7 @@ impl<'a> Asked<'a> {
         if !named.is_empty() {
             return self.all_labels(named);
         }
-        let book = self.first();
-        let funnel = &self.engine.home().config().funnel;
-        let usual = funnel.last().map(String::as_str).into_iter().chain(USUAL_GOALS);
-        if let Some(labels) = usual.filter_map(|name| book.labels(name).ok()).next() {
+        if let Some((_, labels)) = self.first().goal(&self.engine.home().config().funnel) {
             return Ok(labels);
         }
         let what = "what is the goal? There is no funnel in throng.toml, and no order among the touchpoints".to_owned();
@@ -343,9 +329,6 @@ impl<'a> Asked<'a> {
         ids.iter().filter_map(place).filter_map(|place| u32::try_from(place).ok()).collect()
     }
 }
-
-/// What is the goal of most homes, the first of these that happens.
-pub(super) const USUAL_GOALS: [&str; 4] = ["Order Completed", "purchase", "Checkout Completed", "Signed Up"];
 
 /// Names an error shows.
 const NAMES_SHOWN_MAX: usize = 25;

@@ -10,7 +10,7 @@ use throng_engine::{Engine, JourneyRequest, TouchpointRule};
 use throng_journey::{Attribution, AttributionMethod, AttributionOptions, attribute, credited_profiles};
 
 use super::answer::{Answer, Beside, Cell, Column, Row, Table};
-use super::asked::{Asked, Group, USUAL_GOALS};
+use super::asked::{Asked, Group};
 use super::totals;
 use crate::arguments::{AttributionArguments, CreditedWanted, ModelWanted};
 use crate::failure::Usage;
@@ -52,13 +52,13 @@ fn request(engine: &Engine, arguments: &AttributionArguments) -> anyhow::Result<
         CreditedWanted::Channel => "{channel}",
         CreditedWanted::Campaign => "{campaign}",
     };
-    // The goal is an event here, whatever rules make of it.
-    let request = JourneyRequest { rules: Some(Vec::new()), ..JourneyRequest::default() };
-    let (events, _) = engine.journeys_for(&request)?;
-    let config = engine.home().config();
-    let usual = config.funnel.last().cloned().into_iter().chain(USUAL_GOALS.map(str::to_owned));
     let goals: Vec<String> = match arguments.goal.as_slice() {
-        [] => usual.filter(|name| events.labels(name).is_ok()).take(1).collect(),
+        [] => {
+            // The goal is an event here, whatever rules make of it.
+            let request = JourneyRequest { rules: Some(Vec::new()), ..JourneyRequest::default() };
+            let (events, _) = engine.journeys_for(&request)?;
+            events.goal(&engine.home().config().funnel).map(|(name, _)| name).into_iter().collect()
+        }
         named => named.iter().flat_map(|name| name.split('|')).map(|name| name.trim().to_owned()).collect(),
     };
     let goals = goals.iter().map(|name| TouchpointRule {

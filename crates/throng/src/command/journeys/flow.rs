@@ -4,7 +4,8 @@
 use serde_json::json;
 use throng_engine::{JourneyBook, Share};
 use throng_journey::{
-    FlowOptions, Node, Occurrence, Place, Repeats, flow, flow_edge_profiles, flow_node_profiles, touchpoint_profiles,
+    FlowOptions, Node, Occurrence, Place, ProfileSet, Repeats, flow, flow_edge_profiles, flow_node_profiles,
+    touchpoint_profiles,
 };
 
 use super::answer::{Answer, Beside, Cell, Column, Row, Table};
@@ -43,8 +44,11 @@ fn answer<'g>(
     let book = &group.book;
     let found = flow(&book.view(), &options);
     let n_customers = match options.anchor {
-        [label] => touchpoint_profiles(&book.view(), *label).len(),
-        _ => book.view().n_active_profiles(),
+        [] => book.view().n_active_profiles(),
+        labels => {
+            let each = labels.iter().map(|label| touchpoint_profiles(&book.view(), *label));
+            each.fold(ProfileSet::new(), |all, own| all.union(&own)).len()
+        }
     };
     let part = |n: u64| Share { n, of: found.n_sessions }.value();
     let nodes = found.nodes.iter().map(|node| {

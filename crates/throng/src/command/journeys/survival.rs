@@ -34,8 +34,7 @@ pub(super) fn run(asked: &Asked<'_>, arguments: &SurvivalArguments) -> anyhow::R
     let ends = asked.goal(&arguments.to, "--to")?;
     let calendar = &asked.engine.home().config().calendar;
     asked.answer(usize::MAX, |group, _| {
-        // The end of the last day that is seen.
-        let as_of = Instant(calendar.as_of(group.book.last_day()).end.0 - 1);
+        let as_of = group.book.days(calendar).end();
         let question = Rc::new(Question { starts: starts.clone(), ends: ends.clone(), as_of });
         let found = survival(&group.book.view(), question.options());
         Ok(answer(asked, group, &question, &found))

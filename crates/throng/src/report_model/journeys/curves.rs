@@ -62,9 +62,7 @@ pub(super) fn arrival(
     (days, period_days): (Days<'_>, u32),
     (name, goal): (&str, &[u32]),
 ) -> Arrival {
-    // The end of the last day that is seen.
-    let as_of = Instant(days.calendar.as_of(days.last).end.0 - 1);
-    let options = SurvivalOptions { starts: &[], ends: goal, as_of };
+    let options = SurvivalOptions { starts: &[], ends: goal, as_of: days.end() };
     let step_days = period_days * N_PERIODS / N_ARRIVAL_POINTS;
     let lines = groups.iter().map(|group| {
         let found = survival(&group.view, options);
