@@ -13,7 +13,7 @@ use throng_engine::{Engine, JourneyBook, PersonaBook};
 use throng_event::{Day, Instant};
 use throng_journey::{
     Cut, Entries, Funnel, FunnelOptions, PathOptions, Repeats, Scope, State, StepOrder, TransitionMatrix, View, Window,
-    funnel, paths, transitions,
+    funnel, paths, sessions_have_steps, transitions,
 };
 use throng_persona::{Persona, PersonaId};
 
