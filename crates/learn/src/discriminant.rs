@@ -11,7 +11,7 @@ use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use crate::eigen::eigen;
 use crate::error::LearnError;
-use crate::linear::{Factor, Square, add_product, covariance_within, dot, finish, group_means, shrunk, zeros};
+use crate::linear::{Factor, Square, add_product, covariance_within, finish, group_means, shrunk, zeros};
 use crate::matrix::Matrix;
 use crate::number::real;
 use crate::projection::Projection;
@@ -126,10 +126,11 @@ impl Discriminant {
     /// Returns the most probable group of a row, and the squared distance from its mean.
     fn most_probable(&self, row: &[f32]) -> (usize, f64) {
         let mut best = (0, f64::INFINITY, f64::INFINITY);
+        let (mut away, mut whitened) = (Vec::with_capacity(row.len()), Vec::with_capacity(row.len()));
         for (group, cluster) in self.clusters.iter().enumerate() {
-            let away: Vec<f64> = row.iter().zip(&cluster.mean).map(|(&value, mean)| f64::from(value) - mean).collect();
-            let whitened = cluster.factor.whitened(&away);
-            let squared = dot(&whitened, &whitened);
+            away.clear();
+            away.extend(row.iter().zip(&cluster.mean).map(|(&value, mean)| f64::from(value) - mean));
+            let squared = cluster.factor.squared_length_within(&away, (cluster.penalty, best.1), &mut whitened);
             if squared + cluster.penalty < best.1 {
                 best = (group, squared + cluster.penalty, squared);
             }

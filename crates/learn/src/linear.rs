@@ -116,6 +116,12 @@ const VARIANCE_SHARE_MIN: f64 = 1e-4;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Factor(Square);
 
+/// Returns an entry of a vector in deviations, by the factor's row and the entries before it.
+fn whitened_entry(row: &[f64], value: f64, solved: &[f64]) -> f64 {
+    let (own, before) = row.split_last().map_or((1.0, &[][..]), |(own, before)| (*own, before));
+    (value - dot(before, solved)) / own
+}
+
 impl Factor {
     /// Factors a covariance; a direction without variance gets a trace of it.
     pub(crate) fn new(covariance: &Square) -> Factor {
@@ -138,10 +144,31 @@ impl Factor {
     pub(crate) fn whitened(&self, vector: &[f64]) -> Vec<f64> {
         let mut solved: Vec<f64> = Vec::with_capacity(vector.len());
         for (row, &value) in self.0.iter().zip(vector) {
-            let (own, before) = row.split_last().map_or((1.0, &[][..]), |(own, before)| (*own, before));
-            solved.push((value - dot(before, &solved)) / own);
+            solved.push(whitened_entry(row, value, &solved));
         }
         solved
+    }
+
+    /// Returns the squared length of `vector` in deviations, or what of it is enough for it and `penalty`
+    /// together to reach `limit`. `whitened` is room to work in.
+    pub(crate) fn squared_length_within(
+        &self,
+        vector: &[f64],
+        (penalty, limit): (f64, f64),
+        whitened: &mut Vec<f64>,
+    ) -> f64 {
+        whitened.clear();
+        let mut squared = 0.0;
+        for (row, &value) in self.0.iter().zip(vector) {
+            let entry = whitened_entry(row, value, whitened);
+            whitened.push(entry);
+            squared += entry * entry;
+            // A sum of squares only grows.
+            if squared + penalty >= limit {
+                break;
+            }
+        }
+        squared
     }
 
     /// Returns the logarithm of the covariance's determinant.
@@ -182,5 +209,18 @@ mod tests {
         let whitened = factor.whitened(&[8.0, 7.0]);
         let squared: f64 = whitened.iter().map(|value| value * value).sum();
         assert!((squared - (8.0 * 1.25 + 7.0 * 1.5)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn squared_length_is_cut_short_only_where_it_reaches_the_limit() {
+        let factor = Factor::new(&vec![vec![4.0, 2.0], vec![2.0, 3.0]]);
+        let (mut room, vector) = (Vec::new(), [8.0, 7.0]);
+        let whole = factor.squared_length_within(&vector, (1.0, f64::INFINITY), &mut room);
+        let whitened = factor.whitened(&vector);
+        assert_eq!(whole.to_bits(), (whitened[0] * whitened[0] + whitened[1] * whitened[1]).to_bits());
+        // The first entry alone is 16.
+        assert_eq!(factor.squared_length_within(&vector, (1.0, 17.0), &mut room).to_bits(), 16.0_f64.to_bits());
+        let more = factor.squared_length_within(&vector, (1.0, 17.1), &mut room);
+        assert_eq!(more.to_bits(), whole.to_bits());
     }
 }

@@ -104,7 +104,7 @@ impl PartingParams {
             let Some(at) = surest_part(&parts) else { break };
             let part = parts.swap_remove(at);
             let rows = matrix.take(&part.row_idxs);
-            let Some(border) = surest(&rows, part.directions, n_side_min) else {
+            let Some(border) = surest(&rows, &part.directions, n_side_min) else {
                 parts.push(Part { directions: Vec::new(), ..part });
                 continue;
             };

@@ -145,20 +145,27 @@ fn usual_width(values: &[f64]) -> f64 {
     0.9 * (square / n_values).sqrt() * n_values.powf(-0.2)
 }
 
-/// Returns the histogram smoothed by three passes of a running mean, which is close to a normal
-/// kernel of deviation `width` bins.
-fn smoothed(counts: &[usize], width: f64) -> Vec<f64> {
+/// Returns the histogram smoothed by three passes of a running sum, which is close to a normal
+/// kernel of deviation `width` bins (times a constant). Whole numbers: at most those of the rows times
+/// the cube of [`N_BINS`].
+fn smoothed(counts: &[usize], width: f64) -> Vec<u64> {
     // Three boxes of half-width r have a variance of r(r + 1).
     let half = position((0.25 + width * width).sqrt() - 0.5, counts.len() / 4).max(1);
-    let mut density: Vec<f64> = counts.iter().map(|&count| real(count)).collect();
+    let mut density: Vec<u64> = counts.iter().map(|&count| u64::try_from(count).unwrap_or(u64::MAX)).collect();
+    // What lies below a bin, with as many bins of nothing before the first and after the last as a box
+    // reaches beyond them.
+    let mut below = vec![0; density.len() + 2 * half + 1];
     for _ in 0..3 {
-        let mut below = vec![0.0; density.len() + 1];
-        for (bin, value) in density.iter().enumerate() {
-            below[bin + 1] = below[bin] + value;
+        let mut sum = 0;
+        let (inner, beyond) = below[half + 1..].split_at_mut(density.len());
+        for (below, value) in inner.iter_mut().zip(&density) {
+            sum += value;
+            *below = sum;
         }
-        for (bin, value) in density.iter_mut().enumerate() {
-            let end = (bin + half + 1).min(counts.len());
-            *value = below[end] - below[bin.saturating_sub(half)];
+        beyond.fill(sum);
+        let ends = &below[2 * half + 1..];
+        for ((value, end), start) in density.iter_mut().zip(ends).zip(&below) {
+            *value = end - start;
         }
     }
     density
@@ -166,19 +173,22 @@ fn smoothed(counts: &[usize], width: f64) -> Vec<f64> {
 
 /// Returns the low points between peaks: the highest bin to the left, the low bin (the middle of
 /// equally low ones), the highest bin to the right.
-fn lows(density: &[f64]) -> Vec<(usize, usize, usize)> {
+fn lows(density: &[u64]) -> Vec<(usize, usize, usize)> {
     let n_bins = density.len();
     let mut highest_right = vec![n_bins - 1; n_bins];
-    for bin in (0..n_bins - 1).rev() {
-        let right = highest_right[bin + 1];
-        highest_right[bin] = if density[bin] >= density[right] { bin } else { right };
+    let (mut highest, mut highest_at) = (0, n_bins - 1);
+    for (bin, &value) in density.iter().enumerate().rev() {
+        if value >= highest {
+            (highest, highest_at) = (value, bin);
+        }
+        highest_right[bin] = highest_at;
     }
     let mut lows = Vec::new();
     let mut highest_left = 0;
     let mut start = 0;
     while start < n_bins {
         let value = density[start];
-        let same = density[start..].iter().take_while(|&&other| other.total_cmp(&value).is_eq()).count();
+        let same = density[start..].iter().take_while(|&&other| other == value).count();
         let end = start + same;
         let falls = start > 0 && density[start - 1] > value;
         if falls && end < n_bins && density[end] > value {
@@ -227,7 +237,7 @@ mod tests {
 
     #[test]
     fn middle_of_a_flat_low_is_taken() {
-        assert_eq!(lows(&[1.0, 3.0, 0.0, 0.0, 0.0, 2.0, 1.0]), vec![(1, 3, 5)]);
-        assert_eq!(lows(&[1.0, 2.0, 3.0, 1.0]), vec![]);
+        assert_eq!(lows(&[1, 3, 0, 0, 0, 2, 1]), vec![(1, 3, 5)]);
+        assert_eq!(lows(&[1, 2, 3, 1]), vec![]);
     }
 }

@@ -84,6 +84,17 @@ struct ShortWay {
     n_rows: u32,
 }
 
+impl ShortWay {
+    /// Adds the counters of a group, one per column, to its digits. Parts of 16 bits and what is left
+    /// above them are less than what a row may add.
+    fn add_to(&self, digits: &mut [i64], counters: &[i64]) {
+        let position = (self.exponent - EXPONENT_MIN).unsigned_abs();
+        for (column_idx, &counter) in counters.iter().enumerate() {
+            add_spread(&mut digits[column_idx..], counters.len(), i128::from(counter), position);
+        }
+    }
+}
+
 /// Tables are equal when their sums are.
 impl PartialEq for ExactSums {
     fn eq(&self, other: &ExactSums) -> bool {
@@ -150,16 +161,12 @@ impl ExactSums {
         if self.n_pending + 1 > N_PENDING_MAX {
             self.take_carries();
         }
-        // Parts of 16 bits and what is left above them are less than what a row may add.
         self.n_pending += 1;
-        let position = (self.short.exponent - EXPONENT_MIN).unsigned_abs();
-        let groups = self.short.counters.chunks_exact_mut(self.n_columns);
-        for (counters, digits) in groups.zip(self.digits.chunks_exact_mut(N_DIGITS * self.n_columns)) {
-            for (column_idx, counter) in counters.iter_mut().enumerate() {
-                let whole = i128::from(std::mem::take(counter));
-                add_spread(&mut digits[column_idx..], self.n_columns, whole, position);
-            }
+        let groups = self.digits.chunks_exact_mut(N_DIGITS * self.n_columns);
+        for (digits, counters) in groups.zip(self.short.counters.chunks_exact(self.n_columns)) {
+            self.short.add_to(digits, counters);
         }
+        self.short.counters.fill(0);
     }
 
     /// Adds numbers that are not negative to the first sum of the first group.
@@ -221,29 +228,19 @@ impl ExactSums {
     }
 
     fn take_carries(&mut self) {
-        for group in self.digits.chunks_exact_mut(N_DIGITS * self.n_columns) {
-            for column_idx in 0..self.n_columns {
-                let mut carry = 0;
-                for digit_idx in 0..N_DIGITS - 1 {
-                    let digit = &mut group[digit_idx * self.n_columns + column_idx];
-                    let whole = *digit + carry;
-                    carry = whole >> DIGIT_BITS;
-                    *digit = whole - (carry << DIGIT_BITS);
-                }
-                group[(N_DIGITS - 1) * self.n_columns + column_idx] += carry;
-            }
-        }
+        self.digits.chunks_exact_mut(N_DIGITS * self.n_columns).for_each(|group| take_carries(group, self.n_columns));
         self.n_pending = 1;
     }
 
     /// Returns the sums of a group, each rounded once, towards zero.
     pub(super) fn group(&self, group: usize) -> Vec<f64> {
-        let mut carried = self.clone();
-        carried.carry();
-        let start = group * N_DIGITS * self.n_columns;
-        let own = &carried.digits[start..start + N_DIGITS * self.n_columns];
-        let column = |column_idx| std::array::from_fn(|digit_idx| own[digit_idx * self.n_columns + column_idx]);
-        (0..self.n_columns).map(|column_idx| real_of(column(column_idx))).collect()
+        let (n_columns, n_digits) = (self.n_columns, N_DIGITS * self.n_columns);
+        let mut own = self.digits[group * n_digits..(group + 1) * n_digits].to_vec();
+        // A counter that is nearly full still has room for what one row may add.
+        self.short.add_to(&mut own, &self.short.counters[group * n_columns..(group + 1) * n_columns]);
+        take_carries(&mut own, n_columns);
+        let column = |column_idx| std::array::from_fn(|digit_idx| own[digit_idx * n_columns + column_idx]);
+        (0..n_columns).map(|column_idx| real_of(column(column_idx))).collect()
     }
 
     /// Appends the sums' one form to `bytes`.
@@ -321,6 +318,20 @@ fn add_spread(digits: &mut [i64], n_columns: usize, whole: i128, position: u32) 
         #[expect(clippy::cast_possible_truncation, reason = "16 bits, of the last part at most 20")]
         let part = part as i64;
         digits[(first + part_idx) * n_columns] += part;
+    }
+}
+
+/// Brings every digit but the highest of each sum of a group to `0..2^16`.
+fn take_carries(group: &mut [i64], n_columns: usize) {
+    for column_idx in 0..n_columns {
+        let mut carry = 0;
+        for digit_idx in 0..N_DIGITS - 1 {
+            let digit = &mut group[digit_idx * n_columns + column_idx];
+            let whole = *digit + carry;
+            carry = whole >> DIGIT_BITS;
+            *digit = whole - (carry << DIGIT_BITS);
+        }
+        group[(N_DIGITS - 1) * n_columns + column_idx] += carry;
     }
 }
 

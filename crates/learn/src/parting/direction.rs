@@ -37,6 +37,10 @@ use crate::valley::{Valley, valley};
 /// Rows whose neighbours are sought, and neighbours of each: enough pairs for a covariance.
 const N_ANCHORS_MAX: usize = 400;
 const N_NEAR: usize = 6;
+/// Distances that are looked at together.
+const N_SCANNED: usize = 64;
+/// Of these, so many at a time.
+const N_LANES: usize = 8;
 /// Rounds of finding neighbours in the metric of the neighbours found before.
 const N_NEAR_ROUNDS: usize = 4;
 /// Components kept of each kind.
@@ -85,16 +89,25 @@ impl Border {
 /// Returns the border with the surest valley on the rows of `matrix`.
 pub(super) fn best_border(matrix: &Matrix, n_side_min: usize, seed: u64) -> Result<Option<Border>, LearnError> {
     let directions = directions(matrix, seed)?;
-    Ok(surest(matrix, directions, n_side_min))
+    Ok(surest(matrix, &directions, n_side_min))
 }
 
 /// Returns the surest border along the given directions, the best of them polished.
-pub(super) fn surest(matrix: &Matrix, directions: Vec<Vec<f64>>, n_side_min: usize) -> Option<Border> {
-    let mut borders: Vec<Border> =
-        directions.into_iter().filter_map(|direction| border(matrix, direction, n_side_min)).collect();
+pub(super) fn surest(matrix: &Matrix, directions: &[Vec<f64>], n_side_min: usize) -> Option<Border> {
+    let mut found: Vec<Option<Border>> = Vec::with_capacity(directions.len());
+    for (idx, direction) in directions.iter().enumerate() {
+        // Where several fits agree, so do the directions they give.
+        let same = directions[..idx].iter().position(|earlier| earlier == direction);
+        found.push(match same {
+            Some(earlier) => found[earlier].clone(),
+            None => border(matrix, direction.clone(), n_side_min),
+        });
+    }
+    let mut borders: Vec<Border> = found.into_iter().flatten().collect();
     // Of equally sure ones the earlier direction, as the sort is stable.
     borders.sort_by(|a, b| b.valley.deviance.total_cmp(&a.valley.deviance));
     borders.truncate(N_POLISHED);
+    borders.dedup();
     let mut best: Option<Border> = None;
     for found in borders {
         let polished = polished(matrix, found, n_side_min);
@@ -186,6 +199,7 @@ fn directions(matrix: &Matrix, seed: u64) -> Result<Vec<Vec<f64>>, LearnError> {
     if matrix.n_rows() >= N_ROWS_MANY_MIN {
         spaces.push(alike(matrix, &covariance)?);
     }
+    let mut known: Vec<(Vec<usize>, Vec<Vec<f64>>)> = Vec::new();
     for (space_idx, space) in spaces.iter().enumerate() {
         for n_clusters in N_CLUSTERS {
             let stream = u64::try_from(16 * space_idx + n_clusters).unwrap_or(u64::MAX);
@@ -193,8 +207,12 @@ fn directions(matrix: &Matrix, seed: u64) -> Result<Vec<Vec<f64>>, LearnError> {
             let fit = KMeansParams { n_clusters, n_init: 2, n_iter_max: 20, tolerance: 1e-3, seed };
             // Too few different rows for so many clusters: fewer have been tried.
             let Ok(model) = fit.fit(space) else { break };
-            let groups: Vec<Option<usize>> = model.labels().iter().map(|&label| Some(label)).collect();
-            directions.extend(discriminants(matrix, &groups, n_clusters));
+            if !known.iter().any(|(labels, _)| labels == model.labels()) {
+                let groups: Vec<Option<usize>> = model.labels().iter().map(|&label| Some(label)).collect();
+                known.push((model.labels().to_vec(), discriminants(matrix, &groups, n_clusters)));
+            }
+            let same = known.iter().find(|(labels, _)| labels == model.labels());
+            directions.extend(same.iter().flat_map(|(_, found)| found.iter().cloned()));
         }
     }
     directions.extend(mixture_discriminants(matrix, &spaces[1], derived_seed(seed, 64)));
@@ -294,6 +312,53 @@ fn unsphered(component: &[f64], sphering: &[Vec<f64>]) -> Vec<f64> {
     direction
 }
 
+/// Returns the first `n` positions whose distance is at most the `n`th least; `n` is at most [`N_NEAR`].
+fn nearest(distances: &[f32], n: usize) -> Vec<usize> {
+    // In ascending order.
+    let mut least = [f32::INFINITY; N_NEAR];
+    let least = &mut least[..n];
+    let mut bound = f32::INFINITY;
+    for block in distances.chunks(N_SCANNED) {
+        if least_of(block) >= bound {
+            continue;
+        }
+        for &distance in block {
+            if distance < bound {
+                let mut larger = distance;
+                for own in least.iter_mut() {
+                    (*own, larger) = if larger < *own { (larger, *own) } else { (*own, larger) };
+                }
+                bound = least.last().copied().unwrap_or(bound);
+            }
+        }
+    }
+    let mut near = Vec::with_capacity(n);
+    for (block_idx, block) in distances.chunks(N_SCANNED).enumerate() {
+        if least_of(block) <= bound {
+            let idxs = (block_idx * N_SCANNED..).zip(block).filter(|(_, distance)| **distance <= bound);
+            near.extend(idxs.map(|(idx, _)| idx));
+        }
+        if near.len() >= n {
+            break;
+        }
+    }
+    near.truncate(n);
+    near
+}
+
+/// Returns the least of a block of distances; most blocks hold no near one, and are passed over.
+fn least_of(block: &[f32]) -> f32 {
+    let lesser = |least: f32, distance: f32| if distance < least { distance } else { least };
+    let (lanes, rest) = block.as_chunks::<N_LANES>();
+    let mut least = [f32::INFINITY; N_LANES];
+    for distances in lanes {
+        for (least, &distance) in least.iter_mut().zip(distances) {
+            *least = lesser(*least, distance);
+        }
+    }
+    least.iter().chain(rest).fold(f32::INFINITY, |least, &distance| lesser(least, distance))
+}
+
 /// Returns the covariance of the differences between near neighbours, halved. Neighbours are sought
 /// in `space`, differences taken in `matrix`.
 fn near_scatter(matrix: &Matrix, space: &Matrix, anchors: &[usize]) -> Square {
@@ -302,15 +367,10 @@ fn near_scatter(matrix: &Matrix, space: &Matrix, anchors: &[usize]) -> Square {
     let mut squared = vec![0.0_f32; space.n_rows()];
     let mut away = vec![0.0; matrix.n_columns()];
     let n_near = N_NEAR.min(space.n_rows().saturating_sub(1));
-    let mut sorted: Vec<f32> = Vec::with_capacity(space.n_rows());
     for &anchor in anchors {
         packed.squared_distances(space.row(anchor), &mut squared);
         squared[anchor] = f32::INFINITY;
-        sorted.clone_from(&squared);
-        let (_, &mut bound, _) = sorted.select_nth_unstable_by(n_near.saturating_sub(1), f32::total_cmp);
-        // Of equally near ones the first.
-        let near = squared.iter().enumerate().filter(|(_, distance)| **distance <= bound).take(n_near);
-        for (other, _) in near {
+        for other in nearest(&squared, n_near) {
             for ((away, a), b) in away.iter_mut().zip(matrix.row(anchor)).zip(matrix.row(other)) {
                 *away = f64::from(*a) - f64::from(*b);
             }
@@ -319,4 +379,28 @@ fn near_scatter(matrix: &Matrix, space: &Matrix, anchors: &[usize]) -> Square {
     }
     finish(&mut scatter, (2.0 * real(anchors.len() * n_near)).max(1.0));
     scatter
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::Rng;
+
+    use super::{N_NEAR, nearest};
+    use crate::random::generator;
+
+    #[test]
+    fn nearest_are_those_that_sorting_finds() {
+        let mut chance = generator(3, 0);
+        for n_distances in [1, 7, 63, 64, 65, 500] {
+            // Few different distances, so that many are equally near.
+            let distances: Vec<f32> = (0..n_distances).map(|_| f32::from(chance.random_range(0_u8..40))).collect();
+            for n in 0..=N_NEAR.min(n_distances) {
+                let mut sorted = distances.clone();
+                sorted.sort_by(f32::total_cmp);
+                let within = |idx: &usize| n > 0 && distances[*idx] <= sorted[n - 1];
+                let expected: Vec<usize> = (0..n_distances).filter(within).take(n).collect();
+                assert_eq!(nearest(&distances, n), expected, "{n} of {n_distances}");
+            }
+        }
+    }
 }
