@@ -6,6 +6,8 @@
 mod bounds;
 #[path = "it/chances.rs"]
 mod chances;
+#[path = "it/duckdb.rs"]
+mod duckdb;
 #[path = "it/flows.rs"]
 mod flows;
 #[path = "it/funnels.rs"]
