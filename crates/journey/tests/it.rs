@@ -8,6 +8,12 @@ mod bounds;
 mod chances;
 #[path = "it/duckdb.rs"]
 mod duckdb;
+#[path = "it/duckdb_answers.rs"]
+mod duckdb_answers;
+#[path = "it/duckdb_case.rs"]
+mod duckdb_case;
+#[path = "it/duckdb_tables.rs"]
+mod duckdb_tables;
 #[path = "it/flows.rs"]
 mod flows;
 #[path = "it/funnels.rs"]
@@ -16,6 +22,8 @@ mod funnels;
 mod lives;
 #[path = "it/model.rs"]
 mod model;
+#[path = "it/parity.rs"]
+mod parity;
 #[path = "it/paths.rs"]
 mod paths;
 #[path = "it/patterns.rs"]
