@@ -184,3 +184,42 @@ fn ranges(mut known: Vec<(f64, u32)>) -> Vec<KnownValue> {
     };
     parts.into_values().map(named).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::{numbers, texts};
+
+    fn names(values: &[KnownValue]) -> Vec<(&str, u64)> {
+        values.iter().map(|value| (value.name.as_str(), value.profiles.len())).collect()
+    }
+
+    #[test]
+    fn few_numbers_are_told_one_by_one_and_many_in_quarters() {
+        let few = ranges((0..100).map(|profile| (f64::from(profile % 3), profile)).collect());
+        assert_eq!(names(&few), [("0", 34), ("1", 33), ("2", 33)]);
+        let many = ranges((0..100).map(|profile| (f64::from(profile), profile)).collect());
+        assert_eq!(names(&many), [("0 to 24", 25), ("25 to 49", 25), ("50 to 74", 25), ("75 to 99", 25)]);
+        assert_eq!(ranges(Vec::new()), []);
+    }
+
+    #[test]
+    fn equal_numbers_stay_in_one_range() {
+        // Ninety profiles have nothing, ten each another number.
+        let known = (0..100).map(|profile| (f64::from(profile.max(89) - 89), profile)).collect();
+        let found = ranges(known);
+        assert_eq!(names(&found), [("0", 90), ("1 to 10", 10)]);
+    }
+
+    #[test]
+    fn texts_that_name_single_things_are_left_out_and_many_values_are_cut_off() {
+        let ids = |n: i64| integers((0..n).map(Some));
+        let words = |n: i64, n_values: i64| texts((0..n).map(|row| Some(format!("v{}", row % n_values))));
+        let known = |n: i64, n_values: i64| property("p_x", false, (&ids(n), &words(n, n_values))).unwrap();
+        assert_eq!(known(1_500, 1_001), None);
+        let found = known(1_500, 1_000).unwrap();
+        assert_eq!((found.values.len(), found.profiles.len()), (VALUES_MAX, 1_500));
+        let nothing = numbers((0..5).map(|_| None));
+        assert_eq!(property("p_x", true, (&ids(5), &nothing)).unwrap(), None);
+    }
+}

@@ -276,6 +276,7 @@ fn sampled_orders_are_near_the_exact_values_and_say_how_near() {
 pub(crate) type Log = (Vec<u32>, Vec<i64>, Vec<u32>, Vec<String>);
 
 /// Reads a log of cases, where whoever runs the tests has it.
+#[expect(clippy::print_stdout, reason = "a test that is left out says so")]
 pub(crate) fn cases_of_log(file: &str) -> Option<Log> {
     #[expect(clippy::disallowed_methods, reason = "where the data lies is up to who runs the tests")]
     let named = std::env::var("THRONG_TEST_DATASETS");

@@ -123,10 +123,15 @@ fn paired(first: &Table<'_>, second: &Table<'_>) -> Vec<Pair> {
         |shares: &BTreeMap<String, Share>| Share { n: 0, of: shares.values().map(|part| part.of).max().unwrap_or(0) };
     let (none_first, none_second) = (nobody(&of_first), nobody(&of_second));
     let only_second = second.rows.iter().filter(|row| !of_first.contains_key(&row.key));
-    let rows: Vec<&Row<'_>> = first.rows.iter().chain(only_second).filter(|row| row.compared.is_some()).collect();
+    let mut rows: Vec<&Row<'_>> = first.rows.iter().chain(only_second).filter(|row| row.compared.is_some()).collect();
     let both = |row: &&Row<'_>| {
         (*of_first.get(&row.key).unwrap_or(&none_first), *of_second.get(&row.key).unwrap_or(&none_second))
     };
+    // Where there is nobody of either to speak of, there is nothing to say.
+    rows.retain(|row| {
+        let (a, b) = both(row);
+        a.of + b.of > 0
+    });
     let pairs: Vec<(Share, Share)> = rows.iter().map(both).collect();
     let found = differences(&pairs);
     let mut result = Vec::with_capacity(rows.len());

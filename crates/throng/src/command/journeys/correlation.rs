@@ -42,8 +42,9 @@ pub(super) fn correlations<'g>(
         row(format!("with {name}"), vec![Cell::text(name)], (with, without), difference)
     });
     let properties = sure(valued.into_iter().zip(of_valued)).into_iter().map(|(valued, difference)| {
-        let cells = vec![Cell::text(&valued.property), Cell::text(&valued.value)];
-        let key = format!("{} = {}", valued.property, valued.value);
+        let (property, value) = (clean(&valued.property), clean(&valued.value));
+        let key = format!("{property} = {value}");
+        let cells = vec![Cell::text(property), Cell::text(value)];
         let profiles = valued.profiles;
         row(key, cells, (valued.with, valued.without), difference).opens(move || profiles.clone())
     });
@@ -72,7 +73,8 @@ pub(super) fn correlations<'g>(
             vec![Column::name("property", "property"), Column::name("value", "value")],
             ("customers", properties.collect()),
             "The value at the first step or last before it; against customers with another value. A range has about a \
-             quarter of the customers. More than chance, as above; no causes.",
+             quarter of the customers; what is known of the same customers twice is told once. More than chance, as \
+             above; no causes.",
         ),
     ])
 }
@@ -110,13 +112,17 @@ fn valued(asked: &Asked<'_>, group: &Group, options: &FunnelOptions<'_>) -> anyh
     let complete = entries.iter().filter(|entry| entry.n_reached == options.steps.len());
     let complete: ProfileSet = complete.map(|entry| entry.profile).collect();
     let share = |profiles: &ProfileSet| Share { n: profiles.intersection(&complete).len(), of: profiles.len() };
-    let mut found = Vec::new();
+    let mut found: Vec<Valued> = Vec::new();
     for property in asked.engine.known_at(&moments, Some(group.book.last_day()))? {
         for value in property.values {
+            // One thing told twice, as by a channel and the program that only it has, is tested once.
+            if found.iter().any(|other| other.property != property.name && other.profiles == value.profiles) {
+                continue;
+            }
             let without = share(&property.profiles.difference(&value.profiles));
             let with = share(&value.profiles);
-            let (property, value_name) = (clean(&property.name), clean(&value.name));
-            found.push(Valued { property, value: value_name, profiles: value.profiles, with, without });
+            let (property, name) = (property.name.clone(), value.name);
+            found.push(Valued { property, value: name, profiles: value.profiles, with, without });
         }
     }
     Ok(found)
