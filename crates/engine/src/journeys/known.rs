@@ -75,8 +75,8 @@ impl Engine {
                 let rows = collect(&view.context, &query(columns, &timestamp_literal(as_of.end))).await?;
                 let read = |error: arrow::error::ArrowError| EngineError::table("read", EVENTS, error);
                 let numbers = cast(rows.column(0), &DataType::Int64).map_err(read)?;
-                for ((name, is_number), column) in columns.iter().zip(&rows.columns()[1..]) {
-                    known.extend(property(name, *is_number, (&numbers, column)).map_err(read)?);
+                for ((name, _), column) in columns.iter().zip(&rows.columns()[1..]) {
+                    known.extend(property(name, &numbers, column).map_err(read)?);
                 }
             }
             Ok(known)
@@ -133,16 +133,17 @@ fn query(columns: &[(String, bool)], end: &str) -> String {
     )
 }
 
-/// Returns what is known of one column; `None` of nothing, and of texts that name single things.
+/// Returns what is known of one column by the numbers of profiles; `None` of nothing, and of texts
+/// that name single things.
 fn property(
     name: &str,
-    is_number: bool,
-    (numbers, column): (&ArrayRef, &ArrayRef),
+    numbers: &ArrayRef,
+    column: &ArrayRef,
 ) -> Result<Option<KnownProperty>, arrow::error::ArrowError> {
     let numbers = numbers.as_primitive::<Int64Type>();
     let profile = |row: usize| u32::try_from(numbers.value(row)).unwrap_or(u32::MAX);
     let rows = (0..column.len()).filter(|row| column.is_valid(*row));
-    let mut values = if is_number {
+    let mut values = if column.data_type().is_numeric() {
         let column = cast(column, &DataType::Float64)?;
         let column = column.as_primitive::<Float64Type>();
         ranges(rows.map(|row| (column.value(row), profile(row))).filter(|(value, _)| value.is_finite()).collect())
@@ -215,11 +216,11 @@ mod tests {
     fn texts_that_name_single_things_are_left_out_and_many_values_are_cut_off() {
         let ids = |n: i64| integers((0..n).map(Some));
         let words = |n: i64, n_values: i64| texts((0..n).map(|row| Some(format!("v{}", row % n_values))));
-        let known = |n: i64, n_values: i64| property("p_x", false, (&ids(n), &words(n, n_values))).unwrap();
+        let known = |n: i64, n_values: i64| property("p_x", &ids(n), &words(n, n_values)).unwrap();
         assert_eq!(known(1_500, 1_001), None);
         let found = known(1_500, 1_000).unwrap();
         assert_eq!((found.values.len(), found.profiles.len()), (VALUES_MAX, 1_500));
         let nothing = numbers((0..5).map(|_| None));
-        assert_eq!(property("p_x", true, (&ids(5), &nothing)).unwrap(), None);
+        assert_eq!(property("p_x", &ids(5), &nothing).unwrap(), None);
     }
 }
