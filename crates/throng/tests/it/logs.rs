@@ -171,12 +171,14 @@ fn check_commands(python: &Path, log: &Path, steps: [&str; 3]) {
 }
 
 #[test]
-fn commands_about_the_helpdesk_log_count_as_duckdb_does_in_the_lake() {
+fn commands_about_real_logs_count_as_duckdb_does_in_the_lake() {
     let (Some(folder), Some(python)) = (provided("THRONG_TEST_DATASETS"), provided("THRONG_TEST_PYTHON")) else {
         eprintln!("skipped: THRONG_TEST_DATASETS or THRONG_TEST_PYTHON is not set");
         return;
     };
-    check_commands(&python, &folder.join("process_journeys/helpdesk.csv"), ["Activity 1", "Activity 8", "Activity 6"]);
+    let logs = folder.join("process_journeys");
+    check_commands(&python, &logs.join("helpdesk.csv"), ["Activity 1", "Activity 8", "Activity 6"]);
+    check_commands(&python, &logs.join("bpi_12_w.csv.zst"), ["Activity 3", "Activity 5", "Activity 6"]);
 }
 
 #[test]
