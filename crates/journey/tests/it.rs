@@ -6,14 +6,6 @@
 mod bounds;
 #[path = "it/chances.rs"]
 mod chances;
-#[path = "it/duckdb.rs"]
-mod duckdb;
-#[path = "it/duckdb_answers.rs"]
-mod duckdb_answers;
-#[path = "it/duckdb_case.rs"]
-mod duckdb_case;
-#[path = "it/duckdb_tables.rs"]
-mod duckdb_tables;
 #[path = "it/flows.rs"]
 mod flows;
 #[path = "it/funnels.rs"]

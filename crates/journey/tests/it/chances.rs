@@ -272,26 +272,8 @@ fn sampled_orders_are_near_the_exact_values_and_say_how_near() {
     assert!(sampled[12].conversions.abs() < 1e-9);
 }
 
-/// The cases of a log: profiles, instants, labels and names, in the order of its lines.
-pub(crate) type Log = (Vec<u32>, Vec<i64>, Vec<u32>, Vec<String>);
-
-/// Reads a log of cases, where whoever runs the tests has it.
-#[expect(clippy::print_stdout, reason = "a test that is left out says so")]
-pub(crate) fn cases_of_log(file: &str) -> Option<Log> {
-    #[expect(clippy::disallowed_methods, reason = "where the data lies is up to who runs the tests")]
-    let named = std::env::var("THRONG_TEST_DATASETS");
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/datasets");
-    let folder = named.map_or_else(|_| beside(), |folder| Path::new(&folder).to_owned());
-    let folder = folder.join("process_journeys");
-    let Ok(bytes) = std::fs::read(folder.join(file)) else {
-        println!("skipped: there is no {file} in {}", folder.display());
-        return None;
-    };
-    let bytes = if file.ends_with(".zst") { zstd::decode_all(bytes.as_slice()).unwrap() } else { bytes };
-    Some(cases(std::str::from_utf8(&bytes).unwrap()))
-}
-
-fn cases(text: &str) -> Log {
+/// Reads a log of cases: as many columns as the file has, the cases in its order.
+fn cases(text: &str) -> (Vec<u32>, Vec<i64>, Vec<u32>, Vec<String>) {
     let (mut numbers, mut names): (BTreeMap<&str, u32>, Vec<String>) = (BTreeMap::new(), Vec::new());
     let (mut profile, mut times, mut labels) = (Vec::new(), Vec::new(), Vec::new());
     for line in text.lines().skip(1) {
@@ -313,8 +295,18 @@ fn cases(text: &str) -> Log {
 /// predicted from the others, each step after at least two, the end included.
 #[test]
 fn the_next_step_of_real_cases_is_known_as_well_as_published() {
+    #[expect(clippy::disallowed_methods, reason = "where the data lies is up to who runs the tests")]
+    let named = std::env::var("THRONG_TEST_DATASETS");
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/datasets");
+    let folder = named.map_or_else(|_| beside(), |folder| Path::new(&folder).to_owned());
+    let folder = folder.join("process_journeys");
     for (file, published) in [("helpdesk.csv", 0.813), ("bpi_12_w.csv.zst", 0.687)] {
-        let Some((profile, times, labels, names)) = cases_of_log(file) else { continue };
+        let Ok(bytes) = std::fs::read(folder.join(file)) else {
+            println!("skipped: there is no {file} in {}", folder.display());
+            continue;
+        };
+        let bytes = if file.ends_with(".zst") { zstd::decode_all(bytes.as_slice()).unwrap() } else { bytes };
+        let (profile, times, labels, names) = cases(std::str::from_utf8(&bytes).unwrap());
         let n_cases = usize::try_from(*profile.iter().max().unwrap()).unwrap() + 1;
         let columns = EventColumns {
             profile: &profile,

@@ -47,7 +47,7 @@ fn check(log: &Path, published: f64) {
     assert!(found > 0);
 }
 
-/// The lake's events as the table that the statements of the journeys' own tests read, and
+/// The lake's events as the table that the statements read, and
 /// what the file holds beside them.
 const LAKE: &str = "
 CREATE TABLE event AS
@@ -92,19 +92,19 @@ fn foreign(python: &Path, shop: &Shop, log: &Path, steps: &[&str]) -> Value {
         "tables": tables,
         "steps": [
             [null, LAKE],
-            [null, include_str!("../../../journey/tests/duckdb/journeys.sql")],
-            [null, include_str!("../../../journey/tests/duckdb/attempts.sql")],
-            [null, include_str!("../../../journey/tests/duckdb/days.sql")],
+            [null, include_str!("../duckdb/journeys.sql")],
+            [null, include_str!("../duckdb/attempts.sql")],
+            [null, include_str!("../duckdb/days.sql")],
             ["unlike", unlike],
-            ["paths", include_str!("../../../journey/tests/duckdb/paths.sql")],
-            ["funnel", include_str!("../../../journey/tests/duckdb/funnel.sql")],
-            ["instead", include_str!("../../../journey/tests/duckdb/funnel_instead.sql")],
-            ["retention", include_str!("../../../journey/tests/duckdb/retention.sql")],
-            ["lifecycle", include_str!("../../../journey/tests/duckdb/lifecycle.sql")],
+            ["paths", include_str!("../duckdb/paths.sql")],
+            ["funnel", include_str!("../duckdb/funnel.sql")],
+            ["instead", include_str!("../duckdb/funnel_instead.sql")],
+            ["retention", include_str!("../duckdb/retention.sql")],
+            ["lifecycle", include_str!("../duckdb/lifecycle.sql")],
         ],
     });
     let mut command = Command::new(python);
-    command.args(["-c", include_str!("../../../journey/tests/duckdb/ask.py")]);
+    command.args(["-c", include_str!("../duckdb/ask.py")]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(asked.to_string().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();

@@ -11,19 +11,19 @@ use throng_journey::{
     lifecycle, paths, pattern_count, retention, stickiness, survival, touchpoint_counts, transitions,
 };
 
-use crate::duckdb_case::Case;
-use crate::duckdb_tables::Answer;
-use crate::model::SECOND;
+use super::SECOND;
+use super::case::Case;
+use super::tables::Answer;
 
 /// The answers of the kernels, by statement.
-pub(crate) struct Answers<'a> {
-    pub(crate) case: &'a Case,
-    pub(crate) id: usize,
-    pub(crate) histories: &'a Histories,
-    pub(crate) view: View<'a>,
-    pub(crate) cut: Cut<'a>,
-    pub(crate) calendar: &'a Calendar,
-    pub(crate) found: &'a mut BTreeMap<&'static str, Vec<Answer>>,
+pub(super) struct Answers<'a> {
+    pub(super) case: &'a Case,
+    pub(super) id: usize,
+    pub(super) histories: &'a Histories,
+    pub(super) view: View<'a>,
+    pub(super) cut: Cut<'a>,
+    pub(super) calendar: &'a Calendar,
+    pub(super) found: &'a mut BTreeMap<&'static str, Vec<Answer>>,
 }
 
 impl Answers<'_> {
@@ -44,7 +44,7 @@ impl Answers<'_> {
         }
     }
 
-    pub(crate) fn paths(&mut self) {
+    pub(super) fn paths(&mut self) {
         let goal = self.labels(&self.case.goal);
         let (steps_max, top) = self.case.path;
         let found = paths(&self.view, &PathOptions { cut: self.cut, steps_max, top, goal: &goal });
@@ -68,7 +68,7 @@ impl Answers<'_> {
         }
     }
 
-    pub(crate) fn transitions(&mut self) {
+    pub(super) fn transitions(&mut self) {
         let matrix = transitions(&self.view, self.cut);
         for edge in &matrix.transitions {
             let states = (self.state(edge.from), self.state(edge.to));
@@ -115,7 +115,7 @@ impl Answers<'_> {
         }
     }
 
-    pub(crate) fn funnel(&mut self) {
+    pub(super) fn funnel(&mut self) {
         let question = &self.case.funnel;
         let exclusion = |(name, after_step): &(usize, Option<usize>)| Exclusion {
             labels: self.labels(&[*name]),
@@ -157,7 +157,7 @@ impl Answers<'_> {
         }
     }
 
-    pub(crate) fn flow(&mut self) {
+    pub(super) fn flow(&mut self) {
         let (anchor, occurrence, n_before, n_after, top) = self.case.flow.clone();
         let anchor = self.labels(&anchor);
         let options = FlowOptions { cut: self.cut, anchor: &anchor, occurrence, n_before, n_after, top };
@@ -188,7 +188,7 @@ impl Answers<'_> {
         }
     }
 
-    pub(crate) fn friction(&mut self) {
+    pub(super) fn friction(&mut self) {
         let (goal, support) = (self.labels(&self.case.goal), self.labels(&self.case.starts));
         let help_us = self.case.spans.0 * SECOND;
         let found = frictions(&self.view, &FrictionOptions { cut: self.cut, goal: &goal, support: &support, help_us });
@@ -208,7 +208,7 @@ impl Answers<'_> {
         }
     }
 
-    pub(crate) fn days(&mut self) {
+    pub(super) fn days(&mut self) {
         let life = &self.case.life;
         let days = Days { calendar: self.calendar, last: Day(life.last_day) };
         let bracket = |(first, last): &(u32, Option<u32>)| Bracket { first: *first, last: *last };
@@ -238,7 +238,7 @@ impl Answers<'_> {
         }
     }
 
-    pub(crate) fn attribution(&mut self) {
+    pub(super) fn attribution(&mut self) {
         let methods = [
             ("first", AttributionMethod::First),
             ("last", AttributionMethod::Last),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use throng_event::{Calendar, Instant};
 use throng_journey::{Cut, Entries, EventColumns, Histories, Occurrence, Period, Repeats, Scope, StepOrder};
 
-use crate::model::{Rows, SECOND};
+use super::{Rows, SECOND};
 
 /// Names whose order is not the order in which they are given, one of them twice; their
 /// first letters differ, so that a journey can be written as a word.
@@ -13,7 +13,7 @@ const NAMES: [&str; 5] = ["view", "add", "order", "browse", "view"];
 
 /// Two nights before the clocks of Berlin are put forward.
 const BASE_DAY: i32 = 19_811;
-pub(crate) const ZONES: [&str; 3] = ["Europe/Berlin", "UTC", "America/St_Johns"];
+pub(super) const ZONES: [&str; 3] = ["Europe/Berlin", "UTC", "America/St_Johns"];
 
 /// Patterns and the same as regular expressions over first letters.
 const PATTERNS: [[&str; 2]; 6] = [
@@ -26,7 +26,7 @@ const PATTERNS: [[&str; 2]; 6] = [
 ];
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum AnyScope {
+pub(super) enum AnyScope {
     Gap(i64),
     Day,
     Source,
@@ -34,52 +34,52 @@ pub(crate) enum AnyScope {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Case {
-    pub(crate) names: Vec<String>,
+pub(super) struct Case {
+    pub(super) names: Vec<String>,
     /// Patterns and the same as regular expressions over first letters of names.
-    pub(crate) patterns: &'static [[&'static str; 2]],
-    pub(crate) rows: Rows,
+    pub(super) patterns: &'static [[&'static str; 2]],
+    pub(super) rows: Rows,
     /// Whether the source has sessions, and values.
-    pub(crate) has: (bool, bool),
-    pub(crate) chosen: Option<Vec<bool>>,
+    pub(super) has: (bool, bool),
+    pub(super) chosen: Option<Vec<bool>>,
     /// In seconds.
-    pub(crate) period: Option<(i64, i64)>,
-    pub(crate) scope: AnyScope,
-    pub(crate) repeats: Repeats,
-    pub(crate) zone: usize,
-    pub(crate) funnel: Question,
+    pub(super) period: Option<(i64, i64)>,
+    pub(super) scope: AnyScope,
+    pub(super) repeats: Repeats,
+    pub(super) zone: usize,
+    pub(super) funnel: Question,
     /// Steps at most, and paths listed.
-    pub(crate) path: (usize, usize),
-    pub(crate) goal: Vec<usize>,
-    pub(crate) channels: Vec<Option<usize>>,
-    pub(crate) flow: (Vec<usize>, Occurrence, usize, usize, usize),
-    pub(crate) life: Life,
-    pub(crate) starts: Vec<usize>,
+    pub(super) path: (usize, usize),
+    pub(super) goal: Vec<usize>,
+    pub(super) channels: Vec<Option<usize>>,
+    pub(super) flow: (Vec<usize>, Occurrence, usize, usize, usize),
+    pub(super) life: Life,
+    pub(super) starts: Vec<usize>,
     /// In seconds: of help, of looking back, and half a life of credit.
-    pub(crate) spans: (i64, i64, i64),
+    pub(super) spans: (i64, i64, i64),
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Question {
-    pub(crate) steps: Vec<Vec<usize>>,
-    pub(crate) order: StepOrder,
+pub(super) struct Question {
+    pub(super) steps: Vec<Vec<usize>>,
+    pub(super) order: StepOrder,
     /// Seconds; `None` for the journey.
-    pub(crate) window: Option<i64>,
-    pub(crate) exclusions: Vec<(usize, Option<usize>)>,
-    pub(crate) entries: Entries,
+    pub(super) window: Option<i64>,
+    pub(super) exclusions: Vec<(usize, Option<usize>)>,
+    pub(super) entries: Entries,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Life {
-    pub(crate) last_day: i32,
-    pub(crate) cohort_days: u32,
-    pub(crate) span_days: u32,
-    pub(crate) n_spans: u32,
-    pub(crate) window_days: u32,
-    pub(crate) brackets: Vec<(u32, Option<u32>)>,
+pub(super) struct Life {
+    pub(super) last_day: i32,
+    pub(super) cohort_days: u32,
+    pub(super) span_days: u32,
+    pub(super) n_spans: u32,
+    pub(super) window_days: u32,
+    pub(super) brackets: Vec<(u32, Option<u32>)>,
 }
 
-pub(crate) fn second() -> impl Strategy<Value = i64> {
+pub(super) fn second() -> impl Strategy<Value = i64> {
     let midnight = i64::from(BASE_DAY) * 86_400;
     prop_oneof![
         4 => (0_i64..40).prop_map(move |second| midnight + 82_780 + second),
@@ -88,7 +88,7 @@ pub(crate) fn second() -> impl Strategy<Value = i64> {
     ]
 }
 
-pub(crate) fn case() -> impl Strategy<Value = Case> {
+pub(super) fn case() -> impl Strategy<Value = Case> {
     let row = || (second(), 0_i64..3, 0_u32..5, 0_u32..3, -3_i64..9);
     let own = prop_oneof![1 => prop::collection::vec(row(), 0..2), 3 => prop::collection::vec(row(), 2..14)];
     let rows = prop::collection::vec(own, 0..8);
@@ -142,7 +142,7 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-pub(crate) fn question() -> impl Strategy<Value = Question> {
+pub(super) fn question() -> impl Strategy<Value = Question> {
     let steps = prop::collection::vec(prop::collection::vec(0_usize..4, 1..3), 1..4);
     let order = prop_oneof![Just(StepOrder::Ordered), Just(StepOrder::Strict), Just(StepOrder::Any)];
     let window = prop_oneof![2 => (0_i64..30).prop_map(Some), 1 => Just(Some(200_000)), 1 => Just(None)];
@@ -158,7 +158,7 @@ pub(crate) fn question() -> impl Strategy<Value = Question> {
     })
 }
 
-pub(crate) fn life() -> impl Strategy<Value = Life> {
+pub(super) fn life() -> impl Strategy<Value = Life> {
     let bracket =
         (0_u32..9, prop::option::of(0_u32..6)).prop_map(|(first, more)| (first, more.map(|more| first + more)));
     (
@@ -180,20 +180,20 @@ pub(crate) fn life() -> impl Strategy<Value = Life> {
 }
 
 impl Case {
-    pub(crate) fn is_chosen(&self, profile: usize) -> bool {
+    pub(super) fn is_chosen(&self, profile: usize) -> bool {
         self.chosen.as_ref().is_none_or(|chosen| chosen[profile])
     }
 
-    pub(crate) fn period(&self) -> Period {
+    pub(super) fn period(&self) -> Period {
         let of = |(from, to): (i64, i64)| Period { from: Instant(from * SECOND), to: Instant(to * SECOND) };
         self.period.map_or(Period::ALWAYS, of)
     }
 
-    pub(crate) fn as_of(&self) -> Instant {
+    pub(super) fn as_of(&self) -> Instant {
         Instant((i64::from(self.life.last_day) * 86_400 + 82_800) * SECOND)
     }
 
-    pub(crate) fn histories(&self) -> Histories {
+    pub(super) fn histories(&self) -> Histories {
         let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (profile, own) in (0..).zip(&self.rows) {
             for (second, key, label, session, value) in own {
@@ -216,7 +216,7 @@ impl Case {
         Histories::new(&columns, self.rows.len(), &self.names).unwrap()
     }
 
-    pub(crate) fn cut<'a>(&self, calendar: &'a Calendar) -> Cut<'a> {
+    pub(super) fn cut<'a>(&self, calendar: &'a Calendar) -> Cut<'a> {
         let scope = match self.scope {
             AnyScope::Gap(seconds) => Scope::Session { gap_us: seconds * SECOND },
             AnyScope::Day => Scope::Day(calendar),

@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use throng_journey::{Entries, Occurrence, Repeats, StepOrder};
 
-use crate::duckdb_case::{AnyScope, Case, Question, ZONES};
-use crate::model::SECOND;
+use super::SECOND;
+use super::case::{AnyScope, Case, Question, ZONES};
 
 /// One row of an answer, the case first.
-pub(crate) type Answer = Vec<Value>;
+pub(super) type Answer = Vec<Value>;
 
 /// The tables that the statements read, by name, with their columns.
-pub(crate) struct Tables(pub(crate) BTreeMap<&'static str, (&'static str, Vec<Answer>)>);
+pub(super) struct Tables(pub(super) BTreeMap<&'static str, (&'static str, Vec<Answer>)>);
 
 impl Tables {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         let columns = [
             (
                 "event",
@@ -61,7 +61,7 @@ impl Tables {
         }
     }
 
-    pub(crate) fn case(&mut self, id: usize, case: &Case) {
+    pub(super) fn case(&mut self, id: usize, case: &Case) {
         for (profile, own) in case.rows.iter().enumerate() {
             if case.is_chosen(profile) {
                 self.push("chosen", json!([id, profile]));

@@ -5,37 +5,40 @@
 //! profiles with one event and with none, sources without sessions or values, and see some
 //! profiles and some period only. The statements are in `tests/duckdb`.
 
+mod answers;
+mod case;
+mod tables;
+
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
-use throng_event::Calendar;
+use throng_event::{Calendar, Instant};
 use throng_journey::{Entries, Occurrence, ProfileSet, Repeats, StepOrder};
 
-use crate::chances::cases_of_log;
-use crate::duckdb_answers::Answers;
-use crate::duckdb_case::{AnyScope, Case, Life, Question, ZONES, case};
-use crate::duckdb_tables::{Answer, Tables};
-use crate::model::{Rows, SECOND, length};
+use crate::support::provided;
+
+use answers::Answers;
+use case::{AnyScope, Case, Life, Question, ZONES, case};
+use tables::{Answer, Tables};
+
+/// One event: second, key, name (a position in those of the case), session, value.
+type Row = (i64, i64, u32, u32, i64);
+
+/// The events of every profile, in any order.
+type Rows = Vec<Vec<Row>>;
+
+const SECOND: i64 = 1_000_000;
 
 const N_CASES: usize = 1_000;
 
 /// Rows that every statement has at least over all random cases, so that none is asked of
 /// nothing.
 const N_ROWS_MIN: usize = 50;
-
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("THRONG_TEST_PYTHON").filter(|python| !python.is_empty());
-    if python.is_none() {
-        eprintln!("skipped: THRONG_TEST_PYTHON is not set");
-    }
-    python.map(PathBuf::from)
-}
 
 /// Checks all answers of all cases, of which each statement has so many rows at least.
 fn check(python: &Path, cases: &[Case], n_rows_min: usize) {
@@ -44,8 +47,9 @@ fn check(python: &Path, cases: &[Case], n_rows_min: usize) {
     for (id, case) in cases.iter().enumerate() {
         tables.case(id, case);
         let histories = case.histories();
-        let numbers = (0..).take(case.rows.len());
-        let chosen: ProfileSet = numbers.filter(|profile| case.is_chosen(length(u64::from(*profile)))).collect();
+        let numbers = (0_u32..).zip(0..case.rows.len());
+        let chosen: ProfileSet =
+            numbers.filter(|(_, place)| case.is_chosen(*place)).map(|(number, _)| number).collect();
         let view = histories.select(case.chosen.is_some().then_some(&chosen), case.period());
         let calendar = &calendars[case.zone];
         let cut = case.cut(calendar);
@@ -151,7 +155,10 @@ fn alike(ours: &Value, theirs: &Value) -> bool {
 
 #[test]
 fn every_count_of_random_histories_is_that_of_sql() {
-    let Some(python) = python() else { return };
+    let Some(python) = provided("THRONG_TEST_PYTHON") else {
+        eprintln!("skipped: THRONG_TEST_PYTHON is not set");
+        return;
+    };
     let mut runner = TestRunner::deterministic();
     let cases: Vec<Case> = (0..N_CASES).map(|_| case().new_tree(&mut runner).unwrap().current()).collect();
     check(&python, &cases, N_ROWS_MIN);
@@ -159,16 +166,31 @@ fn every_count_of_random_histories_is_that_of_sql() {
 
 const DAY: i64 = 86_400;
 
-/// Returns a real log as three cases, cut and asked in different ways.
-fn logged(file: &str) -> Vec<Case> {
-    let Some((profile, times, labels, names)) = cases_of_log(file) else { return Vec::new() };
+/// Reads a log: the rows of its cases, what orders them being the order of lines, and names.
+fn log(path: &Path) -> (Rows, Vec<String>) {
+    let bytes = std::fs::read(path).unwrap();
+    let packed = path.extension().is_some_and(|ending| ending == "zst");
+    let text = String::from_utf8(if packed { zstd::decode_all(bytes.as_slice()).unwrap() } else { bytes }).unwrap();
+    let (mut numbers, mut names): (BTreeMap<&str, usize>, Vec<String>) = (BTreeMap::new(), Vec::new());
     let mut rows: Rows = Vec::new();
-    for ((place, profile), (at, label)) in (0..).zip(&profile).zip(times.iter().zip(&labels)) {
-        rows.resize(rows.len().max(length(u64::from(*profile)) + 1), Vec::new());
-        // What orders a log is the order of its lines.
-        rows[length(u64::from(*profile))].push((at / SECOND, place, *label, 0, 0));
+    for (line_idx, line) in (0..).zip(text.lines().skip(1)) {
+        let [who, name, at]: [&str; 3] = line.split(',').collect::<Vec<_>>().try_into().unwrap();
+        let number = *numbers.entry(who).or_insert(rows.len());
+        rows.resize(rows.len().max(number + 1), Vec::new());
+        let label = names.iter().position(|other| other == name).unwrap_or_else(|| {
+            names.push(name.to_owned());
+            names.len() - 1
+        });
+        let second = Instant::parse_rfc3339(&format!("{}Z", at.replace(' ', "T"))).unwrap().0 / SECOND;
+        rows[number].push((second, line_idx, u32::try_from(label).unwrap(), 0, 0));
     }
-    let last = times.iter().max().unwrap() / SECOND;
+    (rows, names)
+}
+
+/// Returns a real log as three cases, cut and asked in different ways.
+fn logged(path: &Path) -> Vec<Case> {
+    let (rows, names) = log(path);
+    let last = rows.iter().flatten().map(|row| row.0).max().unwrap();
     let asked = |scope, repeats, zone, funnel| Case {
         names: names.clone(),
         patterns: &[],
@@ -226,8 +248,11 @@ fn logged(file: &str) -> Vec<Case> {
 
 #[test]
 fn every_count_of_real_logs_is_that_of_sql() {
-    let Some(python) = python() else { return };
+    let (Some(folder), Some(python)) = (provided("THRONG_TEST_DATASETS"), provided("THRONG_TEST_PYTHON")) else {
+        eprintln!("skipped: THRONG_TEST_DATASETS or THRONG_TEST_PYTHON is not set");
+        return;
+    };
     for file in ["helpdesk.csv", "bpi_12_w.csv.zst"] {
-        check(&python, &logged(file), 0);
+        check(&python, &logged(&folder.join("process_journeys").join(file)), 0);
     }
 }
