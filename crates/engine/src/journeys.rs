@@ -5,6 +5,7 @@
 //! question of the crate `journey` takes, and every answer is plain data.
 
 mod difference;
+mod known;
 mod selection;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,8 @@ use crate::people::{People, times};
 use crate::touchpoints::{NamedColumns, SESSION_COLUMNS, TouchpointKind, TouchpointRule, TouchpointSummary, first_of};
 use throng_event::AsOf;
 
-pub use difference::{Difference, Share, differences};
+pub use difference::{Difference, RateRatio, Share, differences, rate_ratio};
+pub use known::{KnownProperty, KnownValue};
 
 /// What is read of journeys, where it differs from the configuration.
 #[derive(Debug, Clone, Default)]

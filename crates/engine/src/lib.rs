@@ -58,7 +58,9 @@ pub use import::{
     ImportEffect, ImportForm, ImportReport, ImportRequest, MappingChoice, Progress, Quarantine, QuarantineRow,
     Readmission, ReadmitRequest, choose_mapping, detect_form, files_at,
 };
-pub use journeys::{Difference, JourneyBook, JourneyRequest, Share, differences};
+pub use journeys::{
+    Difference, JourneyBook, JourneyRequest, KnownProperty, KnownValue, RateRatio, Share, differences, rate_ratio,
+};
 pub use linkage::{LinkageReport, weights_in_words};
 pub use tables::{TABLES, TableInfo};
 pub use touchpoints::{TouchpointKind, TouchpointRule, TouchpointSummary};

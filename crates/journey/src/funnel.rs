@@ -9,6 +9,7 @@
 
 mod attempt;
 mod correlation;
+mod entry;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::view::{Cut, Cutter, Journey, Repeats, Scope, View};
 use attempt::{Attempt, Walk};
 
 pub use correlation::{Correlation, funnel_correlations};
+pub use entry::{Entry, funnel_entries};
 
 /// In which order steps count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -34,6 +34,7 @@ mod error;
 mod flow;
 mod friction;
 mod funnel;
+mod growing;
 mod histories;
 mod interner;
 mod markov;
@@ -55,9 +56,10 @@ pub use error::JourneyError;
 pub use flow::{Flow, FlowOptions, Node, Occurrence, Passing, Place, flow, flow_edge_profiles, flow_node_profiles};
 pub use friction::{Friction, FrictionOptions, Frictions, Trouble, friction_profiles, frictions};
 pub use funnel::{
-    Correlation, Entries, Exclusion, Funnel, FunnelOptions, FunnelStep, Instead, Reached, StepOrder, Window, funnel,
-    funnel_correlations, funnel_profiles, instead_profiles,
+    Correlation, Entries, Entry, Exclusion, Funnel, FunnelOptions, FunnelStep, Instead, Reached, StepOrder, Window,
+    funnel, funnel_correlations, funnel_entries, funnel_profiles, instead_profiles,
 };
+pub use growing::{Arrival, GrowingHistories};
 pub use histories::{EventColumns, Histories};
 pub use markov::{MarkovChain, RemovalEffect};
 pub use next_step::{NextStepAccuracy, NextStepModel, Prediction, held_out_accuracy};
@@ -69,7 +71,10 @@ pub use retention::{
     Bracket, Days, LifecycleRow, Retained, Retention, RetentionRow, Stage, Stickiness, lifecycle, retained_profiles,
     retention, stage_profiles, stickiness,
 };
-pub use survival::{Outcome, Survival, SurvivalOptions, SurvivalStep, kaplan_meier, survival, survival_profiles};
+pub use survival::{
+    LogRank, Outcome, Survival, SurvivalOptions, SurvivalStep, kaplan_meier, log_rank, survival, survival_profiles,
+    survival_spans,
+};
 pub use touchpoint::{TouchpointCount, touchpoint_counts, touchpoint_profiles};
 pub use transition::{State, Transition, TransitionMatrix, Visits, transition_profiles, transitions};
 pub use typical::{TypicalJourney, typical_journey};

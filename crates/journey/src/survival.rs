@@ -1,6 +1,7 @@
 //! Survival: how long it takes until something happens, of those to whom it has not
 //! happened yet as well: the estimator of Kaplan and Meier (1958) with the variance of
-//! Greenwood (1926).
+//! Greenwood (1926); and whether it takes two groups equally long, by the log-rank test of
+//! Mantel (1966).
 
 use throng_event::Instant;
 
@@ -61,8 +62,15 @@ pub struct Survival {
 /// Returns how long it takes from one touchpoint to another.
 #[must_use]
 pub fn survival(view: &View<'_>, options: SurvivalOptions<'_>) -> Survival {
+    kaplan_meier(survival_spans(view, options))
+}
+
+/// Returns the time of every profile that started, with whether it ended then or was only
+/// known to have lasted until then.
+#[must_use]
+pub fn survival_spans(view: &View<'_>, options: SurvivalOptions<'_>) -> Vec<(i64, bool)> {
     let parts = view.fold(Vec::new, |spans, _, events| spans.extend(span(options, events)));
-    kaplan_meier(parts.into_iter().flatten().collect())
+    parts.into_iter().flatten().collect()
 }
 
 /// Returns for whom it ended, or of those who started, for whom it has not.
@@ -113,6 +121,46 @@ pub fn kaplan_meier(mut spans: Vec<(i64, bool)>) -> Survival {
         n_at_risk -= count(tied.len());
     }
     survival
+}
+
+/// How far the ends in the first of two groups are from what they would be if it took both
+/// equally long.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LogRank {
+    /// Ends in the first group.
+    pub n_ended: u64,
+    /// Ends to be expected in it, were there no difference.
+    pub n_expected: f64,
+    /// The variance of their difference, ties taken into account.
+    pub variance: f64,
+}
+
+/// Compares two groups at every time at which something ended in either; times as in
+/// [`kaplan_meier`]. `None` where nothing ended while both were waiting: there is nothing
+/// to compare.
+#[must_use]
+pub fn log_rank(first: &[(i64, bool)], second: &[(i64, bool)]) -> Option<LogRank> {
+    let mark = |spans: &[(i64, bool)], own: bool| spans.iter().map(move |(at, ended)| (*at, *ended, own)).collect();
+    let (mut all, others): (Vec<(i64, bool, bool)>, Vec<_>) = (mark(first, true), mark(second, false));
+    all.extend(others);
+    all.sort_unstable();
+    let (mut n_at_risk, mut n_own) = (count(all.len()), count(first.len()));
+    let mut found = LogRank { n_ended: 0, n_expected: 0.0, variance: 0.0 };
+    for tied in all.chunk_by(|a, b| a.0 == b.0) {
+        let n_ended = count(tied.iter().filter(|(_, ended, _)| *ended).count());
+        if n_ended > 0 {
+            found.n_ended += count(tied.iter().filter(|(_, ended, own)| *ended && *own).count());
+            let part = real(n_own) / real(n_at_risk);
+            found.n_expected += real(n_ended) * part;
+            if n_at_risk > 1 {
+                let without_repeats = real(n_at_risk - n_ended) / real(n_at_risk - 1);
+                found.variance += real(n_ended) * part * (1.0 - part) * without_repeats;
+            }
+        }
+        n_at_risk -= count(tied.len());
+        n_own -= count(tied.iter().filter(|(_, _, own)| *own).count());
+    }
+    (found.variance > 0.0).then_some(found)
 }
 
 /// Returns the interval of a share that lasts, from Greenwood's sum.

@@ -14,6 +14,8 @@ mod funnels;
 mod lives;
 #[path = "it/model.rs"]
 mod model;
+#[path = "it/parity.rs"]
+mod parity;
 #[path = "it/paths.rs"]
 mod paths;
 #[path = "it/patterns.rs"]

@@ -2,6 +2,7 @@
 //! over all rows together.
 
 use statrs::function::erf::erfc;
+use throng_journey::LogRank;
 use throng_learn::{Confidence, Proportion, benjamini_hochberg, proportion_difference};
 
 /// How many of how many.
@@ -29,6 +30,40 @@ pub struct Difference {
     /// Hochberg 1995).
     pub q_value: f64,
 }
+
+/// How many times as fast something happens in the first of two groups.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateRatio {
+    /// The ratio of the rates, estimated in one step from the log-rank test (Peto 1977); near 1
+    /// it is that of proportional hazards, far from it nearer to 1 than that.
+    pub estimate: f64,
+    /// Its interval at 95 %.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+    /// How probable so large a difference is where there is none: the log-rank test, two-sided.
+    pub p_value: f64,
+}
+
+/// Returns how the rates of two groups differ; `None` where it happened to too few.
+#[must_use]
+pub fn rate_ratio(found: LogRank, n_ended: u64) -> Option<RateRatio> {
+    if n_ended < N_MIN || found.variance <= 0.0 {
+        return None;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+    let distance = found.n_ended as f64 - found.n_expected;
+    let (logarithm, half_width) = (distance / found.variance, NORMAL_95 / found.variance.sqrt());
+    Some(RateRatio {
+        estimate: logarithm.exp(),
+        low: (logarithm - half_width).exp(),
+        high: (logarithm + half_width).exp(),
+        p_value: erfc(distance.abs() / found.variance.sqrt() / std::f64::consts::SQRT_2).clamp(0.0, 1.0),
+    })
+}
+
+/// The normal quantile of a confidence of 95 %, two-sided.
+const NORMAL_95: f64 = 1.959_963_984_540_054;
 
 /// The share of false discoveries at which a difference is taken for one.
 const FALSE_DISCOVERY_RATE: f64 = 0.05;
@@ -118,6 +153,19 @@ mod tests {
         let mut pairs = vec![(share(50, 1_000), share(50, 1_000)); 30];
         pairs.push(pair);
         assert!(!differences(&pairs)[30].unwrap().significant());
+    }
+
+    #[test]
+    fn rates_are_compared_as_in_the_textbook() {
+        // Freireich et al. 1963: 9 ended, 19.25 expected, variance 6.257; chi-squared is 16.79.
+        let found = LogRank { n_ended: 9, n_expected: 19.2505, variance: 6.2570 };
+        let ratio = rate_ratio(found, 30).unwrap();
+        assert!((ratio.p_value - 4.17e-5).abs() < 1e-6, "{ratio:?}");
+        // Peto's ratio is exp(-1.638).
+        assert!((ratio.estimate - 0.1943).abs() < 5e-4, "{ratio:?}");
+        assert!(ratio.low < ratio.estimate && ratio.estimate < ratio.high && ratio.high < 1.0);
+        assert_eq!(rate_ratio(found, 9), None);
+        assert_eq!(rate_ratio(LogRank { variance: 0.0, ..found }, 30), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use throng_event::Calendar;
 use throng_journey::{
     Entries, Exclusion, FunnelOptions, Histories, ProfileSet, Reached, Repeats, State, StepOrder, Window, funnel,
-    funnel_correlations, funnel_profiles, instead_profiles,
+    funnel_correlations, funnel_entries, funnel_profiles, instead_profiles,
 };
 
 use crate::model::{
@@ -241,6 +241,10 @@ proptest! {
         let attempts = question.attempts(&rows, &calendar);
         prop_assert_eq!(found.steps.len(), question.steps.len());
         prop_assert_eq!(length(found.n_profiles), rows.len());
+        let entered = attempts.iter().map(|attempt| (attempt.profile, attempt.seconds[0] * SECOND, attempt.seconds.len()));
+        let entries = funnel_entries(&view, &options);
+        let entries = entries.iter().map(|entry| (entry.profile, entry.entered_at, entry.n_reached));
+        prop_assert_eq!(entries.collect::<Vec<_>>(), entered.collect::<Vec<_>>());
         let n_start = attempts.len();
         let mut n_before = n_start;
         for (step_idx, step) in found.steps.iter().enumerate() {

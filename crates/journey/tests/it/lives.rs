@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use throng_event::{Calendar, Day, Instant};
 use throng_journey::{
-    Bracket, Days, ProfileSet, Stage, SurvivalOptions, kaplan_meier, lifecycle, retained_profiles, retention,
+    Bracket, Days, ProfileSet, Stage, SurvivalOptions, kaplan_meier, lifecycle, log_rank, retained_profiles, retention,
     stage_profiles, stickiness, survival,
 };
 
@@ -178,4 +178,63 @@ fn nobody_and_one_survive_as_they_should() {
     assert_eq!(kaplan_meier(Vec::new()).steps, []);
     let one = kaplan_meier(vec![(5, true)]);
     assert_eq!((one.steps[0].survival, one.median_us), (0.0, Some(5)));
+}
+
+/// Remission in weeks under 6-mercaptopurine and under placebo (Freireich et al. 1963);
+/// `false` is lost sight of.
+const TREATED: [(i64, bool); 21] = [
+    (6, true),
+    (6, true),
+    (6, true),
+    (7, true),
+    (10, true),
+    (13, true),
+    (16, true),
+    (22, true),
+    (23, true),
+    (6, false),
+    (9, false),
+    (10, false),
+    (11, false),
+    (17, false),
+    (19, false),
+    (20, false),
+    (25, false),
+    (32, false),
+    (32, false),
+    (34, false),
+    (35, false),
+];
+const PLACEBO: [i64; 21] = [1, 1, 2, 2, 3, 4, 4, 5, 5, 8, 8, 8, 8, 11, 11, 12, 12, 15, 17, 22, 23];
+
+#[test]
+fn the_log_rank_test_gives_the_published_numbers() {
+    // Kleinbaum and Klein, Survival Analysis (2012): 9 and 19.25 expected, chi-squared 16.79.
+    let placebo = PLACEBO.map(|weeks| (weeks, true));
+    let found = log_rank(&TREATED, &placebo).unwrap();
+    assert_eq!(found.n_ended, 9);
+    assert!((found.n_expected - 19.25).abs() < 0.005, "{found:?}");
+    let distance = 9.0 - found.n_expected;
+    assert!((distance * distance / found.variance - 16.79).abs() < 0.005, "{found:?}");
+    let turned = log_rank(&placebo, &TREATED).unwrap();
+    assert!((turned.n_expected - 10.75).abs() < 0.005 && (turned.variance - found.variance).abs() < 1e-12);
+}
+
+#[test]
+fn nothing_is_compared_where_nothing_ended_while_both_waited() {
+    assert_eq!(log_rank(&[], &[]), None);
+    assert_eq!(log_rank(&[(5, false)], &[(7, false)]), None);
+    assert_eq!(log_rank(&[(5, true)], &[]), None);
+    assert_eq!(log_rank(&[(5, false)], &[(7, true)]), None, "the first is lost sight of before");
+}
+
+proptest! {
+    #[test]
+    fn a_group_compared_with_itself_ends_as_expected(
+        spans in prop::collection::vec((0_i64..20, any::<bool>()), 1..30),
+    ) {
+        if let Some(found) = log_rank(&spans, &spans) {
+            prop_assert!((small(i64::try_from(found.n_ended).unwrap()) - found.n_expected).abs() < 1e-9);
+        }
+    }
 }

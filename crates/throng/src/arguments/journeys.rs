@@ -52,8 +52,8 @@ pub(crate) enum JourneysCommand {
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "Whose journeys, and when")]
 pub(crate) struct WhoseArguments {
-    /// Only the customers of this persona, by id or name; given twice, both side by side with the
-    /// difference
+    /// Only the customers of this persona, by id or name, or of a kind within one, by its id as p2.1;
+    /// given twice, both side by side with the difference
     #[arg(long, value_name = "ID|NAME")]
     pub(crate) persona: Vec<String>,
     /// Only customers for whom this SQL condition over the columns of the table features holds
@@ -256,7 +256,8 @@ pub(crate) struct FunnelArguments {
     /// Break down by persona, or by a column of the tables features or events
     #[arg(long, value_name = "persona|COLUMN")]
     pub(crate) by: Option<String>,
-    /// Also list what goes together with completing the funnel, or with leaving it
+    /// Also list what goes together with completing the funnel, or with leaving it: touchpoints on the
+    /// way, and properties as they were known at the first step
     #[arg(long)]
     pub(crate) correlations: bool,
     /// Lines to show of what was done instead, and of correlations

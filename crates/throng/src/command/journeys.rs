@@ -5,6 +5,7 @@ mod answer;
 mod asked;
 mod attribution;
 mod compared;
+mod correlation;
 mod customers;
 mod flow;
 mod friction;

@@ -344,3 +344,133 @@ fn customers_with_one_event_each_have_answers_too() {
     let paths = shop.json(["journeys", "paths"]);
     assert_eq!((n(&paths, "n_journeys"), n(&rows(&paths, "paths")[0], "n_customers")), (40, 40));
 }
+
+/// A line of an export: who, what, at which minute, and more of it.
+fn line(customer: u32, event: &str, minute: u32, properties: &Value) -> String {
+    let message = serde_json::json!({
+        "type": "track",
+        "event": event,
+        "userId": format!("c{customer}"),
+        "timestamp": format!("2024-03-{:02}T{:02}:{:02}:00Z", customer % 28 + 1, 10 + minute / 60, minute % 60),
+        "messageId": format!("{customer}-{event}-{minute}"),
+        "properties": properties,
+    });
+    format!("{message}\n")
+}
+
+#[test]
+fn what_was_known_when_they_entered_is_correlated_and_what_came_of_it_is_not() {
+    let shop = Shop::empty();
+    let mut lines = String::new();
+    for customer in 0..400 {
+        let plan = ["basic", "pro"][usize::from(customer % 2 == 0)];
+        // Those on pro nearly all order; the plan is told before, and another one after.
+        let orders = if customer % 2 == 0 { customer % 10 != 0 } else { customer % 10 == 1 };
+        lines += &line(customer, "Signed In", 0, &serde_json::json!({ "plan": plan }));
+        let view = serde_json::json!({ "price": customer % 40, "page_number": customer });
+        lines += &line(customer, "Product Viewed", 5, &view);
+        if orders {
+            lines += &line(customer, "Order Completed", 9, &serde_json::json!({ "coupon": "spring" }));
+        }
+        lines += &line(customer, "Signed In", 15, &serde_json::json!({ "plan": if orders { "gold" } else { "iron" } }));
+    }
+    shop.file("plans.ndjson", lines);
+    shop.run(["import", "segment", "plans.ndjson"]);
+    let funnel = ["journeys", "funnel", "Product Viewed", "Order Completed", "--correlations"];
+    let found = shop.json(funnel);
+    let properties = rows(&found, "properties");
+    let of = |value: &str| properties.iter().find(|row| row["property"] == "p_plan" && row["value"] == value);
+    let (pro, basic) = (of("pro").unwrap(), of("basic").unwrap());
+    assert_eq!((n(pro, "n_with"), n(basic, "n_with")), (200, 200));
+    assert!(
+        (pro["with"].as_f64().unwrap() - 0.8).abs() < 1e-12 && (pro["without"].as_f64().unwrap() - 0.2).abs() < 1e-12
+    );
+    assert!((pro["effect"].as_f64().unwrap() - 0.6).abs() < 1e-12 && pro["q_value"].as_f64().unwrap() < 1e-9);
+    assert!((basic["effect"].as_f64().unwrap() + 0.6).abs() < 1e-12);
+    assert!(of("gold").is_none() && of("iron").is_none(), "what is told later explains nothing");
+    assert!(properties.iter().all(|row| row["property"] != "p_coupon"), "{properties:#?}");
+    let key = ["--customers", "p_plan = pro"];
+    let listed = shop.json([&funnel[..], &key].concat());
+    assert_eq!(n(&listed["groups"][0], "n_customers"), 200);
+    let text = shop.run(funnel);
+    assert!(text.contains("What was known when they entered") && text.contains("p_plan"), "{text}");
+}
+
+#[test]
+fn chance_alone_correlates_with_nothing() {
+    let shop = Shop::empty();
+    let mut lines = String::new();
+    for customer in 0..400 {
+        // Neither the price nor the colour has to do with ordering.
+        let view = serde_json::json!({ "price": customer / 4 % 50, "colour": format!("colour {}", customer / 4 % 5) });
+        lines += &line(customer, "Product Viewed", 5, &view);
+        if customer % 4 == 0 {
+            lines += &line(customer, "Order Completed", 9, &serde_json::json!({}));
+        }
+    }
+    shop.file("views.ndjson", lines);
+    shop.run(["import", "segment", "views.ndjson"]);
+    let found = shop.json(["journeys", "funnel", "Product Viewed", "Order Completed", "--correlations"]);
+    assert_eq!(rows(&found, "properties").len() + rows(&found, "correlations").len(), 0, "{found:#}");
+}
+
+const BOTH: [&str; 4] = ["--persona", "p1", "--persona", "p2"];
+
+#[test]
+fn how_long_it_takes_two_groups_is_tested_by_the_log_rank_test() {
+    let shop = shared();
+    let survival = ["survival", "--to", "Order Completed"];
+    let found = shop.json(words(&survival, &BOTH));
+    let number = |key: &str| found["test"][key].as_f64().unwrap();
+    assert!(number("low") < number("rate_ratio") && number("rate_ratio") < number("high"), "{:#}", found["test"]);
+    // The interval is around the ratio where the test is at its edge, so both say the same.
+    assert_eq!(number("p_value") < 0.05, number("low") > 1.0 || number("high") < 1.0);
+    let turned = shop.json(words(&survival, &["--persona", "p2", "--persona", "p1"]));
+    assert!((turned["test"]["rate_ratio"].as_f64().unwrap() * number("rate_ratio") - 1.0).abs() < 1e-9);
+    assert!(shop.run(words(&survival, &BOTH)).contains("log-rank"));
+    let few = shop.run(words(&survival, &["--before-after", "2024-01-02"]));
+    assert!(few.contains("log-rank") || few.contains("too few"), "{few}");
+}
+
+#[test]
+fn shares_of_customers_stand_beside_numbers_that_have_no_test() {
+    let shop = shared();
+    let attribution = ["attribution", "--goal", "Order Completed"];
+    for (command, table) in
+        [(&attribution[..], "led"), (&["lifecycle"], "stayed"), (&["next", "Product Viewed"], "went_on")]
+    {
+        let found = shop.json(words(command, &BOTH));
+        let tested = rows(&found, table).iter().filter(|row| row["difference"].is_object()).count();
+        assert!(tested > 0, "{command:?} {found:#}");
+        let row = &rows(&found, table)[0];
+        let listed = shop.json(words(command, &[&BOTH[..], &["--customers", row["key"].as_str().unwrap()]].concat()));
+        for (group, listed) in rows(row, "groups").iter().zip(rows(&listed, "groups")) {
+            assert!(n(group, "n_customers") <= n(group, "of"));
+            assert!(n(listed, "n_customers") > 0);
+        }
+        let text = shop.run(words(command, &BOTH));
+        assert!(text.contains("is not tested") && text.contains("two-proportion"), "{text}");
+    }
+    assert!(shop.run(words(&["typical"], &BOTH)).contains("is not tested"));
+}
+
+#[test]
+fn a_kind_within_a_persona_is_asked_about_by_its_id() {
+    let shop = shared();
+    let kinds = shop.json([
+        "sql",
+        "SELECT persona_id, within, count(*) AS n FROM sub_kind_members \
+         WHERE persona_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1",
+    ]);
+    let kinds = kinds.as_array().unwrap();
+    assert!(!kinds.is_empty(), "a persona of the shop opens into kinds");
+    for kind in kinds.iter().take(2) {
+        let (id, within) = (kind["persona_id"].as_str().unwrap(), kind["within"].as_str().unwrap());
+        let found = shop.json(words(&["touchpoints"], &["--persona", id]));
+        assert_eq!(found["persona"], id);
+        assert_eq!(n(&found, "n_customers"), n(kind, "n"), "everybody of the shop did something");
+        let both = shop.json(words(&["paths"], &["--persona", id, "--persona", within]));
+        assert_eq!(rows(&both, "groups").len(), 2);
+    }
+    shop.fail(2, words(&["touchpoints"], &["--persona", "p1.99"]));
+}

@@ -5,6 +5,7 @@
 mod audit;
 mod chain;
 mod datasets;
+mod duckdb;
 mod failures;
 mod imports;
 mod journeys;

@@ -90,6 +90,12 @@ pub(super) enum Beside {
     Apart,
 }
 
+/// Whether two groups differ as a whole by more than chance.
+pub(super) struct Tested {
+    pub(super) words: String,
+    pub(super) document: Value,
+}
+
 /// The answer about one group of customers.
 pub(super) struct Answer<'a> {
     /// What is answered, whoever is asked about.

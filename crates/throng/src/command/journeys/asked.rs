@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use throng_engine::{Engine, EngineError, JourneyBook, JourneyRequest, PersonaBook};
 use throng_event::{Currency, Day, Instant};
 use throng_journey::{Cut, JourneyError, Repeats, Scope, sessions_have_steps};
-use throng_persona::Persona;
+use throng_persona::{Persona, PersonaId};
 use throng_profile::ProfileId;
 
 use super::super::personas::{find, shown};
-use super::answer::Answer;
+use super::answer::{Answer, Tested};
 use super::{compared, customers};
 use crate::arguments::{CutArguments, Format, RepeatsWanted, ScopeWanted, Span, WhoseArguments};
 use crate::failure::Usage;
@@ -99,6 +99,16 @@ impl<'a> Asked<'a> {
         top: usize,
         answer: impl Fn(&'g Group, usize) -> anyhow::Result<Answer<'g>>,
     ) -> anyhow::Result<()> {
+        self.answer_tested(top, answer, |_| None)
+    }
+
+    /// Answers as [`Self::answer`]; two groups side by side are tested by the second function.
+    pub(super) fn answer_tested<'g>(
+        &'g self,
+        top: usize,
+        answer: impl Fn(&'g Group, usize) -> anyhow::Result<Answer<'g>>,
+        test: impl Fn([&Group; 2]) -> Option<Tested>,
+    ) -> anyhow::Result<()> {
         if let Some(wanted) = &self.whose.customers {
             return customers::list(self, wanted, self.whose.out.as_deref(), &|group, top_wanted| {
                 answer(group, top_wanted.unwrap_or(top))
@@ -106,7 +116,7 @@ impl<'a> Asked<'a> {
         }
         if let [first, second] = self.groups.as_slice() {
             let answers = [answer(first, usize::MAX)?, answer(second, usize::MAX)?];
-            return compared::print(self, [first, second], &answers, top);
+            return compared::print(self, [first, second], &answers, (top, test([first, second])));
         }
         let group = &self.groups[0];
         let answer = answer(group, top)?;
@@ -304,8 +314,21 @@ impl<'a> Asked<'a> {
             bail!(Usage { what, hint: "run `throng discover`".to_owned() });
         };
         let persona = find(personas, wanted)?;
-        let numbers = Members::of(personas).numbers(&self.profiles, &persona.id);
+        let numbers = self.members(personas, &persona.id);
         Ok(Group { name: called(persona), persona: Some(persona.id.as_str().to_owned()), book: book.select(&numbers) })
+    }
+
+    /// Returns the numbers of the customers of a persona, or of a kind within one.
+    fn members(&self, book: &PersonaBook, wanted: &PersonaId) -> Vec<u32> {
+        for opened in &book.opened {
+            let kinds = opened.memberships.personas();
+            if let Some(place) = kinds.iter().position(|kind| kind == wanted) {
+                let own = opened.memberships.rows().iter().filter(|row| row.assigned == Some(place));
+                let ids: Vec<&str> = own.map(|row| row.profile.as_str()).collect();
+                return self.numbers(&ids);
+            }
+        }
+        Members::of(book).numbers(&self.profiles, wanted)
     }
 
     /// Returns every persona with the numbers of its customers.

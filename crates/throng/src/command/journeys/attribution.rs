@@ -7,7 +7,9 @@ use std::rc::Rc;
 use anyhow::bail;
 use serde_json::json;
 use throng_engine::{Engine, JourneyRequest, TouchpointRule};
-use throng_journey::{Attribution, AttributionMethod, AttributionOptions, attribute, credited_profiles};
+use throng_journey::{
+    Attribution, AttributionMethod, AttributionOptions, ProfileSet, attribute, credited_profiles, touchpoint_profiles,
+};
 
 use super::answer::{Answer, Beside, Cell, Column, Row, Table};
 use super::asked::{Asked, Group};
@@ -182,20 +184,47 @@ fn answer<'g>(
     if n_left > 0 {
         notes.push(format!("{n_left} with less credit; --top shows more"));
     }
+    let mut tables = vec![Table {
+        title: None,
+        json: "credited",
+        columns,
+        rows,
+        beside: Beside::Apart,
+        shown_max: usize::MAX,
+        notes,
+    }];
+    if let (true, Some((_, options))) = (asked.compares(), options.first()) {
+        tables.push(led(group, channels, options));
+    }
     let n_conversions = counted(of, "conversion");
     Answer {
         title: "Who is credited with conversions".to_owned(),
         heading: format!("Who is credited with the {n_conversions} of {}", group.name),
         totals: totals([("n_conversions", json!(of)), ("value", json!(found.first().map(|(_, found)| found.value)))]),
-        tables: vec![Table {
-            title: None,
-            json: "credited",
-            columns,
-            rows,
-            beside: Beside::Apart,
-            shown_max: usize::MAX,
-            notes,
-        }],
+        tables,
+    }
+}
+
+/// Returns of how many customers who convert each channel led to a conversion: credit is of
+/// conversions, which are not independent of each other, customers are.
+fn led<'g>(group: &'g Group, channels: &[(String, Vec<u32>)], options: &Rc<AttributionOptions>) -> Table<'g> {
+    let book = &group.book;
+    let converted = options.goal.iter().map(|label| touchpoint_profiles(&book.view(), *label));
+    let n_converted = converted.fold(ProfileSet::new(), |all, profiles| all.union(&profiles)).len();
+    let mut rows = Vec::with_capacity(channels.len());
+    for (channel_idx, (name, _)) in channels.iter().enumerate() {
+        let profiles = credited_profiles(&book.view(), options, channel_idx);
+        let row = Row::new(name, vec![Cell::text(name), Cell::Count(profiles.len())]);
+        rows.push(row.compared(profiles.len(), n_converted).opens(move || profiles.clone()));
+    }
+    Table {
+        title: Some("Before a conversion of how many customers it was".to_owned()),
+        json: "led",
+        columns: vec![Column::name("before a conversion", "name"), Column::number("customers", "n_customers")],
+        rows,
+        beside: Beside::Ranked("of customers who convert"),
+        shown_max: usize::MAX,
+        notes: Vec::new(),
     }
 }
 

@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 use throng_engine::{Difference, Share, differences};
 
-use super::answer::{Answer, Beside, Row, Table};
+use super::answer::{Answer, Beside, Row, Table, Tested};
 use super::asked::{Asked, Group};
 use crate::arguments::Format;
 use crate::format::{clean, share, wrapped};
 use crate::output::{Align, Grid, Output};
+
+/// What stands below numbers that are only shown.
+const UNTESTED: &str = "Whether these differ by more than chance is not tested.";
 
 /// A row of both groups.
 struct Pair {
@@ -24,7 +27,7 @@ pub(super) fn print(
     asked: &Asked<'_>,
     groups: [&Group; 2],
     answers: &[Answer<'_>; 2],
-    top: usize,
+    (top, test): (usize, Option<Tested>),
 ) -> anyhow::Result<()> {
     let output = asked.session.output;
     if output.format() == Format::Json {
@@ -39,6 +42,7 @@ pub(super) fn print(
                 document.insert(first.json.to_owned(), pairs.iter().map(pair_document).collect());
             }
         }
+        document.insert("test".to_owned(), json!(test.map(|test| test.document)));
         output.json(&Value::Object(document))?;
         return Ok(());
     }
@@ -51,12 +55,20 @@ pub(super) fn print(
             output.heading(title)?;
         }
         match first.beside {
-            Beside::Apart => apart(output, groups, [first, second])?,
+            Beside::Apart => {
+                apart(output, groups, [first, second])?;
+                if test.is_none() {
+                    output.text(&wrapped(UNTESTED, output.prose_width(), 0))?;
+                }
+            }
             Beside::Ranked(what) | Beside::Ordered(what) => {
                 together(output, first.beside, &paired(first, second), (what, top))?;
                 tested = true;
             }
         }
+    }
+    if let Some(test) = test {
+        output.text(&wrapped(&test.words, output.prose_width(), 0))?;
     }
     if tested {
         let same = if groups[0].persona == groups[1].persona {
@@ -111,10 +123,15 @@ fn paired(first: &Table<'_>, second: &Table<'_>) -> Vec<Pair> {
         |shares: &BTreeMap<String, Share>| Share { n: 0, of: shares.values().map(|part| part.of).max().unwrap_or(0) };
     let (none_first, none_second) = (nobody(&of_first), nobody(&of_second));
     let only_second = second.rows.iter().filter(|row| !of_first.contains_key(&row.key));
-    let rows: Vec<&Row<'_>> = first.rows.iter().chain(only_second).filter(|row| row.compared.is_some()).collect();
+    let mut rows: Vec<&Row<'_>> = first.rows.iter().chain(only_second).filter(|row| row.compared.is_some()).collect();
     let both = |row: &&Row<'_>| {
         (*of_first.get(&row.key).unwrap_or(&none_first), *of_second.get(&row.key).unwrap_or(&none_second))
     };
+    // Where there is nobody of either to speak of, there is nothing to say.
+    rows.retain(|row| {
+        let (a, b) = both(row);
+        a.of + b.of > 0
+    });
     let pairs: Vec<(Share, Share)> = rows.iter().map(both).collect();
     let found = differences(&pairs);
     let mut result = Vec::with_capacity(rows.len());

@@ -6,15 +6,16 @@ use std::rc::Rc;
 
 use anyhow::bail;
 use serde_json::json;
-use throng_engine::{Share, differences};
+use throng_engine::Share;
 use throng_event::Instant;
 use throng_journey::{
-    Correlation, Entries, Exclusion, Funnel, FunnelOptions, FunnelStep, ProfileSet, Reached, StepOrder, Window, funnel,
-    funnel_correlations, funnel_profiles, instead_profiles,
+    Entries, Exclusion, Funnel, FunnelOptions, FunnelStep, ProfileSet, Reached, StepOrder, Window, funnel,
+    funnel_profiles, instead_profiles,
 };
 
 use super::answer::{Answer, Beside, Cell, Column, Row, Table};
 use super::asked::{Asked, Group};
+use super::correlation::correlations;
 use super::{state_name, totals};
 use crate::arguments::{EntriesWanted, FunnelArguments, OrderWanted, ScopeWanted, Within};
 use crate::failure::Usage;
@@ -42,7 +43,7 @@ pub(super) fn run(asked: &Asked<'_>, arguments: &FunnelArguments) -> anyhow::Res
         }
         tables.push(instead(group, &question, &found));
         if arguments.correlations {
-            tables.push(correlations(group, &question));
+            tables.extend(correlations(asked, group, (&question.options, question.top))?);
         }
         let heading = format!("Funnel of {}, {}", group.name, question.window);
         let totals = totals([
@@ -226,54 +227,6 @@ fn other<'g>(
         profiles.fold(ProfileSet::new(), |all, profiles| all.union(&profiles))
     })
 }
-
-/// Returns what goes together with completing, the surest first.
-fn correlations<'g>(group: &'g Group, question: &Question<'g>) -> Table<'g> {
-    let book = &group.book;
-    let found = funnel_correlations(&book.view(), &question.options);
-    let shares = |found: &Correlation| {
-        let with = Share { n: found.n_with_converted, of: found.n_with };
-        (with, Share { n: found.n_without_converted, of: found.n_without })
-    };
-    let pairs: Vec<(Share, Share)> = found.iter().map(shares).collect();
-    let mut tested: Vec<_> = found.iter().zip(differences(&pairs)).collect();
-    tested.retain(|(_, difference)| difference.is_some_and(|difference| difference.significant()));
-    tested.sort_by(|a, b| b.0.effect.abs().total_cmp(&a.0.effect.abs()));
-    let rows = tested.into_iter().map(|(found, difference)| {
-        let (with, without) = shares(found);
-        let cells = vec![
-            Cell::text(book.name(found.label)),
-            Cell::Count(found.n_with),
-            Cell::Share(Some(with.value())),
-            Cell::Share(Some(without.value())),
-            Cell::text(format!("{:+.1}", found.effect * 100.0)),
-        ];
-        let row = Row::new(format!("with {}", book.name(found.label)), cells).with("effect", found.effect);
-        row.with("q_value", json!(difference.map(|difference| difference.q_value)))
-    });
-    Table {
-        title: Some("What goes together with completing it".to_owned()),
-        json: "correlations",
-        columns: vec![
-            Column::name("touchpoint", "name"),
-            Column::number("attempts with it", "n_with"),
-            Column::number("complete with", "with"),
-            Column::number("without", "without"),
-            Column::shown("points", Align::Right),
-        ],
-        rows: rows.collect(),
-        beside: Beside::Apart,
-        shown_max: question.top.max(CORRELATIONS_MIN),
-        notes: vec![
-            "More than chance, false discoveries held down to 5 %; no causes: who completes early has less time to \
-             meet anything."
-                .to_owned(),
-        ],
-    }
-}
-
-/// Correlations that are shown at least.
-const CORRELATIONS_MIN: usize = 10;
 
 /// Values of a property that are told apart; the rest is "(other)".
 const PARTS_MAX: usize = 8;

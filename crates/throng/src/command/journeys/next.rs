@@ -1,6 +1,8 @@
 //! `throng journeys next`: what comes after some touchpoints, and how often such a
 //! prediction is right about customers it was not learned from.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde_json::json;
@@ -77,6 +79,10 @@ fn answer<'g>(
         shown_max: top,
         notes: vec![note],
     };
+    let mut tables = vec![table];
+    if asked.compares() {
+        tables.push(went_on(asked, group, &so_far, journeys)?);
+    }
     let totals = totals([
         ("unit", json!(journeys.unit)),
         ("prefix", json!(names)),
@@ -84,7 +90,47 @@ fn answer<'g>(
         ("accuracy", json!(accuracy.map(Share::value))),
         ("n_steps_tested", json!(accuracy.map(|right| right.of))),
     ]);
-    Ok(Answer { title: "What comes next".to_owned(), heading, totals, tables: vec![table] })
+    Ok(Answer { title: "What comes next".to_owned(), heading, totals, tables })
+}
+
+/// Touchpoints that two groups are compared by, the most frequent of both: each is looked for in
+/// all journeys.
+const COMPARED_MAX: usize = 30;
+
+/// Returns how many of the customers who come so far go on with each touchpoint, once at least.
+fn went_on<'g>(
+    asked: &Asked<'_>,
+    group: &'g Group,
+    so_far: &[State],
+    journeys: Journeys<'g>,
+) -> anyhow::Result<Table<'g>> {
+    let book = &group.book;
+    let mut n_events: BTreeMap<u32, u64> = BTreeMap::new();
+    for touchpoint in asked.groups().iter().flat_map(|group| group.book.touchpoints()) {
+        *n_events.entry(touchpoint.label).or_default() += touchpoint.n_events;
+    }
+    let mut labels: Vec<(u32, u64)> = n_events.into_iter().collect();
+    // By name already, and the sort is stable.
+    labels.sort_by_key(|(_, n_events)| Reverse(*n_events));
+    let nexts = labels.into_iter().take(COMPARED_MAX).map(|(label, _)| State::Label(label)).chain([State::End]);
+    let of = pattern_profiles(&book.view(), journeys.cut, &Pattern::steps(so_far)?).len();
+    let mut rows = Vec::new();
+    for next in nexts {
+        let pattern = Pattern::steps(&[so_far, &[next]].concat())?;
+        let profiles = pattern_profiles(&book.view(), journeys.cut, &pattern);
+        let name = state_name(book, next);
+        let row = Row::new(name, vec![Cell::text(name), Cell::Count(profiles.len())]);
+        rows.push(row.compared(profiles.len(), of).opens(move || profiles.clone()));
+    }
+    Ok(Table {
+        title: Some("Who goes on so".to_owned()),
+        json: "went_on",
+        columns: vec![Column::name("next", "name"), Column::number("customers", "n_customers")],
+        rows,
+        beside: Beside::Ranked("of customers who come so far"),
+        shown_max: usize::MAX,
+        notes: Vec::new(),
+    })
 }
 
 fn accuracy_in_words(accuracy: Option<Share>, arguments: &NextArguments) -> String {

@@ -181,6 +181,10 @@ pub(super) fn lifecycle_of(asked: &Asked<'_>, arguments: &LifecycleArguments) ->
             shown_max: usize::MAX,
             notes: vec![note],
         };
+        let mut tables = vec![table];
+        if asked.compares() {
+            tables.push(stayed(group, (days, span_days), &found));
+        }
         let heading = format!("Stages of life of {}, {} at a time", group.name, counted(u64::from(span_days), "day"));
         let totals = totals([
             ("every_days", json!(span_days)),
@@ -188,7 +192,7 @@ pub(super) fn lifecycle_of(asked: &Asked<'_>, arguments: &LifecycleArguments) ->
             ("daily_active_mean", json!(sticky.daily_active_mean)),
             ("n_active", json!(sticky.n_active)),
         ]);
-        Ok(Answer { title: "Stages of life".to_owned(), heading, totals, tables: vec![table] })
+        Ok(Answer { title: "Stages of life".to_owned(), heading, totals, tables })
     })
 }
 
@@ -206,6 +210,30 @@ fn stage_columns() -> Vec<Column> {
         Column::number("dormant", "n_dormant"),
         Column::number("stayed", "stayed"),
     ]
+}
+
+/// Returns who stayed from each span to the next, spans counted back from the last, which two
+/// groups seen until different days have in common: what they are compared by.
+fn stayed<'g>(group: &'g Group, (days, span_days): (Days<'g>, u32), found: &[LifecycleRow]) -> Table<'g> {
+    let row = |(back, row): (u32, &LifecycleRow)| {
+        let name = match back {
+            0 => "the last".to_owned(),
+            back => format!("{back} before"),
+        };
+        let before = row.n_current + row.n_dormant;
+        let row =
+            Row::new(name.clone(), vec![Cell::text(name), Cell::Count(row.n_current)]).compared(row.n_current, before);
+        row.opens(move || stage_profiles(&group.book.view(), days, span_days, back, Stage::Current))
+    };
+    Table {
+        title: Some(format!("Who stayed, by spans of {}", counted(u64::from(span_days), "day"))),
+        json: "stayed",
+        columns: vec![Column::name("span", "span"), Column::number("stayed", "n_stayed")],
+        rows: (0..).zip(found.iter().rev()).map(row).collect(),
+        beside: Beside::Ordered("customers, of those active in the span before"),
+        shown_max: usize::MAX,
+        notes: Vec::new(),
+    }
 }
 
 fn stages_row<'g>(group: &'g Group, (days, span_days, back): (Days<'g>, u32, u32), row: &LifecycleRow) -> Row<'g> {

@@ -3,14 +3,17 @@
 use std::rc::Rc;
 
 use serde_json::json;
+use throng_engine::rate_ratio;
 use throng_event::Instant;
-use throng_journey::{Bounds, Outcome, Survival, SurvivalOptions, survival, survival_profiles};
+use throng_journey::{
+    Bounds, Outcome, Survival, SurvivalOptions, log_rank, survival, survival_profiles, survival_spans,
+};
 
-use super::answer::{Answer, Beside, Cell, Column, Row, Table};
+use super::answer::{Answer, Beside, Cell, Column, Row, Table, Tested};
 use super::asked::{Asked, Group};
 use super::totals;
 use crate::arguments::SurvivalArguments;
-use crate::format::{counted, duration};
+use crate::format::{counted, duration, quantity};
 use crate::output::Align;
 
 /// Days after which it is said for how many it has happened.
@@ -33,12 +36,51 @@ pub(super) fn run(asked: &Asked<'_>, arguments: &SurvivalArguments) -> anyhow::R
     let starts = asked.all_labels(&arguments.from)?;
     let ends = asked.goal(&arguments.to, "--to")?;
     let calendar = &asked.engine.home().config().calendar;
-    asked.answer(usize::MAX, |group, _| {
+    let question = |group: &Group| {
         let as_of = group.book.days(calendar).end();
-        let question = Rc::new(Question { starts: starts.clone(), ends: ends.clone(), as_of });
+        Question { starts: starts.clone(), ends: ends.clone(), as_of }
+    };
+    let answer = |group, _| {
+        let question = Rc::new(question(group));
         let found = survival(&group.book.view(), question.options());
         Ok(answer(asked, group, &question, &found))
+    };
+    asked.answer_tested(usize::MAX, answer, |groups| {
+        let [first, second] = groups.map(|group| survival_spans(&group.book.view(), question(group).options()));
+        Some(tested(&first, &second))
     })
+}
+
+/// Returns whether it takes two groups equally long.
+fn tested(first: &[(i64, bool)], second: &[(i64, bool)]) -> Tested {
+    let n_ended: u64 = first.iter().chain(second).map(|(_, ended)| u64::from(*ended)).sum();
+    let ratio = log_rank(first, second).and_then(|found| rate_ratio(found, n_ended));
+    let Some(ratio) = ratio else {
+        let words = "It happened to too few to say whether the two differ by more than chance.".to_owned();
+        return Tested { words, document: json!(null) };
+    };
+    let words = format!(
+        "At any time it happens to those waiting in A {} times as often as to those in B (95 %: {} to {}); {} by the \
+         log-rank test (p {}).",
+        quantity(ratio.estimate),
+        quantity(ratio.low),
+        quantity(ratio.high),
+        if ratio.p_value <= 0.05 { "more than chance" } else { "no more than chance" },
+        probability(ratio.p_value),
+    );
+    let document = json!({
+        "name": "log-rank",
+        "rate_ratio": ratio.estimate,
+        "low": ratio.low,
+        "high": ratio.high,
+        "p_value": ratio.p_value,
+    });
+    Tested { words, document }
+}
+
+/// Returns a probability for people: `= 0.031`, `< 0.001`.
+fn probability(p_value: f64) -> String {
+    if p_value < 0.001 { "< 0.001".to_owned() } else { format!("= {p_value:.3}") }
 }
 
 fn answer<'g>(asked: &Asked<'_>, group: &'g Group, question: &Rc<Question>, found: &Survival) -> Answer<'g> {

@@ -1,0 +1,1 @@
+SELECT case_id, col, what, count(*), count(DISTINCT profile) FROM track GROUP BY ALL
