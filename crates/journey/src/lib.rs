@@ -58,7 +58,7 @@ pub use funnel::{
     Correlation, Entries, Exclusion, Funnel, FunnelOptions, FunnelStep, Instead, Reached, StepOrder, Window, funnel,
     funnel_correlations, funnel_profiles, instead_profiles,
 };
-pub use histories::{EventColumns, Histories};
+pub use histories::{EventColumns, EventPart, Histories};
 pub use markov::{MarkovChain, RemovalEffect};
 pub use next_step::{NextStepAccuracy, NextStepModel, Prediction, held_out_accuracy};
 pub use numbers::Bounds;
