@@ -231,7 +231,7 @@ fn parts(offsets: &[usize]) -> Vec<Range<usize>> {
 fn dictionary(parts: &[EventPart]) -> (Vec<String>, Vec<Source<'_>>) {
     let mut sorted: Vec<&str> = Vec::new();
     for part in parts {
-        sorted.extend(part.names.iter().map(String::as_str));
+        sorted.extend(part.names().iter().map(String::as_str));
         // Parts mostly name the same touchpoints.
         sorted.sort_unstable();
         sorted.dedup();
@@ -239,7 +239,7 @@ fn dictionary(parts: &[EventPart]) -> (Vec<String>, Vec<Source<'_>>) {
     let mut sources = Vec::new();
     for part in parts {
         let place = |name: &String| code(sorted.partition_point(|other| *other < name.as_str()));
-        let codes: Arc<[u32]> = part.names.iter().map(place).collect();
+        let codes: Arc<[u32]> = part.names().iter().map(place).collect();
         sources.extend(part.pieces.iter().map(|piece| Source { piece, codes: Arc::clone(&codes) }));
     }
     (sorted.into_iter().map(str::to_owned).collect(), sources)

@@ -22,7 +22,7 @@ use crate::numbers::position;
 pub struct EventPart {
     buckets: Buckets,
     pub(super) pieces: Vec<Piece>,
-    pub(super) names: Vec<String>,
+    names: Vec<String>,
 }
 
 /// Rows that are taken into buckets at once: few enough that their columns stay near,
@@ -56,13 +56,20 @@ impl EventPart {
         self.names = names;
     }
 
-    /// Returns the names of its touchpoints and how often each occurs.
-    pub fn counts(&self) -> impl Iterator<Item = (&str, u64)> {
+    /// Returns what its touchpoints are called, by their codes.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Returns how often each of its touchpoints occurs, by their codes.
+    #[must_use]
+    pub fn counts(&self) -> Vec<u64> {
         let mut counts = vec![0; self.names.len()];
         for row in self.pieces.iter().flat_map(|piece| &piece.rows) {
             counts[position(row.touchpoint)] += 1;
         }
-        self.names.iter().map(String::as_str).zip(counts)
+        counts
     }
 }
 
