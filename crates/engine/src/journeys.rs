@@ -312,7 +312,13 @@ impl<'a> Worker<'a> {
         };
         let touchpoints = self.names.numbers(rows)?;
         let own = &mut self.rows;
-        for (row, number) in self.people.numbers(&users, &devices).into_iter().enumerate() {
+        // The events of a profile lie together within a day: mostly the next is of the same.
+        let (mut ids, mut number) = ((None, None), None);
+        for (row, row_ids) in users.iter().zip(&devices).enumerate() {
+            if row_ids != ids {
+                ids = row_ids;
+                number = self.people.number_of(ids.0, ids.1);
+            }
             let Some((number, touchpoint)) = number.zip(touchpoints[row]) else { continue };
             own.profile.push(number);
             own.occurred_at.push(times.value(row));

@@ -7,6 +7,8 @@
 
 mod part;
 mod sort;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
