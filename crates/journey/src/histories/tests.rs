@@ -21,13 +21,8 @@ fn value(event: &Event) -> i64 {
     event.1 * 10 + event.2
 }
 
-/// Which columns there are beside those that every source has.
-#[derive(Debug, Clone, Copy)]
-struct Has {
-    keys: bool,
-    sessions: bool,
-    values: bool,
-}
+/// Whether there are keys, sessions and values, as a piece says it.
+type Has = [bool; 3];
 
 fn push(part: &mut EventPart, events: &[Event], has: Has, names: &[String]) {
     let place = |name: usize| code(names.iter().position(|other| other == NAMES[name]).unwrap());
@@ -37,17 +32,17 @@ fn push(part: &mut EventPart, events: &[Event], has: Has, names: &[String]) {
     part.push(&EventColumns {
         profile: &events.iter().map(|event| event.0).collect::<Vec<_>>(),
         occurred_at: &events.iter().map(|event| event.1).collect::<Vec<_>>(),
-        event_key: has.keys.then_some(&keys),
+        event_key: has[0].then_some(&keys),
         touchpoint: &events.iter().map(|event| place(event.3)).collect::<Vec<_>>(),
-        session: has.sessions.then_some(&sessions),
-        value: has.values.then_some(&values),
+        session: has[1].then_some(&sessions),
+        value: has[2].then_some(&values),
     });
 }
 
 /// The rows in order: a stable sort, so that ties stay as they were.
 fn expected(events: &[Event], has: Has) -> Histories {
     let mut sorted = events.to_vec();
-    sorted.sort_by_key(|event| (event.0, event.1, if has.keys { event.2 } else { 0 }));
+    sorted.sort_by_key(|event| (event.0, event.1, if has[0] { event.2 } else { 0 }));
     let mut names: Vec<String> = NAMES.map(str::to_owned).to_vec();
     names.sort();
     names.dedup();
@@ -57,8 +52,8 @@ fn expected(events: &[Event], has: Has) -> Histories {
         offsets: (0..=N_PROFILES).map(before).collect(),
         occurred_at: sorted.iter().map(|event| event.1).collect(),
         touchpoint: sorted.iter().map(place).collect(),
-        session: if has.sessions { sorted.iter().map(session).collect() } else { Vec::new() },
-        value: if has.values { sorted.iter().map(value).collect() } else { Vec::new() },
+        session: if has[1] { sorted.iter().map(session).collect() } else { Vec::new() },
+        value: if has[2] { sorted.iter().map(value).collect() } else { Vec::new() },
         names,
     }
 }
@@ -73,9 +68,8 @@ proptest! {
 
     #[test]
     fn parts_with_names_of_their_own_make_the_histories_of_a_plain_sort(
-        events in events(), cuts in prop::collection::vec(0..120_usize, 0..5), has: [bool; 3], turned: bool,
+        events in events(), cuts in prop::collection::vec(0..120_usize, 0..5), has: Has, turned: bool,
     ) {
-        let has = Has { keys: has[0], sessions: has[1], values: has[2] };
         let mut borders: Vec<usize> = cuts.into_iter().map(|cut| cut.min(events.len())).collect();
         borders.extend([0, events.len()]);
         borders.sort_unstable();
@@ -107,7 +101,7 @@ fn no_parts_make_histories_without_events() {
 fn a_part_counts_its_touchpoints() {
     let names: Vec<String> = ["order", "view", "add"].map(str::to_owned).to_vec();
     let mut part = EventPart::new(N_PROFILES);
-    let has = Has { keys: false, sessions: false, values: false };
+    let has = [false; 3];
     push(&mut part, &[(7, 0, 0, 0), (2, 1, 0, 1), (7, 0, 0, 0)], has, &names);
     part.set_names(names);
     assert_eq!(part.counts(), [0, 2, 1]);
