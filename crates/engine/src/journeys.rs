@@ -10,17 +10,19 @@ mod selection;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use arrow::error::ArrowError;
 use datafusion::prelude::SessionContext;
+use rayon::prelude::{IndexedParallelIterator, IntoParallelRefMutIterator, ParallelDrainRange, ParallelIterator};
 use throng_event::{Calendar, Currency, Day};
 use throng_journey::{
-    Cut, Days, Entries, EventColumns, Funnel, FunnelOptions, Histories, JourneyError, PathOptions, Paths, Period,
-    ProfileSet, Repeats, Scope, StepOrder, TransitionMatrix, View, Window, funnel, paths, touchpoint_counts,
+    Cut, Days, Entries, EventColumns, EventPart, Funnel, FunnelOptions, Histories, JourneyError, PathOptions, Paths,
+    Period, ProfileSet, Repeats, Scope, StepOrder, TransitionMatrix, View, Window, funnel, paths, touchpoint_counts,
     transitions,
 };
 
@@ -83,8 +85,10 @@ impl JourneyBook {
         people: &People,
         reading: &Reading<'_>,
     ) -> Result<Self, EngineError> {
-        let mut columns = Columns::new(reading);
-        let looked_at = columns.names.selected(context).await?;
+        // Sessions have numbers of one list; names are told apart by every worker for itself.
+        let n_workers = if reading.source_sessions { 1 } else { rayon::current_num_threads() };
+        let mut workers: Vec<Worker<'_>> = (0..n_workers).map(|_| Worker::new(reading, people)).collect();
+        let looked_at = NamedColumns::new(reading.rules).selected(context).await?;
         let session = if reading.source_sessions {
             format!(", {} AS session", first_of(context, &SESSION_COLUMNS).await?)
         } else {
@@ -98,8 +102,14 @@ impl JourneyBook {
              WHERE kind IN ('track', 'page', 'screen') AND occurred_at < {}",
             timestamp_literal(reading.as_of.end)
         );
-        for_each_batch(context, &query, &mut |rows| columns.take(rows, people)).await?;
-        columns.book(people.n_profiles(), reading)
+        let mut waiting = Vec::with_capacity(n_workers);
+        for_each_batch(context, &query, &mut |rows| {
+            waiting.push(rows.clone());
+            if waiting.len() == n_workers { take(&mut workers, &mut waiting) } else { Ok(()) }
+        })
+        .await?;
+        take(&mut workers, &mut waiting).map_err(|error| EngineError::Query(error.to_string()))?;
+        book(workers, people.n_profiles(), reading)
     }
 
     /// Returns the book of some profiles only, by their numbers, of those it is of
@@ -252,10 +262,23 @@ impl JourneyBook {
     }
 }
 
-/// The columns of histories while they are read.
-struct Columns<'a> {
+/// Has every worker take one of the batches that wait, all at the same time.
+fn take(workers: &mut [Worker<'_>], waiting: &mut Vec<RecordBatch>) -> Result<(), ArrowError> {
+    workers.par_iter_mut().zip(waiting.par_drain(..)).try_for_each(|(worker, rows)| worker.take(&rows))
+}
+
+/// One of those that read histories at the same time, and what it has read.
+struct Worker<'a> {
+    people: &'a People,
     names: NamedColumns<'a>,
     sessions: NamedColumns<'a>,
+    part: EventPart,
+    rows: Columns,
+}
+
+/// The columns of rows that are not in the part yet.
+#[derive(Default)]
+struct Columns {
     profile: Vec<u32>,
     occurred_at: Vec<i64>,
     event_key: Vec<i64>,
@@ -266,21 +289,21 @@ struct Columns<'a> {
     value: Vec<i64>,
 }
 
-impl<'a> Columns<'a> {
-    fn new(reading: &Reading<'a>) -> Self {
+/// Rows that go into a part together: a few megabytes.
+const ROWS_PUSHED: usize = 1 << 17;
+
+impl<'a> Worker<'a> {
+    fn new(reading: &Reading<'a>, people: &'a People) -> Self {
         Self {
+            people,
             names: NamedColumns::new(reading.rules),
             sessions: NamedColumns::new(&[]),
-            profile: Vec::new(),
-            occurred_at: Vec::new(),
-            event_key: Vec::new(),
-            touchpoint: Vec::new(),
-            session: Vec::new(),
-            value: Vec::new(),
+            part: EventPart::new(people.n_profiles()),
+            rows: Columns::default(),
         }
     }
 
-    fn take(&mut self, rows: &RecordBatch, people: &People) -> Result<(), ArrowError> {
+    fn take(&mut self, rows: &RecordBatch) -> Result<(), ArrowError> {
         let (users, devices) = (text_column(rows, "user_id")?, text_column(rows, "anonymous_id")?);
         let times = times(rows, "occurred_at")?;
         let integers = |name: &str| rows.column_by_name(name).map(|column| column.as_primitive::<Int64Type>());
@@ -290,58 +313,89 @@ impl<'a> Columns<'a> {
             None => None,
         };
         let touchpoints = self.names.numbers(rows)?;
-        for (row, number) in people.numbers(&users, &devices).into_iter().enumerate() {
+        let own = &mut self.rows;
+        // The events of a profile lie together within a day: mostly the next is of the same.
+        let (mut ids, mut number) = ((None, None), None);
+        for (row, row_ids) in users.iter().zip(&devices).enumerate() {
+            if row_ids != ids {
+                ids = row_ids;
+                number = self.people.number_of(ids.0, ids.1);
+            }
             let Some((number, touchpoint)) = number.zip(touchpoints[row]) else { continue };
-            self.profile.push(number);
-            self.occurred_at.push(times.value(row));
-            self.event_key.push(keys.map_or(0, |keys| keys.value(row)));
-            self.touchpoint.push(touchpoint);
+            own.profile.push(number);
+            own.occurred_at.push(times.value(row));
+            own.event_key.push(keys.map_or(0, |keys| keys.value(row)));
+            own.touchpoint.push(touchpoint);
             if let Some(sessions) = &sessions {
-                self.session.push(sessions[row]);
+                own.session.push(sessions[row]);
             }
             if let Some(values) = values {
-                self.value.push(if values.is_valid(row) { values.value(row) } else { 0 });
+                own.value.push(if values.is_valid(row) { values.value(row) } else { 0 });
             }
+        }
+        if own.profile.len() >= ROWS_PUSHED {
+            self.push();
         }
         Ok(())
     }
 
-    fn book(mut self, n_profiles: usize, reading: &Reading<'_>) -> Result<JourneyBook, EngineError> {
-        let mut names = std::mem::take(&mut self.names.names);
-        keep_frequent(&mut names, &self.touchpoint, NAMES_MAX);
-        let of_all = |column: &[i64]| column.len() == self.profile.len();
-        let columns = EventColumns {
-            profile: &self.profile,
-            occurred_at: &self.occurred_at,
-            event_key: Some(&self.event_key),
-            touchpoint: &self.touchpoint,
-            session: reading.source_sessions.then_some(self.session.as_slice()),
-            value: Some(self.value.as_slice()).filter(|value| reading.currency.is_some() && of_all(value)),
-        };
-        let histories = Histories::new(&columns, n_profiles, &names);
-        Ok(JourneyBook {
-            histories: Arc::new(histories.map_err(|error| EngineError::Query(error.to_string()))?),
-            kinds: Arc::new(self.names.kinds),
-            profiles: None,
-            period: Period::ALWAYS,
-            last: reading.as_of.day,
-        })
+    fn push(&mut self) {
+        let rows = &mut self.rows;
+        self.part.push(&EventColumns {
+            profile: &rows.profile,
+            occurred_at: &rows.occurred_at,
+            event_key: Some(&rows.event_key),
+            touchpoint: &rows.touchpoint,
+            session: Some(rows.session.as_slice()).filter(|session| !session.is_empty()),
+            value: Some(rows.value.as_slice()).filter(|value| !value.is_empty()),
+        });
+        rows.profile.clear();
+        rows.occurred_at.clear();
+        rows.event_key.clear();
+        rows.touchpoint.clear();
+        rows.session.clear();
+        rows.value.clear();
     }
 }
 
+fn book(workers: Vec<Worker<'_>>, n_profiles: usize, reading: &Reading<'_>) -> Result<JourneyBook, EngineError> {
+    let mut kinds = BTreeMap::new();
+    let mut parts = Vec::with_capacity(workers.len());
+    for mut worker in workers {
+        worker.push();
+        // A name has the kind of the first rule that made it; the first worker's word counts.
+        for (name, kind) in worker.names.kinds {
+            kinds.entry(name).or_insert(kind);
+        }
+        worker.part.set_names(worker.names.names);
+        parts.push(worker.part);
+    }
+    keep_frequent(&mut parts, NAMES_MAX);
+    let histories = Histories::from_parts(n_profiles, &parts).map_err(|error| EngineError::Query(error.to_string()))?;
+    Ok(JourneyBook {
+        histories: Arc::new(histories),
+        kinds: Arc::new(kinds),
+        profiles: None,
+        period: Period::ALWAYS,
+        last: reading.as_of.day,
+    })
+}
+
 /// Gives all names but the most frequent (then the first by name) one common name.
-fn keep_frequent(names: &mut [String], touchpoints: &[u32], n_max: usize) {
-    if names.len() <= n_max {
+fn keep_frequent(parts: &mut [EventPart], n_max: usize) {
+    if parts.iter().map(|part| part.names().len()).sum::<usize>() <= n_max {
         return;
     }
-    let mut ranked: Vec<(u64, usize)> = (0..names.len()).map(|idx| (0, idx)).collect();
-    for touchpoint in touchpoints {
-        if let Some(counted) = usize::try_from(*touchpoint).ok().and_then(|idx| ranked.get_mut(idx)) {
-            counted.0 += 1;
-        }
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for (name, n_events) in parts.iter().flat_map(|part| part.names().iter().zip(part.counts())) {
+        *counts.entry(name).or_default() += n_events;
     }
-    ranked.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| names[a.1].cmp(&names[b.1])));
-    for (_, idx) in ranked.split_off(n_max) {
-        RARE.clone_into(&mut names[idx]);
+    let mut ranked: Vec<(&str, u64)> = counts.into_iter().collect();
+    // By name already, and the sort is stable.
+    ranked.sort_by_key(|(_, n_events)| Reverse(*n_events));
+    let rare: BTreeSet<String> = ranked.iter().skip(n_max).map(|(name, _)| (*name).to_owned()).collect();
+    for part in parts {
+        let common = |name: &String| if rare.contains(name) { RARE } else { name }.to_owned();
+        part.set_names(part.names().iter().map(common).collect());
     }
 }

@@ -44,7 +44,7 @@ mod verify;
 mod vocabulary;
 
 pub use audit::{Audit, AuditCheck, Coverage, Finding, Severity, Sufficiency, SufficiencyAnswer};
-pub use bench::fold_parquet;
+pub use bench::{fold_parquet, histories_of_parquet};
 pub use book::{BookOutcome, PersonaBook};
 pub use config::{
     Config, IdentityConfig, feature_to_toml, features_to_toml, touchpoints_to_toml, with_features, with_proposals,

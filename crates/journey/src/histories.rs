@@ -5,14 +5,23 @@
 //! values. Codes are given in the order of names, so that comparing codes compares names
 //! and no answer depends on the order in which names were met.
 
-use std::ops::Range;
+mod part;
+mod sort;
+#[cfg(test)]
+mod tests;
 
-use rayon::prelude::{IntoParallelIterator, IntoParallelRefMutIterator, ParallelIterator};
+use std::ops::Range;
+use std::sync::Arc;
 
 use crate::JourneyError;
 use crate::numbers::{code, position};
 use crate::profile_set::ProfileSet;
 use crate::view::{Period, View};
+
+use part::Piece;
+use sort::{Source, sort};
+
+pub use part::EventPart;
 
 /// Events as the caller has them, in any order: one row is one event.
 #[derive(Debug, Clone, Copy)]
@@ -66,33 +75,33 @@ impl Histories {
     /// Returns the histories of `n_profiles` profiles. Ties of equal times go by the
     /// event's key, then by its row; names that are equal are one touchpoint.
     ///
-    /// Beside the result it takes 4 bytes an event while it runs.
-    ///
     /// # Errors
     /// [`JourneyError::TooManyEvents`] beyond four thousand million events.
     ///
     /// # Panics
     /// When the columns do not fit each other, which is a mistake of the caller's.
     pub fn new(columns: &EventColumns<'_>, n_profiles: usize, names: &[String]) -> Result<Self, JourneyError> {
-        let n_events = columns.profile.len();
+        let mut part = EventPart::new(n_profiles);
+        part.set_names(names.to_vec());
+        part.push(columns);
+        Self::from_parts(n_profiles, &[part])
+    }
+
+    /// Returns the histories of `n_profiles` profiles whose events were read in parts;
+    /// the rows of a part come before those of the next.
+    ///
+    /// # Errors
+    /// [`JourneyError::TooManyEvents`] beyond four thousand million events.
+    ///
+    /// # Panics
+    /// When the parts do not fit each other, which is a mistake of the caller's.
+    pub fn from_parts(n_profiles: usize, parts: &[EventPart]) -> Result<Self, JourneyError> {
+        let n_events = parts.iter().flat_map(|part| &part.pieces).map(Piece::len).sum();
         if n_events > N_EVENTS_MAX {
             return Err(JourneyError::TooManyEvents { n_events, n_events_max: N_EVENTS_MAX });
         }
-        for n_rows in columns.lengths() {
-            assert_eq!(n_rows, n_events, "every event has every column");
-        }
-        let (names, codes) = dictionary(names);
-        let offsets = offsets(columns.profile, n_profiles);
-        let rows = sorted_rows(columns, &offsets);
-        let column = |values: &[i64]| gather(&rows, |row| values[row]);
-        Ok(Self {
-            occurred_at: column(columns.occurred_at),
-            touchpoint: gather(&rows, |row| codes[position(columns.touchpoint[row])]),
-            session: columns.session.map_or_else(Vec::new, |sessions| gather(&rows, |row| sessions[row])),
-            value: columns.value.map_or_else(Vec::new, column),
-            offsets,
-            names,
-        })
+        let (names, sources) = dictionary(parts);
+        Ok(sort(n_profiles, &sources, names))
     }
 
     /// Returns how many profiles there are, those without events included.
@@ -165,6 +174,18 @@ impl Histories {
 }
 
 impl EventColumns<'_> {
+    /// Returns some of the rows.
+    fn rows(&self, rows: Range<usize>) -> Self {
+        Self {
+            profile: &self.profile[rows.clone()],
+            occurred_at: &self.occurred_at[rows.clone()],
+            event_key: self.event_key.map(|keys| &keys[rows.clone()]),
+            touchpoint: &self.touchpoint[rows.clone()],
+            session: self.session.map(|sessions| &sessions[rows.clone()]),
+            value: self.value.map(|values| &values[rows]),
+        }
+    }
+
     fn lengths(&self) -> [usize; 5] {
         let n_events = self.profile.len();
         [
@@ -207,65 +228,21 @@ fn parts(offsets: &[usize]) -> Vec<Range<usize>> {
     (0..N_PARTS).map(|part_idx| border(part_idx)..border(part_idx + 1)).collect()
 }
 
-/// Returns the different names in order, and the code of each name given.
-fn dictionary(names: &[String]) -> (Vec<String>, Vec<u32>) {
-    let mut sorted = names.to_vec();
-    sorted.sort_unstable();
-    sorted.dedup();
-    let codes = names.iter().map(|name| code(sorted.partition_point(|other| other < name))).collect();
-    (sorted, codes)
-}
-
-fn offsets(profiles: &[u32], n_profiles: usize) -> Vec<usize> {
-    let mut offsets = vec![0; n_profiles + 1];
-    for profile in profiles {
-        offsets[position(*profile) + 1] += 1;
+/// Returns the different names in order, and the pieces of all parts with the code of
+/// each name of their part.
+fn dictionary(parts: &[EventPart]) -> (Vec<String>, Vec<Source<'_>>) {
+    let mut sorted: Vec<&str> = Vec::new();
+    for part in parts {
+        sorted.extend(part.names().iter().map(String::as_str));
+        // Parts mostly name the same touchpoints.
+        sorted.sort_unstable();
+        sorted.dedup();
     }
-    for profile_idx in 0..n_profiles {
-        offsets[profile_idx + 1] += offsets[profile_idx];
+    let mut sources = Vec::new();
+    for part in parts {
+        let place = |name: &String| code(sorted.partition_point(|other| *other < name.as_str()));
+        let codes: Arc<[u32]> = part.names().iter().map(place).collect();
+        sources.extend(part.pieces.iter().map(|piece| Source { piece, codes: Arc::clone(&codes) }));
     }
-    offsets
-}
-
-/// Returns the rows by profile, each profile's in total order: a counting sort over
-/// profiles, then a sort of each profile's own where it is not in order yet.
-fn sorted_rows(columns: &EventColumns<'_>, offsets: &[usize]) -> Vec<u32> {
-    let mut next = offsets.to_vec();
-    let mut rows = vec![0; columns.profile.len()];
-    for (row, profile) in (0..).zip(columns.profile) {
-        let slot = &mut next[position(*profile)];
-        rows[*slot] = row;
-        *slot += 1;
-    }
-    let times_ascend = columns.occurred_at.is_sorted();
-    if times_ascend && columns.event_key.is_none() {
-        // The counting sort keeps the order of rows.
-        return rows;
-    }
-    let key = |row: &u32| {
-        let row_idx = position(*row);
-        (columns.occurred_at[row_idx], columns.event_key.map_or(0, |keys| keys[row_idx]), *row)
-    };
-    let mut rest = rows.as_mut_slice();
-    let mut jobs = Vec::new();
-    for profiles in parts(offsets) {
-        let (own, after) = rest.split_at_mut(offsets[profiles.end] - offsets[profiles.start]);
-        jobs.push((profiles, own));
-        rest = after;
-    }
-    jobs.par_iter_mut().for_each(|(profiles, rows)| {
-        let first_row = offsets[profiles.start];
-        for profile_idx in profiles.clone() {
-            let own = &mut rows[offsets[profile_idx] - first_row..offsets[profile_idx + 1] - first_row];
-            if !own.is_sorted_by_key(key) {
-                own.sort_unstable_by_key(key);
-            }
-        }
-    });
-    rows
-}
-
-/// Returns the value of every row, in order.
-fn gather<T: Send>(rows: &[u32], value: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    rows.into_par_iter().map(|row| value(position(*row))).collect()
+    (sorted.into_iter().map(str::to_owned).collect(), sources)
 }

@@ -60,7 +60,7 @@ pub use funnel::{
     funnel, funnel_correlations, funnel_entries, funnel_profiles, instead_profiles,
 };
 pub use growing::{Arrival, GrowingHistories};
-pub use histories::{EventColumns, Histories};
+pub use histories::{EventColumns, EventPart, Histories};
 pub use markov::{MarkovChain, RemovalEffect};
 pub use next_step::{NextStepAccuracy, NextStepModel, Prediction, held_out_accuracy};
 pub use numbers::Bounds;

@@ -85,15 +85,11 @@ pub fn paths(view: &View<'_>, options: &PathOptions<'_>) -> Paths {
     let n_sessions = count(tally.path_of.len());
     let mut ranked: Vec<u32> =
         (0..).zip(&tally.counts).filter(|(_, counts)| counts.n_sessions > 0).map(|(path, _)| path).collect();
-    let rank = |path: u32| {
-        let counts = &tally.counts[position(path)];
-        (Reverse(counts.n_sessions), Reverse(counts.n_profiles))
-    };
-    ranked.sort_unstable_by(|a, b| rank(*a).cmp(&rank(*b)).then_with(|| tally.labels(*a).cmp(&tally.labels(*b))));
-    let n_listed = options.top.min(ranked.len());
-    let durations = tally.durations(&ranked[..n_listed]);
-    let mut paths = Vec::with_capacity(n_listed);
-    for (path, mut durations_us) in ranked[..n_listed].iter().zip(durations) {
+    let n_paths = ranked.len();
+    tally.keep_top(&mut ranked, options.top);
+    let durations = tally.durations(&ranked);
+    let mut paths = Vec::with_capacity(ranked.len());
+    for (path, mut durations_us) in ranked.iter().zip(durations) {
         let counts = &tally.counts[position(*path)];
         let (labels, continues) = tally.labels(*path);
         paths.push(Path {
@@ -106,19 +102,17 @@ pub fn paths(view: &View<'_>, options: &PathOptions<'_>) -> Paths {
             median_seconds: median_seconds(&mut durations_us),
         });
     }
-    let sum = |of: fn(&Counts) -> u64| ranked[n_listed..].iter().map(|path| of(&tally.counts[position(*path)])).sum();
-    let n_left = sum(|counts| counts.n_sessions);
-    Paths {
-        paths,
-        remainder: Remainder {
-            n_paths: count(ranked.len() - n_listed),
-            n_sessions: n_left,
-            share: share(n_left, n_sessions),
-            n_converted: sum(|counts| counts.n_converted),
-        },
-        n_sessions,
-        n_profiles: tally.n_profiles,
-    }
+    let left = |of: fn(&Counts) -> u64, listed: fn(&Path) -> u64| {
+        tally.counts.iter().map(of).sum::<u64>() - paths.iter().map(listed).sum::<u64>()
+    };
+    let n_left = left(|counts| counts.n_sessions, |path| path.n_sessions);
+    let remainder = Remainder {
+        n_paths: count(n_paths - paths.len()),
+        n_sessions: n_left,
+        share: share(n_left, n_sessions),
+        n_converted: left(|counts| counts.n_converted, |path| path.n_converted),
+    };
+    Paths { paths, remainder, n_sessions, n_profiles: tally.n_profiles }
 }
 
 /// Returns who took a path at least once: as many as its [`Path::n_profiles`].
@@ -223,6 +217,26 @@ impl Tally {
         self.path_of.extend(other.path_of.iter().map(|path| number[position(*path)]));
         self.duration_us.extend(other.duration_us);
         self.n_profiles += other.n_profiles;
+    }
+
+    /// Keeps the most trodden of some paths: most sessions first, then most profiles,
+    /// then by the labels.
+    fn keep_top(&self, paths: &mut Vec<u32>, top: usize) {
+        let rank = |path: &u32| {
+            let counts = &self.counts[position(*path)];
+            (Reverse(counts.n_sessions), Reverse(counts.n_profiles))
+        };
+        if top == 0 {
+            paths.clear();
+        } else if top < paths.len() {
+            // Most paths are trodden once, and to compare labels takes longest: so only
+            // those are sorted that have a chance.
+            let (_, last, _) = paths.select_nth_unstable_by_key(top - 1, rank);
+            let last = rank(last);
+            paths.retain(|path| rank(path) <= last);
+        }
+        paths.sort_unstable_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| self.labels(*a).cmp(&self.labels(*b))));
+        paths.truncate(top);
     }
 
     fn labels(&self, path: u32) -> (Vec<u32>, bool) {

@@ -3,8 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
+
 use crate::interner::{Interner, pair, unpair};
-use crate::numbers::{code, count, median_seconds, percentile_seconds, position, share};
+use crate::numbers::{median_seconds, percentile_seconds, position, share};
 use crate::profile_set::ProfileSet;
 use crate::view::{Cut, Journey, View};
 
@@ -88,30 +90,23 @@ fn state(number: u32) -> State {
 }
 
 /// Gives every step of a journey with the time it took.
-fn steps(journey: Journey<'_>, mut take: impl FnMut(u64, Option<i64>)) {
-    let mut before: Option<(u32, i64)> = None;
+fn steps(journey: Journey<'_>, mut take: impl FnMut(u32, u32, Option<i64>)) {
+    let mut before = (START, 0);
     for (label, at) in journey.labels.iter().zip(journey.times) {
-        match before {
-            None => take(pair(START, label + 1), None),
-            Some((from, from_at)) => take(pair(from, label + 1), Some(at.saturating_sub(from_at))),
-        }
-        before = Some((label + 1, *at));
+        let (from, from_at) = before;
+        take(from, label + 1, (from != START).then(|| at.saturating_sub(from_at)));
+        before = (label + 1, *at);
     }
-    if let Some((from, _)) = before {
-        take(pair(from, END), None);
-    }
+    take(before.0, END, None);
 }
 
 /// Returns how journeys go from touchpoint to touchpoint.
 ///
-/// Beside the answer it takes 20 bytes a transition while it runs, for the medians.
+/// Beside the answer it takes 8 bytes a transition while it runs, for the medians, and
+/// 12 more in the parts that threads are at.
 #[must_use]
 pub fn transitions(view: &View<'_>, cut: Cut<'_>) -> TransitionMatrix {
-    let mut tally = Tally::default();
-    for part in view.fold_journeys(cut, Tally::default, |tally, journey| tally.take(journey)) {
-        tally.join(part);
-    }
-    let mut gaps = Gaps::of(&tally);
+    let tally = Tally::of(view, cut);
     let mut edges: Vec<(u32, Reverse<u64>, u32, u32)> = Vec::with_capacity(tally.counts.len());
     for ((edge, key), counts) in (0..).zip(tally.edges.keys()).zip(&tally.counts) {
         let (from, to) = unpair(*key);
@@ -124,8 +119,8 @@ pub fn transitions(view: &View<'_>, cut: Cut<'_>) -> TransitionMatrix {
         let n_visits = out.iter().map(|(_, Reverse(n_transitions), _, _)| n_transitions).sum();
         let mut dwell_us = 0;
         for (from, Reverse(n_transitions), to, edge) in out {
-            let gaps_us = gaps.edge(*edge);
-            dwell_us += gaps_us.iter().map(|gap_us| i128::from(*gap_us)).sum::<i128>();
+            let times = &tally.times[position(*edge)];
+            dwell_us += times.sum_us;
             matrix.transitions.push(Transition {
                 from: state(*from),
                 to: state(*to),
@@ -133,8 +128,8 @@ pub fn transitions(view: &View<'_>, cut: Cut<'_>) -> TransitionMatrix {
                 n_profiles: tally.counts[position(*edge)].n_profiles,
                 share_out: share(*n_transitions, n_visits),
                 share_in: share(*n_transitions, n_into[&state(*to)]),
-                median_seconds: median_seconds(gaps_us),
-                p95_seconds: percentile_seconds(gaps_us, 95),
+                median_seconds: times.median_seconds,
+                p95_seconds: times.p95_seconds,
             });
         }
         if let State::Label(label) = state(out[0].0) {
@@ -153,10 +148,7 @@ pub fn transitions(view: &View<'_>, cut: Cut<'_>) -> TransitionMatrix {
 pub fn transition_profiles(view: &View<'_>, cut: Cut<'_>, from: State, to: State) -> ProfileSet {
     view.profiles_of(cut, |journey| {
         let mut taken = false;
-        steps(journey, |key, _| {
-            let (before, after) = unpair(key);
-            taken |= state(before) == from && state(after) == to;
-        });
+        steps(journey, |before, after, _| taken |= state(before) == from && state(after) == to);
         taken
     })
 }
@@ -174,11 +166,45 @@ struct Counts {
     profile_last: u64,
 }
 
-/// The transitions of some journeys.
-#[derive(Default)]
-struct Tally {
-    /// Each transition by its two states.
-    edges: Interner,
+/// Numbers for transitions: where touchpoints are few, by a table of all pairs.
+struct Edges {
+    /// The number of each pair of states plus one, 0 for one not seen; empty where there
+    /// would be too many.
+    cells: Vec<u32>,
+    /// States: a side of the table.
+    n_states: usize,
+    seen: Interner,
+}
+
+/// The most pairs of states in a table: it stays in the nearest cache.
+const N_CELLS_MAX: usize = 1 << 12;
+
+impl Edges {
+    fn new(n_labels: usize) -> Self {
+        let n_states = n_labels.saturating_add(2);
+        let n_cells = n_states.saturating_mul(n_states);
+        let cells = if n_cells <= N_CELLS_MAX { vec![0; n_cells] } else { Vec::new() };
+        Self { cells, n_states, seen: Interner::default() }
+    }
+
+    fn number(&mut self, from: u32, to: u32) -> u32 {
+        // The end is the last state of the table.
+        let cell_idx = position(from) * self.n_states + position(to).min(self.n_states - 1);
+        match self.cells.get_mut(cell_idx) {
+            None => self.seen.intern(pair(from, to)),
+            Some(cell) => {
+                if *cell == 0 {
+                    *cell = self.seen.intern(pair(from, to)) + 1;
+                }
+                *cell - 1
+            }
+        }
+    }
+}
+
+/// The transitions of the journeys of some profiles.
+struct Part {
+    edges: Edges,
     counts: Vec<Counts>,
     /// For every step between two touchpoints, its transition and how long it took.
     edge_of: Vec<u32>,
@@ -186,19 +212,17 @@ struct Tally {
     n_sessions: u64,
 }
 
-impl Tally {
+impl Part {
+    fn new(n_labels: usize) -> Self {
+        let (counts, edge_of, gap_us) = (Vec::new(), Vec::new(), Vec::new());
+        Self { edges: Edges::new(n_labels), counts, edge_of, gap_us, n_sessions: 0 }
+    }
+
     fn take(&mut self, journey: Journey<'_>) {
-        let profile = u64::from(journey.profile) + 1;
         self.n_sessions += 1;
-        steps(journey, |key, gap_us| {
-            let edge = self.edges.intern(key);
-            if position(edge) == self.counts.len() {
-                self.counts.push(Counts::default());
-            }
-            let counts = &mut self.counts[position(edge)];
-            counts.n_transitions += 1;
-            counts.n_profiles += u64::from(counts.profile_last != profile);
-            counts.profile_last = profile;
+        steps(journey, |from, to, gap_us| {
+            let edge = self.edges.number(from, to);
+            self.count(edge, journey.profile);
             if let Some(gap_us) = gap_us {
                 self.edge_of.push(edge);
                 self.gap_us.push(gap_us);
@@ -206,19 +230,60 @@ impl Tally {
         });
     }
 
-    /// Takes in the journeys of other profiles.
-    fn join(&mut self, other: Self) {
-        let mut number = Vec::with_capacity(other.counts.len());
-        for (key, counts) in other.edges.keys().iter().zip(other.counts) {
-            let edge = self.edges.intern(*key);
-            self.counts.resize_with(self.edges.keys().len(), Counts::default);
-            self.counts[position(edge)].n_transitions += counts.n_transitions;
-            self.counts[position(edge)].n_profiles += counts.n_profiles;
-            number.push(edge);
+    fn count(&mut self, edge: u32, profile: u32) {
+        if position(edge) == self.counts.len() {
+            self.counts.push(Counts::default());
         }
-        self.edge_of.extend(other.edge_of.iter().map(|edge| number[position(*edge)]));
-        self.gap_us.extend(other.gap_us);
-        self.n_sessions += other.n_sessions;
+        let counts = &mut self.counts[position(edge)];
+        let profile = u64::from(profile) + 1;
+        counts.n_transitions += 1;
+        counts.n_profiles += u64::from(counts.profile_last != profile);
+        counts.profile_last = profile;
+    }
+}
+
+/// The transitions of all journeys.
+struct Tally {
+    /// Each transition by its two states.
+    edges: Interner,
+    counts: Vec<Counts>,
+    times: Vec<Times>,
+    n_sessions: u64,
+}
+
+/// The times of all steps of a transition.
+#[derive(Default, Clone)]
+struct Times {
+    sum_us: i128,
+    median_seconds: Option<f64>,
+    p95_seconds: Option<f64>,
+}
+
+impl Tally {
+    fn of(view: &View<'_>, cut: Cut<'_>) -> Self {
+        let n_labels = view.histories().names().len();
+        let keep = |part: Part| (Gaps::of(&part), part.edges.seen, part.counts, part.n_sessions);
+        let parts = view.fold_journeys_into(cut, || Part::new(n_labels), Part::take, keep);
+        let (mut edges, mut counts) = (Interner::default(), Vec::new());
+        // Each transition, and where in which part its times are.
+        let mut places: Vec<(u32, usize, u32)> = Vec::new();
+        for (part_idx, (_, seen, part_counts, _)) in parts.iter().enumerate() {
+            for ((own, key), part_counts) in (0..).zip(seen.keys()).zip(part_counts) {
+                let edge = edges.intern(*key);
+                counts.resize_with(edges.keys().len(), Counts::default);
+                counts[position(edge)].n_transitions += part_counts.n_transitions;
+                counts[position(edge)].n_profiles += part_counts.n_profiles;
+                places.push((edge, part_idx, own));
+            }
+        }
+        places.sort_unstable();
+        let of_edges: Vec<&[(u32, usize, u32)]> = places.chunk_by(|a, b| a.0 == b.0).collect();
+        let times = |places: &&[(u32, usize, u32)]| {
+            let gaps_us = places.iter().map(|(_, part_idx, own)| parts[*part_idx].0.edge(*own));
+            Times::of(&mut gaps_us.collect::<Vec<_>>().concat())
+        };
+        let times = of_edges.par_iter().map(times).collect();
+        Self { edges, counts, times, n_sessions: parts.iter().map(|(_, _, _, n_sessions)| n_sessions).sum() }
     }
 
     fn by_state_after(&self) -> BTreeMap<State, u64> {
@@ -230,35 +295,42 @@ impl Tally {
     }
 }
 
-/// The times of all steps, those of one transition together.
+impl Times {
+    fn of(gaps_us: &mut [i64]) -> Self {
+        Self {
+            sum_us: gaps_us.iter().map(|gap_us| i128::from(*gap_us)).sum(),
+            median_seconds: median_seconds(gaps_us),
+            p95_seconds: percentile_seconds(gaps_us, 95),
+        }
+    }
+}
+
+/// The times of a part's steps, those of one transition together.
 struct Gaps {
     offsets: Vec<usize>,
     gap_us: Vec<i64>,
 }
 
 impl Gaps {
-    fn of(tally: &Tally) -> Self {
-        let mut offsets = vec![0; tally.counts.len() + 1];
-        for edge in &tally.edge_of {
+    fn of(part: &Part) -> Self {
+        let mut offsets = vec![0; part.counts.len() + 1];
+        for edge in &part.edge_of {
             offsets[position(*edge) + 1] += 1;
         }
-        for edge_idx in 0..tally.counts.len() {
+        for edge_idx in 0..part.counts.len() {
             offsets[edge_idx + 1] += offsets[edge_idx];
         }
         let mut next = offsets.clone();
-        let mut sorted = vec![0; tally.gap_us.len()];
-        for (edge, gap_us) in tally.edge_of.iter().zip(&tally.gap_us) {
+        let mut sorted = vec![0; part.gap_us.len()];
+        for (edge, gap_us) in part.edge_of.iter().zip(&part.gap_us) {
             let slot = &mut next[position(*edge)];
             sorted[*slot] = *gap_us;
             *slot += 1;
         }
-        debug_assert_eq!(offsets.last().map(|n_gaps| count(*n_gaps)), Some(count(sorted.len())));
         Self { offsets, gap_us: sorted }
     }
 
-    fn edge(&mut self, edge: u32) -> &mut [i64] {
-        let edge_idx = position(edge);
-        debug_assert_eq!(code(edge_idx), edge);
-        &mut self.gap_us[self.offsets[edge_idx]..self.offsets[edge_idx + 1]]
+    fn edge(&self, edge: u32) -> &[i64] {
+        &self.gap_us[self.offsets[position(edge)]..self.offsets[position(edge) + 1]]
     }
 }

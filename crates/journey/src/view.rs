@@ -124,6 +124,15 @@ impl<'a> View<'a> {
         start: impl Fn() -> T + Sync,
         take: impl Fn(&mut T, u32, Events<'a>) + Sync,
     ) -> Vec<T> {
+        self.fold_into(start, take, |gathered| gathered)
+    }
+
+    fn fold_into<T, U: Send>(
+        &self,
+        start: impl Fn() -> T + Sync,
+        take: impl Fn(&mut T, u32, Events<'a>) + Sync,
+        keep: impl Fn(T) -> U + Sync,
+    ) -> Vec<U> {
         let walk = |profiles: Range<usize>| {
             let mut gathered = start();
             for profile_idx in profiles {
@@ -136,7 +145,7 @@ impl<'a> View<'a> {
                     take(&mut gathered, profile, events);
                 }
             }
-            gathered
+            keep(gathered)
         };
         self.histories.parts().into_par_iter().map(walk).collect()
     }
@@ -148,13 +157,24 @@ impl<'a> View<'a> {
         start: impl Fn() -> T + Sync,
         take: impl Fn(&mut T, Journey<'_>) + Sync,
     ) -> Vec<T> {
-        let parts = self.fold(
+        self.fold_journeys_into(cut, start, take, |gathered| gathered)
+    }
+
+    /// Walks every journey, and makes of what was gathered in a part what is kept of it.
+    pub(crate) fn fold_journeys_into<T, U: Send>(
+        &self,
+        cut: Cut<'_>,
+        start: impl Fn() -> T + Sync,
+        take: impl Fn(&mut T, Journey<'_>) + Sync,
+        keep: impl Fn(T) -> U + Sync,
+    ) -> Vec<U> {
+        self.fold_into(
             || (start(), Cutter::default()),
             |(gathered, cutter), profile, events| {
                 cutter.journeys(cut, profile, events, &mut |journey| take(gathered, journey));
             },
-        );
-        parts.into_iter().map(|(gathered, _)| gathered).collect()
+            |(gathered, _)| keep(gathered),
+        )
     }
 
     /// Returns the profiles for whose journey a test holds, once at least.

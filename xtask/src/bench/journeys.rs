@@ -38,7 +38,7 @@ const QUESTIONS: [(&str, [&str; 3]); 3] = [
 /// What the numbers include.
 const WHAT_IS_MEASURED: &str = "
 peers      from the Parquet file to the answer, in one process with two threads
-throng s   the same: pyarrow reads the columns and hands them over as files, ours reads those, sorts and answers
+throng s   the same
 second s   ours once more with other numbers, over the histories that are sorted already; its share is of throng s";
 
 /// What the caller chose.
@@ -95,7 +95,9 @@ pub(super) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
     let data = data_folder(place)?;
     let mut steps = Steps::new();
     let program = steps.require("build the benchmark", || {
-        let selection = ["--package", "throng-journey", "--example", "bench_journeys"];
+        // Named together with the binary, the dependencies are those of the demo and the tests.
+        let selection =
+            ["--package", "throng-engine", "--example", "bench_journeys", "--package", "throng", "--bin", "throng"];
         Cargo::new(&place.root).release(&selection, "examples/bench_journeys")
     })?;
     let python = steps.require("set up the peers", || python(place, PACKAGES))?;
@@ -116,7 +118,7 @@ pub(super) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
                 });
                 let mut ours = Command::new(&python);
                 ours.arg(place.root.join("xtask/src/bench/journeys.py")).arg(&program);
-                ours.arg(&events).arg(data.join("journeys")).arg(question);
+                ours.arg(&events).arg(question);
                 take_turns(round_idx, theirs, ours)
             })?;
             rounds.push(round);

@@ -344,11 +344,37 @@ fn a_name_that_rules_took_apart_stands_for_its_parts() {
 
 #[test]
 fn the_rarest_touchpoints_beyond_the_bound_are_one() {
-    let mut names = ["a", "b", "c", "d"].map(str::to_owned);
-    keep_frequent(&mut names, &[0, 1, 1, 2, 3, 3], 2);
-    assert_eq!(names, [RARE, "b", RARE, "d"]);
-    keep_frequent(&mut names, &[], 4);
-    assert_eq!(names[1], "b");
+    let part = |names: &[&str], touchpoint: &[u32]| {
+        let zeros = vec![0; touchpoint.len()];
+        let mut part = EventPart::new(1);
+        part.push(&EventColumns {
+            profile: &vec![0; touchpoint.len()],
+            occurred_at: &zeros,
+            event_key: None,
+            touchpoint,
+            session: None,
+            value: None,
+        });
+        part.set_names(names.iter().map(|name| (*name).to_owned()).collect());
+        part
+    };
+    // Neither part alone knows that "b" and "d" are the most frequent.
+    let parts = || [part(&["a", "b", "c"], &[0, 0, 1, 1, 2]), part(&["d", "b", "c"], &[0, 0, 0, 1])];
+    let names = |n_max: usize| {
+        let mut parts = parts();
+        keep_frequent(&mut parts, n_max);
+        parts.map(|part| part.names().to_vec())
+    };
+    assert_eq!(names(2), [[RARE, "b", RARE], ["d", "b", RARE]]);
+    assert_eq!(names(3), [["a", "b", RARE], ["d", "b", RARE]]);
+    assert_eq!(names(4), [["a", "b", "c"], ["d", "b", "c"]]);
+    let histories = Histories::from_parts(1, &parts()).unwrap();
+    assert_eq!(histories.names(), ["a", "b", "c", "d"]);
+    let counts = touchpoint_counts(&histories.all());
+    assert_eq!(
+        counts.iter().map(|count| (count.label, count.n_events)).collect::<Vec<_>>(),
+        [(1, 3), (3, 3), (0, 2), (2, 1)]
+    );
 }
 
 #[test]

@@ -86,6 +86,10 @@ pub(crate) struct NamedColumns<'a> {
     pub(crate) kinds: BTreeMap<String, TouchpointKind>,
 }
 
+/// Texts, and combinations of them, that are told apart at a time: some hundred megabytes.
+/// Addresses may be as many as events; beyond it all are met anew, which costs only time.
+const TEXTS_MAX: usize = 1 << 20;
+
 /// The number of an absent text.
 const ABSENT: u32 = 0;
 
@@ -122,6 +126,10 @@ impl<'a> NamedColumns<'a> {
         let columns =
             [events, text_column(rows, "channel")?, text_column(rows, "campaign")?, text_column(rows, "page")?];
         let addresses = text_column(rows, "address")?;
+        if self.texts.len() > TEXTS_MAX || self.combinations.len() > TEXTS_MAX {
+            self.texts = Codes::default();
+            self.combinations = Codes::default();
+        }
         let mut numbers = Vec::with_capacity(rows.num_rows());
         for row in 0..rows.num_rows() {
             if columns[0].is_null(row) {

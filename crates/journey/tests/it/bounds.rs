@@ -95,3 +95,17 @@ fn a_label_is_found_by_name_and_an_unknown_one_gets_its_like() {
     check("Order Refunded", Err(&["Order Completed", "order cancelled"]));
     check("Xyz", Err(&[]));
 }
+
+#[test]
+fn touchpoints_that_never_happen_change_no_transition() {
+    // So few touchpoints have a table of all pairs, so many have none.
+    let names = |n_names: u32| (0..n_names).map(|number| format!("{number:03}")).collect::<Vec<_>>();
+    let profile: Vec<u32> = (0..500).map(|row| row / 100).collect();
+    let times: Vec<i64> = (0..500).map(|row| row * row % 97).collect();
+    let touchpoint: Vec<u32> = (0..500).map(|row| row * row % 11 % 7).collect();
+    let few = histories(&profile, &times, &touchpoint, &names(7));
+    let many = histories(&profile, &times, &touchpoint, &names(900));
+    let found = transitions(&few.all(), WHOLE);
+    assert!(found.transitions.len() > 30);
+    assert_eq!(found, transitions(&many.all(), WHOLE));
+}

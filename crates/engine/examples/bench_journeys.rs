@@ -1,11 +1,9 @@
-//! The journey benchmark's own line: one question over columns of events, as
+//! The journey benchmark's own line: one question over a Parquet file of events, as
 //! `cargo xtask bench journeys` asks it of ours and of its peers, and then a second
 //! question over the same histories.
 //!
-//! The columns are files of bare numbers: this crate reads no tables, so the benchmark
-//! reads them beforehand and adds the seconds that took. Prints one JSON line: seconds
-//! from the files to the answer, the parts of it, the seconds of the second question,
-//! peak memory, and the answer's rows. An event's id is its row.
+//! Prints one JSON line: seconds from the file to the answer, the parts of it, the seconds
+//! of the second question, peak memory, and the answer's rows. An event's id is its row.
 #![expect(clippy::print_stdout, reason = "the line is the result")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark fails where it stands")]
@@ -16,9 +14,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
+use throng_engine::histories_of_parquet;
 use throng_journey::{
-    Cut, Entries, EventColumns, FunnelOptions, Histories, PathOptions, Repeats, Scope, State, StepOrder, View, Window,
-    funnel, paths, transitions,
+    Cut, Entries, FunnelOptions, PathOptions, Repeats, Scope, State, StepOrder, View, Window, funnel, paths,
+    transitions,
 };
 
 const GAP_US: i64 = 1_800_000_000;
@@ -32,13 +31,11 @@ const TOP: usize = 20;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, question] = arguments.as_slice() else {
-        panic!("usage: bench_journeys FOLDER funnel|paths|trans");
+    let [events, question] = arguments.as_slice() else {
+        panic!("usage: bench_journeys EVENTS.parquet funnel|paths|trans");
     };
     let started = Instant::now();
-    let columns = Columns::read(Path::new(folder));
-    let read = started.elapsed().as_secs_f64();
-    let histories = columns.histories();
+    let histories = histories_of_parquet(Path::new(events)).unwrap();
     let sorted = started.elapsed().as_secs_f64();
     let view = histories.all();
     let rows = answer(&view, question, 7);
@@ -49,10 +46,9 @@ fn main() {
     let again_seconds = again.elapsed().as_secs_f64();
     assert_eq!(rows.is_empty(), other_rows.is_empty(), "the second question has an answer as the first has");
     println!(
-        "{{\"engine\": \"throng\", \"n\": {}, \"seconds\": {seconds:.6}, \"read_s\": {read:.6}, \"sort_s\": {:.6}, \
+        "{{\"engine\": \"throng\", \"n\": {}, \"seconds\": {seconds:.6}, \"sorted_s\": {sorted:.6}, \
          \"question_s\": {:.6}, \"again_s\": {again_seconds:.6}, \"peak_rss_mb\": {peak:.1}, \"rows\": [{}]}}",
         histories.n_events(),
-        sorted - read,
         seconds - sorted,
         rows.join(", ")
     );
@@ -107,45 +103,6 @@ fn transition_rows(view: &View<'_>, cut: Cut<'_>) -> Vec<String> {
         }
     }
     rows
-}
-
-/// The columns of events.
-struct Columns {
-    profile: Vec<u32>,
-    occurred_at: Vec<i64>,
-    touchpoint: Vec<u32>,
-    names: Vec<String>,
-}
-
-impl Columns {
-    fn read(folder: &Path) -> Self {
-        let bytes = |name: &str| fs::read(folder.join(name)).unwrap();
-        let numbers = |name: &str| bytes(name).as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
-        Self {
-            profile: numbers("profile.u32"),
-            occurred_at: bytes("occurred_at.i64")
-                .as_chunks()
-                .0
-                .iter()
-                .map(|bytes| i64::from_le_bytes(*bytes))
-                .collect(),
-            touchpoint: numbers("touchpoint.u32"),
-            names: String::from_utf8(bytes("names.txt")).unwrap().lines().map(str::to_owned).collect(),
-        }
-    }
-
-    fn histories(self) -> Histories {
-        let n_profiles = self.profile.iter().max().map_or(0, |last| usize::try_from(*last).unwrap() + 1);
-        let columns = EventColumns {
-            profile: &self.profile,
-            occurred_at: &self.occurred_at,
-            event_key: None,
-            touchpoint: &self.touchpoint,
-            session: None,
-            value: None,
-        };
-        Histories::new(&columns, n_profiles, &self.names).unwrap()
-    }
 }
 
 fn peak_memory_mb() -> f64 {
