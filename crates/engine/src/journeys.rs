@@ -31,7 +31,9 @@ use crate::derive::timestamp_literal;
 use crate::error::EngineError;
 use crate::event_table::text_column;
 use crate::people::{People, times};
-use crate::touchpoints::{NamedColumns, SESSION_COLUMNS, TouchpointKind, TouchpointRule, TouchpointSummary, first_of};
+use crate::touchpoints::{
+    NamedColumns, SESSION_COLUMNS, TouchpointKind, TouchpointRule, TouchpointSummary, add_kind, first_of,
+};
 use throng_event::AsOf;
 
 pub use difference::{Difference, RateRatio, Share, differences, rate_ratio};
@@ -363,9 +365,8 @@ fn book(workers: Vec<Worker<'_>>, n_profiles: usize, reading: &Reading<'_>) -> R
     let mut parts = Vec::with_capacity(workers.len());
     for mut worker in workers {
         worker.push();
-        // A name has the kind of the first rule that made it; the first worker's word counts.
         for (name, kind) in worker.names.kinds {
-            kinds.entry(name).or_insert(kind);
+            add_kind(&mut kinds, name, kind);
         }
         worker.part.set_names(worker.names.names);
         parts.push(worker.part);
@@ -374,7 +375,7 @@ fn book(workers: Vec<Worker<'_>>, n_profiles: usize, reading: &Reading<'_>) -> R
     let histories = Histories::from_parts(n_profiles, &parts).map_err(|error| EngineError::Query(error.to_string()))?;
     Ok(JourneyBook {
         histories: Arc::new(histories),
-        kinds: Arc::new(kinds),
+        kinds: Arc::new(kinds.into_iter().map(|(name, (_, kind))| (name, kind)).collect()),
         profiles: None,
         period: Period::ALWAYS,
         last: reading.as_of.day,

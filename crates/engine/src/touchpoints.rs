@@ -10,7 +10,7 @@ mod proposal;
 
 use serde::Deserialize;
 
-pub(crate) use columns::{NamedColumns, SESSION_COLUMNS, first_of};
+pub(crate) use columns::{NamedColumns, SESSION_COLUMNS, add_kind, first_of};
 pub(crate) use proposal::propose;
 
 /// To whom a touchpoint belongs: after Lemon and Verhoef (2016), as marketers say it.
@@ -135,9 +135,15 @@ pub(crate) fn needs(rules: &[TouchpointRule]) -> Needs {
     }
 }
 
+/// The kind that a rule says, behind the rule's place: where several rules give one name, the first
+/// with a kind has the say.
+pub(crate) type RuledKind = (usize, TouchpointKind);
+
 /// Returns the touchpoint of an event, and the kind that the rule says.
-pub(crate) fn touchpoint(rules: &[TouchpointRule], occurrence: Occurrence<'_>) -> (String, Option<TouchpointKind>) {
-    let named = rules.iter().find_map(|rule| Some((rule.named(occurrence)?, rule.kind)));
+pub(crate) fn touchpoint(rules: &[TouchpointRule], occurrence: Occurrence<'_>) -> (String, Option<RuledKind>) {
+    let named = rules.iter().enumerate().find_map(|(place, rule)| {
+        Some((rule.named(occurrence)?, rule.kind.map(|kind| (place, kind))))
+    });
     named.unwrap_or_else(|| (occurrence.event.to_owned(), None))
 }
 

@@ -7,7 +7,7 @@ use arrow::array::{Array, RecordBatch, StringArray};
 use arrow::error::ArrowError;
 use datafusion::prelude::SessionContext;
 
-use super::{Needs, Occurrence, TouchpointKind, TouchpointRule, needs, page, touchpoint};
+use super::{Needs, Occurrence, RuledKind, TouchpointRule, needs, page, touchpoint};
 use crate::context::explain;
 use crate::error::EngineError;
 use crate::event_table::text_column;
@@ -83,7 +83,7 @@ pub(crate) struct NamedColumns<'a> {
     codes: Codes<String>,
     /// Touchpoints by the numbers they are given.
     pub(crate) names: Vec<String>,
-    pub(crate) kinds: BTreeMap<String, TouchpointKind>,
+    pub(crate) kinds: BTreeMap<String, RuledKind>,
 }
 
 /// Texts, and combinations of them, that are told apart at a time: some hundred megabytes.
@@ -170,10 +170,15 @@ impl<'a> NamedColumns<'a> {
         };
         let (name, kind) = touchpoint(self.rules, occurrence);
         if let Some(kind) = kind {
-            self.kinds.entry(name.clone()).or_insert(kind);
+            add_kind(&mut self.kinds, name.clone(), kind);
         }
         number(&mut self.codes, &mut self.names, &name)
     }
+}
+
+/// Gives a name a kind, unless a rule before has given it one.
+pub(crate) fn add_kind(kinds: &mut BTreeMap<String, RuledKind>, name: String, kind: RuledKind) {
+    kinds.entry(name).and_modify(|known| *known = kind.min(*known)).or_insert(kind);
 }
 
 fn value(column: &StringArray, row: usize) -> Option<&str> {
@@ -198,4 +203,35 @@ pub(crate) fn number(codes: &mut Codes<String>, names: &mut Vec<String>, name: &
     codes.insert(name.to_owned(), number);
     names.push(name.to_owned());
     number
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{TouchpointRule, add_kind, touchpoint};
+    use crate::touchpoints::{Occurrence, TouchpointKind};
+
+    #[test]
+    fn name_of_several_rules_has_the_kind_of_the_first_whichever_is_met_first() {
+        let rule = |event: &str, kind| TouchpointRule {
+            name: "Visit".to_owned(),
+            kind,
+            events: vec![event.to_owned()],
+            ..TouchpointRule::default()
+        };
+        let rules = [
+            rule("walk in", None),
+            rule("drive in", Some(TouchpointKind::Offline)),
+            rule("click", Some(TouchpointKind::Paid)),
+        ];
+        for order in [["walk in", "drive in", "click"], ["click", "drive in", "walk in"]] {
+            let mut kinds = BTreeMap::new();
+            for event in order {
+                let (name, kind) = touchpoint(&rules, Occurrence { event, ..Occurrence::default() });
+                kind.into_iter().for_each(|kind| add_kind(&mut kinds, name.clone(), kind));
+            }
+            assert_eq!(kinds["Visit"].1, TouchpointKind::Offline);
+        }
+    }
 }

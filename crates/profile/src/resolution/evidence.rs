@@ -4,7 +4,7 @@
 //! a previous id but its earliest. The order is that of the proofs; of links that one
 //! event proves, the more telling come first.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use throng_event::{EventKey, Identity, IdentityKind, Instant};
@@ -219,8 +219,9 @@ fn shared(rules: &IdentityRules, store: &Store, classes: &Classes) -> Vec<bool> 
 
 /// Orders refused links by content.
 pub(super) fn sort_refused(store: &Store, extra: &[StoredLink], refused: &mut [(u32, Refusal)]) {
-    refused.sort_unstable_by(|a, b| {
-        let compared = store.compare(link(store, extra, a.0), link(store, extra, b.0));
-        compared.then(Reverse(b.1).cmp(&Reverse(a.1)))
+    refused.sort_by_cached_key(|(number, refusal)| {
+        let link = link(store, extra, *number);
+        let (from, to) = store.ends(link);
+        (link.kind, store.text(from), store.text(to), *refusal)
     });
 }
