@@ -139,9 +139,11 @@ impl Run {
 /// Returns the digests of several runs as one.
 fn merge(folder: &Path, runs: Vec<Run>) -> io::Result<Run> {
     let level = runs.iter().map(|run| run.level + 1).max().unwrap_or(0);
-    let mut writer = RunWriter::new(folder, runs.iter().map(|run| run.n_digests).sum())?;
+    let n_digests = runs.iter().map(|run| run.n_digests).sum();
+    // Their filters go before the new one comes.
     let readers = runs.into_iter().map(|run| RunReader::new(run.file, run.n_digests));
     let mut readers = readers.collect::<io::Result<Vec<_>>>()?;
+    let mut writer = RunWriter::new(folder, n_digests)?;
     while let Some(digest) = readers.iter().filter_map(|reader| reader.next).min() {
         writer.push(digest)?;
         for reader in readers.iter_mut().filter(|reader| reader.next == Some(digest)) {
