@@ -8,8 +8,9 @@
 //! Sanders and Singler 2007). For the others the one page is read where it would be.
 //! The files have no name, so that the system deletes them when the process ends, however it ends.
 //!
-//! In memory are at most 71 MB of the newest digests, 4 MB while they are sorted, and 1.4 bytes
-//! for each of those before: 210 MB for a hundred million ids.
+//! In memory are at most 71 MB of the newest digests (107 MB for the moment in which the set
+//! doubles), 4 MB while they are sorted, and 1.32 bytes for each of those before: some 200 MB for
+//! a hundred million ids.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
