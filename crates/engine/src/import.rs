@@ -10,6 +10,7 @@ mod intake;
 mod quarantine;
 mod readmission;
 mod seal;
+mod seen;
 mod workers;
 
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ use crate::tables::IMPORTS;
 use file::{Counted, open};
 use intake::Intake;
 use seal::Seal;
+use seen::NEWEST_MAX;
 
 pub use file::{MappingChoice, choose_mapping, detect_form, files_at};
 pub(crate) use quarantine::quarantine;
@@ -128,7 +130,8 @@ pub(crate) fn import(
     let limits = limits(&request.source, request.latest, home.personal_data()?);
     let config = home.config();
     let import = Import { limits: &limits, calendar: &config.calendar, currency: request.currency.or(config.currency) };
-    let mut intake = Intake::new(store, runtime, (request.form.as_str(), &request.source), &request.path)?;
+    let origin = (request.form.as_str(), request.source.as_str());
+    let mut intake = Intake::new(store, runtime, origin, &request.path, (home.root(), NEWEST_MAX))?;
     intake.seal = Seal::of(&limits.personal);
     if request.effect == ImportEffect::DryRun {
         intake.count_only();

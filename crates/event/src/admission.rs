@@ -310,12 +310,16 @@ fn correct_clock(
     Instant(occurred_at.0.saturating_add(skew))
 }
 
+/// What programs write where there is nothing, and the bytes of the longest.
+const ABSENT_WORDS: [&str; 4] = ["null", "undefined", "nan", "(not set)"];
+const ABSENT_BYTES_MAX: usize = 9;
+
 /// Returns the text without surrounding space, `None` for what means "absent".
 fn present(text: Option<String>) -> Option<String> {
     let text = text?;
     let trimmed = text.trim();
     let absent = trimmed.is_empty()
-        || ["null", "undefined", "nan", "(not set)"].iter().any(|word| trimmed.eq_ignore_ascii_case(word));
+        || trimmed.len() <= ABSENT_BYTES_MAX && ABSENT_WORDS.iter().any(|word| trimmed.eq_ignore_ascii_case(word));
     match (absent, trimmed.len() == text.len()) {
         (true, _) => None,
         (false, true) => Some(text),

@@ -85,6 +85,11 @@ impl Attributes {
         Self::default()
     }
 
+    /// Makes room for so many more values.
+    pub fn reserve(&mut self, n_values: usize) {
+        self.values.reserve(n_values);
+    }
+
     /// Returns how many values there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -28,6 +28,9 @@ const DEPTH_MAX: usize = 32;
 /// costs many times the six bytes that are enough to write it.
 pub(crate) const MEMBERS_MAX: usize = 10_000;
 
+/// Values that there is room for before any is read: objects of a context have two or three.
+const VALUES_A_MEMBER: usize = 3;
+
 /// Refuses an object of more members than any may have.
 fn too_many<E: serde::de::Error>() -> E {
     E::custom(format!("an object of more than {MEMBERS_MAX} members"))
@@ -189,9 +192,12 @@ pub(crate) fn members_of(json: Json<'_>) -> Option<Members<'_, Json<'_>>> {
 
 /// Returns what a JSON string or number says as text, `None` for all else.
 pub(crate) fn scalar_text<'a>(raw: impl Into<Json<'a>>) -> Option<Cow<'a, str>> {
-    let text = raw.into().get();
+    let json = raw.into();
+    if let Some(text) = json.plain_text() {
+        return Some(Cow::Borrowed(text));
+    }
+    let text = json.get();
     match text.as_bytes().first()? {
-        b'"' if !text.contains('\\') => Some(Cow::Borrowed(&text[1..text.len() - 1])),
         b'"' => serde_json::from_str(text).ok().map(Cow::Owned),
         b'-' | b'0'..=b'9' => Some(Cow::Borrowed(text)),
         _ => None,
@@ -213,7 +219,7 @@ pub(crate) fn flatten_members_of<'a, T: Into<Json<'a>>>(
     members: Members<'a, T>,
     attributes: &mut Attributes,
 ) -> Result<(), Problem> {
-    let mut values = Vec::with_capacity(2 * members.0.len());
+    let mut values = Vec::with_capacity(VALUES_A_MEMBER * members.0.len());
     let gathered = gather(members, "", FLATTENED_LEVELS, &mut values);
     let within = attributes.len() + values.len() <= MEMBERS_MAX;
     attributes.extend_absent(values);

@@ -19,18 +19,27 @@ const DEPTH_MAX: usize = 48;
 
 /// The text of one JSON value, without space around it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Json<'a>(&'a str);
+pub(crate) struct Json<'a> {
+    text: &'a str,
+    /// Whether there is a backslash in it.
+    escaped: bool,
+}
 
 impl<'a> Json<'a> {
     /// Returns the text.
     pub(crate) fn get(self) -> &'a str {
-        self.0
+        self.text
+    }
+
+    /// Returns what stands between the quotes of a text without escapes.
+    pub(crate) fn plain_text(self) -> Option<&'a str> {
+        if self.escaped { None } else { self.text.strip_prefix('"')?.strip_suffix('"') }
     }
 }
 
 impl<'a> From<&'a RawValue> for Json<'a> {
     fn from(raw: &'a RawValue) -> Self {
-        Self(raw.get())
+        Self { text: raw.get(), escaped: raw.get().contains('\\') }
     }
 }
 
@@ -44,11 +53,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Json<'a> {
 pub(crate) struct Scan<'a> {
     text: &'a str,
     at: usize,
+    /// Whether an escape has been passed in the value being taken.
+    escaped: bool,
 }
 
 impl<'a> Scan<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+        Self { text, at: 0, escaped: false }
     }
 
     /// Returns the members of an object that is all of a text.
@@ -108,8 +119,9 @@ impl<'a> Scan<'a> {
     pub(crate) fn value(&mut self) -> Option<Json<'a>> {
         self.pass_space();
         let start = self.at;
+        self.escaped = false;
         self.pass_value(DEPTH_MAX)?;
-        self.text.get(start..self.at).map(Json)
+        Some(Json { text: self.text.get(start..self.at)?, escaped: self.escaped })
     }
 
     /// Takes an object apart.
@@ -236,6 +248,7 @@ impl<'a> Scan<'a> {
 
     /// Passes over what stands behind a backslash.
     fn pass_escape(&mut self) -> Option<()> {
+        self.escaped = true;
         let n_bytes = match self.byte()? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => 1,
             b'u' => 5,

@@ -1,8 +1,10 @@
 //! The writing half of an import: what is new is committed in chunks.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use futures::channel::mpsc::{Sender, channel};
 use futures::{SinkExt, StreamExt};
 use throng_event::{Event, Fingerprint, ProductLine, Value};
@@ -11,8 +13,9 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use super::file_name;
-use super::quarantine::{QuarantineRow, stored_rows};
+use super::quarantine::{QuarantineColumns, QuarantineRow};
 use super::seal::Seal;
+use super::seen::Seen;
 use crate::context::{bare_session, for_each_batch};
 use crate::error::EngineError;
 use crate::event_table::{Chunk, EventColumns, EventRows, Promoted, text_column};
@@ -26,8 +29,8 @@ pub(super) const CHUNK_WEIGHT_MAX: usize = 90_000;
 /// Bytes of the texts of one commit, for events that are not usual.
 const CHUNK_BYTES_MAX: usize = 96 << 20;
 
-/// Bytes of quarantined rows held before they are written: a file that is garbage from
-/// end to end must not fill the memory, however short its records.
+/// Bytes of quarantined rows held before they are written, and again while they are: a file that
+/// is garbage from end to end must not fill the memory, however short its records.
 const QUARANTINE_BYTES_MAX: usize = 32 << 20;
 
 /// Outcomes that wait until their ids are looked up together, one right after the other: each
@@ -35,10 +38,6 @@ const QUARANTINE_BYTES_MAX: usize = 32 << 20;
 const WAITING_MAX: usize = 128;
 /// Bytes of outcomes that wait, whatever their number.
 const WAITING_BYTES_MAX: usize = 1 << 20;
-
-/// Ids seen before, by their fingerprints: 16 bytes each however long they are.
-#[expect(clippy::disallowed_types, reason = "only asked, never iterated")]
-type Seen = std::collections::HashSet<u128, foldhash::fast::FixedState>;
 
 fn hash(parts: &[&[u8]], seal: Option<&Seal>) -> u128 {
     let mut hasher = seal.map_or_else(blake3::Hasher::new, Seal::hasher);
@@ -91,9 +90,6 @@ impl Writer {
 pub(super) struct Intake<'a> {
     store: &'a Store,
     runtime: &'a Runtime,
-    source: String,
-    form: String,
-    path: String,
     waiting: Vec<Taken>,
     waiting_bytes: usize,
     seen: Seen,
@@ -104,8 +100,10 @@ pub(super) struct Intake<'a> {
     chunk: Chunk,
     /// What is new and is taken apart here.
     rows: EventRows,
-    quarantined: Vec<QuarantineRow>,
-    quarantined_bytes: usize,
+    /// What is new in quarantine, the row of it that came last, and the commit under way.
+    quarantined: QuarantineColumns,
+    quarantined_last: QuarantineRow,
+    quarantined_writing: Option<JoinHandle<Result<(), EngineError>>>,
     writes: bool,
     written: Written,
     /// Weight of a chunk at most.
@@ -115,21 +113,27 @@ pub(super) struct Intake<'a> {
 }
 
 impl<'a> Intake<'a> {
-    /// Returns the intake for a file of `path`, which comes in a form and for a source.
+    /// Returns the intake for a file of `path`, which comes in a form and for a source. More than
+    /// so many ids go to files in a folder.
     pub(super) fn new(
         store: &'a Store,
         runtime: &'a Runtime,
         (form, source): (&str, &str),
         path: &Path,
+        (folder, newest_max): (&Path, usize),
     ) -> Result<Self, EngineError> {
-        let (seen, promoted) = runtime.block_on(known_events(store))?;
-        let seen_quarantined = runtime.block_on(known_quarantined(store))?;
+        let [mut seen, mut seen_quarantined] = [(); 2].map(|()| Seen::new(folder, newest_max));
+        let promoted = runtime.block_on(known_events(store, &mut seen))?;
+        runtime.block_on(known_quarantined(store, &mut seen_quarantined))?;
+        let quarantined_last = QuarantineRow {
+            source: source.to_owned(),
+            path: file_name(path),
+            form: form.to_owned(),
+            ..QuarantineRow::default()
+        };
         Ok(Self {
             store,
             runtime,
-            source: source.to_owned(),
-            form: form.to_owned(),
-            path: file_name(path),
             waiting: Vec::with_capacity(WAITING_MAX),
             waiting_bytes: 0,
             seen,
@@ -138,8 +142,9 @@ impl<'a> Intake<'a> {
             writer: None,
             chunk: Chunk::default(),
             rows: EventRows::default(),
-            quarantined: Vec::new(),
-            quarantined_bytes: 0,
+            quarantined: QuarantineColumns::default(),
+            quarantined_last,
+            quarantined_writing: None,
             writes: true,
             written: Written::default(),
             chunk_weight_max: CHUNK_WEIGHT_MAX,
@@ -172,8 +177,11 @@ impl<'a> Intake<'a> {
             Taken::Quarantined(_) => None,
         };
         let fingerprints: Vec<Option<Fingerprint>> = outcomes.iter().map(fingerprint).collect();
-        let insert = |id: &Option<Fingerprint>| id.filter(|id| self.seen.insert(id.0));
-        let new: Vec<Option<Fingerprint>> = fingerprints.iter().map(insert).collect();
+        let mut insert = |id: Option<Fingerprint>| match id {
+            Some(id) => Ok(self.seen.insert(id.0)?.then_some(id)),
+            None => Ok(None),
+        };
+        let new = fingerprints.into_iter().map(&mut insert).collect::<Result<Vec<_>, EngineError>>()?;
         for (taken, new) in outcomes.drain(..).zip(new) {
             match (taken, new) {
                 (Taken::Event { event, n_rows, .. }, Some(fingerprint)) => {
@@ -204,7 +212,7 @@ impl<'a> Intake<'a> {
         events: Option<EventColumns>,
         known_by: &[(Fingerprint, u64)],
     ) -> Result<(), EngineError> {
-        let new: Vec<bool> = known_by.iter().map(|(id, _)| self.seen.insert(id.0)).collect();
+        let new = known_by.iter().map(|(id, _)| self.seen.insert(id.0)).collect::<Result<Vec<bool>, _>>()?;
         for ((_, n_rows), _) in known_by.iter().zip(&new).filter(|(_, new)| **new) {
             self.written.events_new += 1;
             self.written.rows_new += n_rows;
@@ -229,40 +237,45 @@ impl<'a> Intake<'a> {
 
     /// Takes a row that became no event.
     pub(super) fn put_aside(&mut self, quarantined: Quarantined) -> Result<(), EngineError> {
-        let parts =
-            [self.source.as_bytes(), self.path.as_bytes(), &quarantined.row.to_le_bytes(), quarantined.raw.as_bytes()];
+        let row = &mut self.quarantined_last;
+        let number = quarantined.row.to_le_bytes();
+        let parts = [row.source.as_bytes(), row.path.as_bytes(), &number, quarantined.raw.as_bytes()];
         let key = hash(&parts, self.seal.as_ref());
-        if !self.seen_quarantined.insert(key) {
+        if !self.seen_quarantined.insert(key)? {
             return Ok(());
         }
         self.written.quarantined_new += 1;
         if !self.writes {
             return Ok(());
         }
-        let row = QuarantineRow {
-            id: format!("{key:032x}"),
-            source: self.source.clone(),
-            path: self.path.clone(),
-            form: self.form.clone(),
-            row: quarantined.row,
-            reason: quarantined.problem.kind.reason().to_owned(),
-            detail: quarantined.problem.detail,
-            raw: quarantined.raw,
-        };
-        self.quarantined_bytes += row.n_bytes();
-        self.quarantined.push(row);
-        if self.quarantined_bytes < QUARANTINE_BYTES_MAX { Ok(()) } else { self.write_quarantined() }
+        row.id.clear();
+        // Writing to a text does not fail.
+        write!(row.id, "{key:032x}").ok();
+        row.row = quarantined.row;
+        row.reason.clear();
+        row.reason.push_str(quarantined.problem.kind.reason());
+        row.detail = quarantined.problem.detail;
+        row.raw = quarantined.raw;
+        self.quarantined.push(row, self.seal.as_ref());
+        if self.quarantined.n_bytes() < QUARANTINE_BYTES_MAX { Ok(()) } else { self.write_quarantined() }
     }
 
+    /// Commits quarantined rows while reading goes on; waits while others are written.
     fn write_quarantined(&mut self) -> Result<(), EngineError> {
-        self.quarantined_bytes = 0;
-        let quarantined = std::mem::take(&mut self.quarantined);
-        if quarantined.is_empty() {
+        self.wait_quarantined()?;
+        if self.quarantined.n_bytes() == 0 {
             return Ok(());
         }
-        let rows = stored_rows(&quarantined, self.seal.as_ref())
-            .map_err(|error| EngineError::table("write", QUARANTINE, error))?;
-        self.runtime.block_on(self.store.append(QUARANTINE, vec![rows]))
+        let rows = self.quarantined.take().map_err(|error| EngineError::table("write", QUARANTINE, error))?;
+        let store = self.store.clone();
+        let write = async move { store.append(QUARANTINE, vec![rows]).await };
+        self.quarantined_writing = Some(self.runtime.spawn(write));
+        Ok(())
+    }
+
+    fn wait_quarantined(&mut self) -> Result<(), EngineError> {
+        let Some(writing) = self.quarantined_writing.take() else { return Ok(()) };
+        self.runtime.block_on(writing).map_err(|error| EngineError::table("write", QUARANTINE, error))?
     }
 
     /// Commits the chunk while reading goes on; waits while another one does.
@@ -297,6 +310,7 @@ impl<'a> Intake<'a> {
         self.flush()?;
         self.wait()?;
         self.write_quarantined()?;
+        self.wait_quarantined()?;
         Ok(self.written)
     }
 }
@@ -306,6 +320,7 @@ impl Drop for Intake<'_> {
     fn drop(&mut self) {
         // The failure that is on its way already says why.
         self.wait().ok();
+        self.wait_quarantined().ok();
     }
 }
 
@@ -334,33 +349,37 @@ fn size(taken: &Taken) -> usize {
     size_of::<Event>() + of_attributes + of_products + event.text.as_ref().map_or(0, String::len)
 }
 
-async fn known_events(store: &Store) -> Result<(Seen, Promoted), EngineError> {
+/// Adds the ids of the table; returns its columns of attributes.
+async fn known_events(store: &Store, seen: &mut Seen) -> Result<Promoted, EngineError> {
     let context = bare_session(1)?;
     if !store.register(&context, EVENTS).await? {
-        return Ok((Seen::default(), Promoted::default()));
+        return Ok(Promoted::default());
     }
     let table = context.table(EVENTS).await.map_err(|error| EngineError::table("read", EVENTS, error))?;
     let promoted = Promoted::of(table.schema().as_arrow());
-    let mut seen = Seen::default();
     let mut take = |rows: &RecordBatch| {
-        seen.extend(text_column(rows, "event_id")?.iter().flatten().map(|id| Fingerprint::of(id).0));
-        Ok(())
+        let ids = text_column(rows, "event_id")?;
+        ids.iter().flatten().try_for_each(|id| add(seen, Fingerprint::of(id).0))
     };
     for_each_batch(&context, "SELECT event_id FROM events", &mut take).await?;
-    Ok((seen, promoted))
+    Ok(promoted)
 }
 
-async fn known_quarantined(store: &Store) -> Result<Seen, EngineError> {
+/// Adds the ids of the table.
+async fn known_quarantined(store: &Store, seen: &mut Seen) -> Result<(), EngineError> {
     let context = bare_session(1)?;
-    let mut seen = Seen::default();
     if !store.register(&context, QUARANTINE).await? {
-        return Ok(seen);
+        return Ok(());
     }
     let mut take = |rows: &RecordBatch| {
         let ids = text_column(rows, "quarantine_id")?;
-        seen.extend(ids.iter().flatten().filter_map(|id| u128::from_str_radix(id, 16).ok()));
-        Ok(())
+        let ids = ids.iter().flatten().filter_map(|id| u128::from_str_radix(id, 16).ok());
+        ids.into_iter().try_for_each(|id| add(seen, id))
     };
-    for_each_batch(&context, "SELECT quarantine_id FROM quarantine", &mut take).await?;
-    Ok(seen)
+    for_each_batch(&context, "SELECT quarantine_id FROM quarantine", &mut take).await
+}
+
+/// Adds an id of a table, in which each is once.
+fn add(seen: &mut Seen, id: u128) -> Result<(), ArrowError> {
+    seen.add(id).map(drop).map_err(|error| ArrowError::ExternalError(Box::new(error)))
 }

@@ -1,20 +1,21 @@
 //! The table `quarantine`: rows that became no event, with the reason and themselves.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Int64Builder, RecordBatch, StringBuilder};
 use arrow::error::ArrowError;
 use throng_event::PersonalData;
 
 use super::seal::Seal;
 use crate::context::{bare_session, collect};
 use crate::error::EngineError;
-use crate::rows::{Rows, batch, counts, texts};
+use crate::rows::{Rows, batch};
 use crate::store::Store;
 use crate::tables::QUARANTINE;
 
 /// A row or message that waits in quarantine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct QuarantineRow {
     /// Its key, from source and content.
     pub id: String,
@@ -36,9 +37,10 @@ pub struct QuarantineRow {
 
 impl QuarantineRow {
     /// Returns about how many bytes it takes in memory.
-    pub(super) fn n_bytes(&self) -> usize {
+    fn n_bytes(&self) -> usize {
         let texts = [&self.id, &self.source, &self.path, &self.form, &self.reason, &self.detail, &self.raw];
-        size_of::<Self>() + texts.into_iter().map(String::len).sum::<usize>()
+        // A length stands beside each text.
+        texts.into_iter().map(|text| text.len() + size_of::<i32>()).sum::<usize>() + size_of::<u64>()
     }
 }
 
@@ -83,19 +85,55 @@ pub(crate) async fn quarantine(
     Ok(Quarantine { by_reason, rows })
 }
 
-/// Returns rows as they are stored, sealed where the home keeps no personal data.
-pub(super) fn stored_rows(rows: &[QuarantineRow], seal: Option<&Seal>) -> Result<RecordBatch, ArrowError> {
-    let sealed = |text: &str| seal.map_or_else(|| text.to_owned(), |seal| seal.close(text));
-    batch(vec![
-        ("quarantine_id", texts(rows.iter().map(|row| Some(row.id.as_str())))),
-        ("source", texts(rows.iter().map(|row| Some(row.source.as_str())))),
-        ("path", texts(rows.iter().map(|row| Some(row.path.as_str())))),
-        ("form", texts(rows.iter().map(|row| Some(row.form.as_str())))),
-        ("row", counts(rows.iter().map(|row| row.row))),
-        ("reason", texts(rows.iter().map(|row| Some(row.reason.as_str())))),
-        ("detail", texts(rows.iter().map(|row| Some(sealed(&row.detail))))),
-        ("raw", texts(rows.iter().map(|row| Some(sealed(&row.raw))))),
-    ])
+/// Rows on their way into the table, sealed where the home keeps no personal data.
+#[derive(Debug, Default)]
+pub(super) struct QuarantineColumns {
+    /// `quarantine_id`, `source`, `path`, `form`.
+    origins: [StringBuilder; 4],
+    rows: Int64Builder,
+    /// `reason`, `detail`, `raw`.
+    faults: [StringBuilder; 3],
+    n_bytes: usize,
+}
+
+impl QuarantineColumns {
+    /// Adds a row.
+    pub(super) fn push(&mut self, row: &QuarantineRow, seal: Option<&Seal>) {
+        self.n_bytes += row.n_bytes();
+        let origin = [&row.id, &row.source, &row.path, &row.form];
+        self.origins.iter_mut().zip(origin).for_each(|(column, text)| column.append_value(text));
+        self.rows.append_option(i64::try_from(row.row).ok());
+        let [reason, detail, raw] = &mut self.faults;
+        reason.append_value(&row.reason);
+        for (column, text) in [(detail, &row.detail), (raw, &row.raw)] {
+            match seal {
+                Some(seal) => column.append_value(seal.close(text)),
+                None => column.append_value(text),
+            }
+        }
+    }
+
+    /// Returns about how many bytes the rows take.
+    pub(super) fn n_bytes(&self) -> usize {
+        self.n_bytes
+    }
+
+    /// Returns the rows as they are stored, and has none then.
+    pub(super) fn take(&mut self) -> Result<RecordBatch, ArrowError> {
+        self.n_bytes = 0;
+        let [id, source, path, form] = &mut self.origins;
+        let [reason, detail, raw] = &mut self.faults;
+        batch(vec![
+            ("quarantine_id", Arc::new(id.finish())),
+            ("source", Arc::new(source.finish())),
+            ("path", Arc::new(path.finish())),
+            ("form", Arc::new(form.finish())),
+            ("row", Arc::new(self.rows.finish())),
+            ("reason", Arc::new(reason.finish())),
+            ("detail", Arc::new(detail.finish())),
+            ("raw", Arc::new(raw.finish())),
+        ])
+    }
 }
 
 /// Reads stored rows, opened where the home seals them.

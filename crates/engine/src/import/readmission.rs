@@ -25,8 +25,9 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use super::intake::{CHUNK_WEIGHT_MAX, Intake};
-use super::quarantine::{QuarantineRow, read_rows, stored_rows};
+use super::quarantine::{QuarantineColumns, QuarantineRow, read_rows};
 use super::seal::Seal;
+use super::seen::NEWEST_MAX;
 use super::{file, limits};
 use crate::context::{explain, sorting_session};
 use crate::error::EngineError;
@@ -88,7 +89,7 @@ fn readmit_in_chunks(
     let Some(mut waiting) = Waiting::open((store, runtime), seal.as_ref())? else {
         return Ok(Readmission::default());
     };
-    let mut intake = Intake::new(store, runtime, ("", ""), Path::new(""))?;
+    let mut intake = Intake::new(store, runtime, ("", ""), Path::new(""), (home.root(), NEWEST_MAX))?;
     intake.chunk_weight_max = chunk_weight_max;
     let passing = RefCell::new(Passing::new(Left::begin((store, runtime), seal.as_ref())?));
     let config = home.config();
@@ -272,7 +273,7 @@ impl Passing {
     ) -> Result<Option<String>, EngineError> {
         while let Some(row) = next()? {
             if !takes(&row) {
-                self.push(row)?;
+                self.push(&row)?;
                 continue;
             }
             self.done.n_rows += 1;
@@ -288,10 +289,10 @@ impl Passing {
     fn keep(&mut self, again: Quarantined) -> Result<(), EngineError> {
         let Some(row) = self.current.take() else { unreachable!("a row was put aside that nobody gave: {again:?}") };
         let problem = again.problem;
-        self.push(QuarantineRow { reason: problem.kind.reason().to_owned(), detail: problem.detail, ..row })
+        self.push(&QuarantineRow { reason: problem.kind.reason().to_owned(), detail: problem.detail, ..row })
     }
 
-    fn push(&mut self, row: QuarantineRow) -> Result<(), EngineError> {
+    fn push(&mut self, row: &QuarantineRow) -> Result<(), EngineError> {
         self.done.n_left += 1;
         self.left.push(row)
     }
@@ -301,8 +302,7 @@ impl Passing {
 struct Left {
     runtime: Handle,
     seal: Option<Seal>,
-    rows: Vec<QuarantineRow>,
-    n_bytes: usize,
+    rows: QuarantineColumns,
     sender: Sender<Step>,
     writing: JoinHandle<Result<(), EngineError>>,
 }
@@ -315,7 +315,8 @@ enum Step {
 
 impl Left {
     fn begin((store, runtime): (&Store, &Runtime), seal: Option<&Seal>) -> Result<Self, EngineError> {
-        let schema = stored_rows(&[], None).map_err(unwritten)?.schema();
+        let mut rows = QuarantineColumns::default();
+        let schema = rows.take().map_err(unwritten)?.schema();
         let (sender, receiver) = channel::<Step>(0);
         let batches = stream::unfold(Some(receiver), |receiver| async move {
             let mut receiver = receiver?;
@@ -329,19 +330,16 @@ impl Left {
         let store = store.clone();
         let writing = runtime.spawn(async move { store.replace_streamed(QUARANTINE, batches).await });
         let runtime = runtime.handle().clone();
-        Ok(Self { runtime, seal: seal.cloned(), rows: Vec::new(), n_bytes: 0, sender, writing })
+        Ok(Self { runtime, seal: seal.cloned(), rows, sender, writing })
     }
 
-    fn push(&mut self, row: QuarantineRow) -> Result<(), EngineError> {
-        self.n_bytes += row.n_bytes();
-        self.rows.push(row);
-        if self.n_bytes < LIST_BYTES_MAX { Ok(()) } else { self.send() }
+    fn push(&mut self, row: &QuarantineRow) -> Result<(), EngineError> {
+        self.rows.push(row, self.seal.as_ref());
+        if self.rows.n_bytes() < LIST_BYTES_MAX { Ok(()) } else { self.send() }
     }
 
     fn send(&mut self) -> Result<(), EngineError> {
-        self.n_bytes = 0;
-        let rows = std::mem::take(&mut self.rows);
-        let batch = stored_rows(&rows, self.seal.as_ref()).map_err(unwritten)?;
+        let batch = self.rows.take().map_err(unwritten)?;
         if self.runtime.block_on(self.sender.send(Step::Rows(batch))).is_ok() {
             return Ok(());
         }

@@ -163,7 +163,8 @@ impl<'a> Message<'a> {
         let Some(kind) = self.kind.and_then(scalar_text) else {
             return Ok(());
         };
-        draft.kind = EventKind::from_name(&kind.trim().to_ascii_lowercase());
+        let usual = EventKind::from_name(&kind);
+        draft.kind = usual.or_else(|| EventKind::from_name(&kind.trim().to_ascii_lowercase()));
         if draft.kind.is_none() {
             return Err(Problem::new(ProblemKind::UnknownKind, &kind));
         }

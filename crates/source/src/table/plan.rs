@@ -113,8 +113,8 @@ impl Plan {
                 .iter()
                 .map(|rule| (at(&rule.column), rule.condition.clone(), rule.event.clone()))
                 .collect(),
-            properties: mapping.properties.iter().map(|(column, target)| (at(column), target.clone())).collect(),
-            traits: mapping.traits.iter().map(|(column, target)| (at(column), target.clone())).collect(),
+            properties: by_name(mapping.properties.iter().map(|(column, target)| (at(column), target.clone()))),
+            traits: by_name(mapping.traits.iter().map(|(column, target)| (at(column), target.clone()))),
             answer: mapping.answer.as_ref().map(|answer| (at(&answer.question), at(&answer.value))),
             fallback_currency: import.currency,
             source_name: import.limits.source.clone(),
@@ -209,13 +209,14 @@ impl Plan {
         for (targets, attributes) in
             [(&self.properties, &mut line.draft.properties), (&self.traits, &mut line.draft.traits)]
         {
+            attributes.reserve(targets.len().min(ATTRIBUTES_USUAL_MAX));
             for (idx, target) in targets {
                 let Some(text) = row.get(*idx) else { continue };
                 let (value, well) = self.value(text, row.kind(*idx), target.reading);
                 if !well {
                     line.mended.push(Problem::new(misread(target.reading), &format!("{}: {text}", target.name)));
                 }
-                attributes.insert(target.name.clone(), value);
+                attributes.insert(target.name.as_str(), value);
             }
         }
         if let Some(text) = self.rating.and_then(|idx| row.get(idx)) {
@@ -350,6 +351,17 @@ impl Plan {
         draft.products = products;
         draft.money = money;
     }
+}
+
+/// Attributes that there is room for before any is read: of thousands of columns a row may fill few.
+const ATTRIBUTES_USUAL_MAX: usize = 64;
+
+/// Returns columns in the order of their attributes, in which attributes are kept: of two for one
+/// attribute the later stays the later.
+fn by_name(targets: impl Iterator<Item = (usize, Target)>) -> Vec<(usize, Target)> {
+    let mut targets: Vec<(usize, Target)> = targets.collect();
+    targets.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+    targets
 }
 
 impl Product {

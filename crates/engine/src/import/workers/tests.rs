@@ -13,6 +13,7 @@ use super::*;
 use crate::context::{bare_session, collect};
 use crate::import::intake::Written;
 use crate::import::limits;
+use crate::import::seen::NEWEST_MAX;
 use crate::rows::Rows;
 use crate::store::Store;
 
@@ -40,6 +41,8 @@ fn messages() -> String {
 /// A lake in a folder of its own.
 struct Lake {
     folder: tempfile::TempDir,
+    /// Ids held in memory.
+    newest_max: usize,
     store: Store,
     runtime: Runtime,
 }
@@ -49,7 +52,7 @@ impl Lake {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::new(Url::from_directory_path(folder.path()).unwrap(), BTreeMap::new());
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        Self { folder, store, runtime }
+        Self { folder, newest_max: NEWEST_MAX, store, runtime }
     }
 
     fn import(
@@ -59,11 +62,16 @@ impl Lake {
     ) -> Result<(Result<Tally, SourceError>, Written), EngineError> {
         let limits = limits("web", Instant(4_000_000_000_000_000), PersonalData::default());
         let import = Import { limits: &limits, calendar: &Calendar::utc(), currency: None };
-        let mut intake = Intake::new(&self.store, &self.runtime, ("segment", "web"), Path::new("m.ndjson"))?;
+        let mut intake = self.intake()?;
         intake.chunk_weight_max = 5_000;
         let blocks = Form::Segment.blocks(input).unwrap().unwrap();
         let tally = read_blocks(blocks, (import, n_threads), &mut intake, &mut |_| {})?;
         Ok((tally, intake.finish()?))
+    }
+
+    fn intake(&self) -> Result<Intake<'_>, EngineError> {
+        let ids = (self.folder.path(), self.newest_max);
+        Intake::new(&self.store, &self.runtime, ("segment", "web"), Path::new("m.ndjson"), ids)
     }
 
     fn words(&self, query: &str, column: &str) -> Vec<String> {
@@ -117,6 +125,22 @@ fn the_first_of_two_messages_with_one_id_stays_and_rows_keep_their_numbers() {
     assert_eq!((written.events_new, written.quarantined_new), (0, 0));
 }
 
+#[test]
+fn an_import_counts_the_same_with_few_ids_in_memory() {
+    let [many, few] = [NEWEST_MAX, 100].map(|newest_max| {
+        let lake = Lake { newest_max, ..Lake::new() };
+        // Again from the table, and with what is new behind what is known.
+        let again = format!("{}{}", messages(), messages().replace("message-1", "message-x"));
+        let written = [messages(), again].map(|input| {
+            let (_, written) = lake.import(Cursor::new(input), 2).unwrap();
+            (written.events_new, written.rows_new, written.quarantined_new)
+        });
+        (written, lake.words("SELECT event_id FROM events ORDER BY event_id", "event_id"))
+    });
+    assert!(many.0[1].0 > 0 && many.0[1].2 > 0, "{:?}", many.0);
+    assert!(many == few, "other events: {:?} {:?}", many.0, few.0);
+}
+
 /// An input that fails behind some of its bytes.
 struct Failing {
     text: Cursor<String>,
@@ -161,7 +185,7 @@ fn a_table_that_cannot_be_written_ends_the_import() {
     // A file where the folder of the table belongs.
     let limits = limits("web", Instant(4_000_000_000_000_000), PersonalData::default());
     let import = Import { limits: &limits, calendar: &Calendar::utc(), currency: None };
-    let mut intake = Intake::new(&lake.store, &lake.runtime, ("segment", "web"), Path::new("m.ndjson")).unwrap();
+    let mut intake = lake.intake().unwrap();
     intake.chunk_weight_max = 100;
     std::fs::write(lake.folder.path().join("events"), "in the way").unwrap();
     let blocks = Form::Segment.blocks(Cursor::new(messages())).unwrap().unwrap();
