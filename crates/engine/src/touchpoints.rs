@@ -141,9 +141,10 @@ pub(crate) type RuledKind = (usize, TouchpointKind);
 
 /// Returns the touchpoint of an event, and the kind that the rule says.
 pub(crate) fn touchpoint(rules: &[TouchpointRule], occurrence: Occurrence<'_>) -> (String, Option<RuledKind>) {
-    let named = rules.iter().enumerate().find_map(|(place, rule)| {
-        Some((rule.named(occurrence)?, rule.kind.map(|kind| (place, kind))))
-    });
+    let named = rules
+        .iter()
+        .enumerate()
+        .find_map(|(place, rule)| Some((rule.named(occurrence)?, rule.kind.map(|kind| (place, kind)))));
     named.unwrap_or_else(|| (occurrence.event.to_owned(), None))
 }
 

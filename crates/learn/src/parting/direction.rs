@@ -314,7 +314,6 @@ fn unsphered(component: &[f64], sphering: &[Vec<f64>]) -> Vec<f64> {
 
 /// Returns the first `n` positions whose distance is at most the `n`th least; `n` is at most [`N_NEAR`].
 fn nearest(distances: &[f32], n: usize) -> Vec<usize> {
-    // In ascending order.
     let mut least = [f32::INFINITY; N_NEAR];
     let least = &mut least[..n];
     let mut bound = f32::INFINITY;
@@ -324,11 +323,7 @@ fn nearest(distances: &[f32], n: usize) -> Vec<usize> {
         }
         for &distance in block {
             if distance < bound {
-                let mut larger = distance;
-                for own in least.iter_mut() {
-                    (*own, larger) = if larger < *own { (larger, *own) } else { (*own, larger) };
-                }
-                bound = least.last().copied().unwrap_or(bound);
+                bound = take_in(least, distance);
             }
         }
     }
@@ -344,6 +339,15 @@ fn nearest(distances: &[f32], n: usize) -> Vec<usize> {
     }
     near.truncate(n);
     near
+}
+
+/// Puts a distance among the least ones, which ascend, in place of the greatest; returns the greatest then.
+fn take_in(least: &mut [f32], distance: f32) -> f32 {
+    let mut larger = distance;
+    for own in least.iter_mut() {
+        (*own, larger) = if larger < *own { (larger, *own) } else { (*own, larger) };
+    }
+    least.last().copied().unwrap_or(f32::INFINITY)
 }
 
 /// Returns the least of a block of distances; most blocks hold no near one, and are passed over.
