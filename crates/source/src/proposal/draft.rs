@@ -48,6 +48,9 @@ impl Person {
     }
 }
 
+/// What a name weighs that leaves no doubt about its role, as `user_id` or `customer no`.
+const SURE_WEIGHT: i32 = 11;
+
 /// The keys notes are about, in the order of the mapping.
 const KEYS: [&str; 11] = [
     "kind",
@@ -87,6 +90,15 @@ impl<'a> Drafter<'a> {
         let identifying = |profile: &Profile| profile.identifying() && profile.filled(5);
         let user = self.best(Role::Person, identifying);
         let anonymous = self.best(Role::Anonymous, identifying);
+        if user.is_some() || anonymous.is_some() {
+            return Person { user, anonymous, bare: false };
+        }
+        // The rows seen may all be of one person, as in a table sorted by people or asked for by one of them.
+        let named = |role, least| {
+            let said = |profile: &Profile| names::names_id(&profile.words) && weight(&profile.words, role) >= least;
+            self.best(role, |profile| profile.whole_words() && profile.filled(50) && said(profile))
+        };
+        let (user, anonymous) = (named(Role::Person, SURE_WEIGHT), named(Role::Anonymous, SURE_WEIGHT));
         if user.is_some() || anonymous.is_some() {
             return Person { user, anonymous, bare: false };
         }
@@ -294,6 +306,14 @@ impl<'a> Drafter<'a> {
             .filter(|other| other.idx != idx && other.identifying() && weight(&other.words, Role::Person) > 0)
             .map(|other| format!("{:?}", other.name))
             .collect();
+        if !self.profiles[idx].identifying() {
+            let n_distinct = self.profiles[idx].n_distinct;
+            let values = if n_distinct == 1 { "one value".to_owned() } else { format!("{n_distinct} values") };
+            self.note(
+                key,
+                format!("only its name says that {name:?} tells people apart: it has {values} in the rows seen"),
+            );
+        }
         if person.bare {
             self.note(key, format!("nothing but its name says that {name:?} tells people apart"));
         }

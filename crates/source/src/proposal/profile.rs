@@ -122,7 +122,12 @@ impl Profile {
     /// Whether the values could be ids: no times, no truth values, no fractions.
     pub(super) fn identifying(&self) -> bool {
         let varied = self.n_distinct >= 2.min(self.n_rows) && (self.n_distinct > 5 || self.n_rows < 50);
-        varied && self.n_fractions == 0 && !self.mostly(self.n_times) && !self.mostly(self.n_bools) && self.n_filled > 0
+        varied && self.whole_words()
+    }
+
+    /// Whether the values may be identifiers, by their looks: no fractions, times or flags.
+    pub(super) fn whole_words(&self) -> bool {
+        self.n_fractions == 0 && !self.mostly(self.n_times) && !self.mostly(self.n_bools) && self.n_filled > 0
     }
 
     /// Whether every filled cell is different.

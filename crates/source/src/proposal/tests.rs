@@ -93,6 +93,24 @@ fn a_total_of_the_order_counts_once() {
 }
 
 #[test]
+fn rows_of_one_person_are_of_the_column_that_says_so() {
+    let rows: String =
+        (10..80).map(|minute| format!("u1,2024-01-01 {:02}:{:02}:00,view\n", minute / 60, minute % 60)).collect();
+    check(
+        &format!("user_id,timestamp,event\n{rows}u1,2024-01-02 00:00:00,order\n"),
+        &expect![[r##"
+            # Proposed from a table. Check the lines marked "unsure".
+            [table]
+            kind = "track"
+            event = { column = "event" }
+            # unsure: only its name says that "user_id" tells people apart: it has one value in the rows seen
+            user_id = "user_id"
+            time = "timestamp"
+        "##]],
+    );
+}
+
+#[test]
 fn a_table_without_people_or_times_is_taken_row_by_row() {
     check(
         "text,category\nhello,a\nworld,b\n",
