@@ -12,7 +12,7 @@ mod tests;
 
 pub(crate) use model::journey::{
     Arrival, CurveLine, CurvePoint, Curves, FlowEdge, FlowNode, FlowPlace, FunnelStep, JourneyFlow, JourneyOverview,
-    JourneySection, PathLine, TransitionLine, Transitions,
+    JourneyRings, JourneySection, PathLine, RingArc, TransitionLine, Transitions,
 };
 pub(crate) use model::{
     Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, Effect, FindingLine, KindLine,
@@ -75,6 +75,8 @@ fn limits() -> Value {
         paths => 6,
         path_steps => 8,
         flow_edges => 30,
+        ring_touchpoints => 12,
+        ring_arcs => 40,
         funnel_steps => picture::N_FUNNEL_STEPS_MAX,
         transition_steps => 8,
         transitions => 12,
@@ -136,6 +138,8 @@ const ARRIVES: picture::CurveWords<'static> =
 fn journey_pictures(id: &dyn Fn(&str) -> String, journey: &JourneySection) -> Value {
     let flow = journey.flow.as_ref();
     context! {
+        rings => drawn(picture::sunburst(&id("rings"), &journey.rings, journey.journeys)),
+        rings_sentence => picture::rings_sentence(&journey.rings, journey.journeys),
         flow => drawn(flow.and_then(|flow| picture::sankey(&id("flow"), flow, journey.journeys))),
         flow_sentence => flow.and_then(|flow| picture::flow_sentence(flow, journey.journeys)),
         funnel => drawn(picture::funnel(&id("funnel"), &journey.funnel)),

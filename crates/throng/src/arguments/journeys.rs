@@ -59,6 +59,10 @@ pub(crate) struct WhoseArguments {
     /// Only customers for whom this SQL condition over the columns of the table features holds
     #[arg(long, value_name = "SQL")]
     pub(crate) audience: Option<String>,
+    /// Only customers one of whose sessions follows this pattern, written as for `journeys pattern`;
+    /// where visits are single events, whose whole history does
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) follows: Option<String>,
     /// Nothing before this day
     #[arg(long, value_name = "DAY", value_parser = day)]
     pub(crate) since: Option<Day>,
@@ -105,7 +109,7 @@ Examples:
 An event is called by the first rule in [[journeys.touchpoints]] that fits it, else by its own name.")]
 pub(crate) struct TouchpointsArguments {
     /// Propose rules from the pages, campaigns and channels in the data
-    #[arg(long, conflicts_with_all = ["persona", "audience", "since", "until", "before_after", "customers"])]
+    #[arg(long, conflicts_with_all = ["persona", "audience", "follows", "since", "until", "before_after", "customers"])]
     pub(crate) propose: bool,
     /// Lines to show
     #[arg(long, value_name = "N", default_value_t = 25)]

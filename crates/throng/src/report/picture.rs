@@ -10,6 +10,7 @@ mod months;
 mod reliability;
 mod sankey;
 mod shares;
+mod sunburst;
 mod week;
 
 pub(super) use candidates::candidates;
@@ -19,6 +20,7 @@ pub(super) use months::months;
 pub(super) use reliability::reliability;
 pub(super) use sankey::{flow_sentence, sankey};
 pub(super) use shares::shares;
+pub(super) use sunburst::{rings_sentence, sunburst};
 pub(super) use week::{week, week_sentence};
 
 use super::model::Comparison;

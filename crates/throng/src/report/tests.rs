@@ -2,9 +2,9 @@
 
 use super::{
     Arrival, Candidate, CertaintySection, ClaimLine, ComparedFeature, ComparedValue, Comparison, CurveLine, CurvePoint,
-    Curves, Effect, FindingLine, FlowEdge, FlowNode, FlowPlace, FunnelStep, JourneyFlow, JourneyOverview,
+    Curves, Effect, FindingLine, FlowEdge, FlowNode, FlowPlace, FunnelStep, JourneyFlow, JourneyOverview, JourneyRings,
     JourneySection, KindLine, Month, MonthActivity, PathLine, Period, PersonaSection, QualitySection, QuarantineReason,
-    Refusal, ReliabilityBin, ReliabilityDiagram, ReportModel, Revenue, SignalLine, SourceLine, Stability,
+    Refusal, ReliabilityBin, ReliabilityDiagram, ReportModel, Revenue, RingArc, SignalLine, SourceLine, Stability,
     StabilityWord, SufficiencyLine, TraitShare, TraitSplit, TransitionLine, Transitions, Unassigned, UsedFeature,
     WeekActivity, render,
 };
@@ -49,6 +49,7 @@ fn journey(word: &str) -> JourneySection {
         journeys: "sessions",
         n_journeys: 10,
         paths: vec![PathLine { steps: vec![word.to_owned(); 2], n_journeys: 5, share: 0.5 }],
+        rings: rings(word),
         flow: Some(flow(word)),
         funnel: vec![step(10, 1.0), step(4, 0.4)],
         transitions: Some(Transitions {
@@ -66,6 +67,21 @@ fn journey(word: &str) -> JourneySection {
                 median_time: Some(word.to_owned()),
             }],
         }),
+    }
+}
+
+fn rings(word: &str) -> JourneyRings {
+    let arc = |ring: usize, touchpoint: Option<usize>, (n_before, n_journeys): (u64, u64)| RingArc {
+        ring,
+        touchpoint,
+        n_before,
+        n_journeys,
+        steps: vec![word.to_owned(); ring + 1],
+    };
+    JourneyRings {
+        n_journeys: 10,
+        touchpoints: vec![word.to_owned()],
+        arcs: vec![arc(0, Some(0), (0, 7)), arc(0, None, (7, 3)), arc(1, Some(0), (0, 5))],
     }
 }
 
@@ -406,6 +422,7 @@ fn journeys_without_data_are_a_sentence_and_no_picture() {
     overview.retention.lines.clear();
     overview.arrival = None;
     for journey in [&mut overview.everybody, empty.personas[0].journey.as_mut().unwrap()] {
+        journey.rings.arcs.clear();
         journey.flow = None;
         journey.funnel.clear();
         journey.transitions = None;
@@ -419,7 +436,8 @@ fn journeys_without_data_are_a_sentence_and_no_picture() {
     ] {
         assert!(page.contains(sentence), "{sentence}");
     }
-    for id in ["everybody-flow", "everybody-funnel", "persona-1-flow", "persona-1-funnel", "retention", "arrival"] {
+    let of_ways = ["rings", "flow", "funnel"].map(|name| [format!("everybody-{name}"), format!("persona-1-{name}")]);
+    for id in of_ways.iter().flatten().map(String::as_str).chain(["retention", "arrival"]) {
         assert!(!page.contains(&format!("id=\"{id}-title\"")), "{id}");
     }
 }
@@ -429,7 +447,7 @@ fn journeys_of_everybody_are_shown_without_personas() {
     let mut refused = model("plain", 0);
     refused.refusal = Some(Refusal { reason: "too few customers".to_owned(), advice: Vec::new() });
     let page = check(&refused);
-    for id in ["everybody-flow", "everybody-funnel", "retention", "arrival"] {
+    for id in ["everybody-rings", "everybody-flow", "everybody-funnel", "retention", "arrival"] {
         assert!(page.contains(&format!("id=\"{id}-title\"")), "{id}");
     }
     assert!(!page.contains("The funnel, persona by persona"));
@@ -440,7 +458,7 @@ fn every_picture_of_journeys_has_its_numbers_as_a_table() {
     let page = check(&model("plain", 1));
     let journeys = page.split("id=\"journeys\"").nth(1).unwrap().split("id=\"personas\"").next().unwrap();
     let n_pictures = journeys.matches("class=\"picture\"").count();
-    assert_eq!(n_pictures, 4, "flow, funnel, retention and arrival");
+    assert_eq!(n_pictures, 5, "rings, flow, funnel, retention and arrival");
     assert_eq!(journeys.matches("As a table</summary>").count(), n_pictures);
     assert_eq!(journeys.matches("class=\"matrix").count(), 2, "transitions and funnels are tables themselves");
 }

@@ -198,6 +198,21 @@ fn an_audience_is_a_condition_over_features() {
 }
 
 #[test]
+fn a_pattern_chooses_the_customers_of_any_question() {
+    let shop = shared();
+    let wanted = "Product Added -> .* -> Order Completed";
+    let n_followers = n(&rows(&shop.json(words(&["pattern", wanted], &[])), "patterns")[0], "n_customers");
+    let n_all = n(&shop.json(words(&["touchpoints"], &[])), "n_customers");
+    assert!(0 < n_followers && n_followers < n_all, "{n_followers} of {n_all}");
+    let asked = shop.json(words(&["funnel", "Product Added", "Order Completed"], &["--follows", wanted]));
+    assert_eq!(asked["selection"]["follows"], wanted);
+    assert_eq!(asked["steps"][0]["n_customers"], n_followers);
+    assert_eq!(asked["steps"][1]["n_customers"], n_followers, "whose journeys go there arrive");
+    let complaint = shop.fail(2, words(&["paths"], &["--follows", "Product Added -> ["]));
+    assert!(complaint.contains("pattern --help"), "{complaint}");
+}
+
+#[test]
 fn nothing_to_show_is_said_and_what_to_do() {
     let shop = shared();
     for more in [&["--since", "2031-01-01"][..], &["--audience", "orders < 0"], &["--until", "2001-01-01"]] {

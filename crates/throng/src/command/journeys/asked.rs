@@ -5,7 +5,7 @@ use anyhow::bail;
 use serde_json::{Value, json};
 use throng_engine::{Engine, EngineError, JourneyBook, JourneyRequest, PersonaBook};
 use throng_event::{Currency, Day, Instant};
-use throng_journey::{Cut, JourneyError, Repeats, Scope, sessions_have_steps};
+use throng_journey::{Cut, JourneyError, Repeats, Scope, pattern_profiles, sessions_have_steps};
 use throng_persona::{Persona, PersonaId};
 use throng_profile::ProfileId;
 
@@ -140,6 +140,7 @@ impl<'a> Asked<'a> {
         let written = |day: Option<Day>| day.map(|day| day.to_string());
         json!({
             "audience": self.whose.audience,
+            "follows": self.whose.follows,
             "since": written(self.whose.since),
             "until": written(self.whose.until),
             "before_after": written(self.whose.before_after),
@@ -278,6 +279,15 @@ impl<'a> Asked<'a> {
             let ids = self.engine.audience(condition)?;
             book = book.select(&self.numbers(&ids));
             everybody = format!("customers with {}", clean(condition.trim()));
+        }
+        if let Some(text) = &whose.follows {
+            let pattern = super::pattern::parse(text, &book)?;
+            let gap_us = self.gap_us(None);
+            let scope =
+                if sessions_have_steps(&book.view(), gap_us) { Scope::Session { gap_us } } else { Scope::History };
+            let followers = pattern_profiles(&book.view(), Cut { scope, repeats: Repeats::Keep }, &pattern);
+            book = book.select_set(&followers);
+            everybody = format!("{everybody} whose journeys go {}", clean(text.trim()));
         }
         let mut groups = vec![Group { name: everybody, persona: None, book }];
         if !whose.persona.is_empty() {

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use anyhow::bail;
 use serde_json::json;
+use throng_engine::JourneyBook;
 use throng_journey::{JourneyError, Pattern, Repeats, pattern_count, pattern_profiles};
 
 use super::answer::{Answer, Beside, Cell, Column, Row, Table};
@@ -15,18 +15,24 @@ use crate::format::{clean, counted};
 
 pub(super) fn run(asked: &Asked<'_>, arguments: &PatternArguments) -> anyhow::Result<()> {
     let journeys = asked.journeys(&arguments.cut, Repeats::Keep);
-    let pattern = match Pattern::parse(&arguments.pattern, asked.first().view().histories()) {
-        Ok(pattern) => Rc::new(pattern),
-        Err(error @ JourneyError::Pattern { .. }) => {
-            let hint = "`throng journeys pattern --help` says how patterns are written".to_owned();
-            bail!(Usage { what: error.to_string(), hint })
-        }
-        Err(error @ (JourneyError::UnknownLabel { .. } | JourneyError::TooManyEvents { .. })) => {
-            let hint = "`throng journeys touchpoints` lists what there is".to_owned();
-            bail!(Usage { what: error.to_string(), hint })
-        }
-    };
+    let pattern = Rc::new(parse(&arguments.pattern, asked.first())?);
     asked.answer(usize::MAX, |group, _| Ok(answer(group, (&arguments.pattern, &pattern), journeys)))
+}
+
+/// Reads a pattern over the touchpoints of a book.
+///
+/// # Errors
+/// [`Usage`] when it is not written as patterns are, or names what never happened.
+pub(super) fn parse(text: &str, book: &JourneyBook) -> anyhow::Result<Pattern> {
+    Pattern::parse(text, book.view().histories()).map_err(|error| {
+        let hint = match &error {
+            JourneyError::Pattern { .. } => "`throng journeys pattern --help` says how patterns are written",
+            JourneyError::UnknownLabel { .. } | JourneyError::TooManyEvents { .. } => {
+                "`throng journeys touchpoints` lists what there is"
+            }
+        };
+        Usage { what: error.to_string(), hint: hint.to_owned() }.into()
+    })
 }
 
 fn answer<'g>(group: &'g Group, (text, pattern): (&str, &Rc<Pattern>), journeys: Journeys<'g>) -> Answer<'g> {

@@ -32,6 +32,8 @@ pub(crate) struct JourneySection {
     pub(crate) n_journeys: u64,
     /// The most frequent paths.
     pub(crate) paths: Vec<PathLine>,
+    /// How they begin.
+    pub(crate) rings: JourneyRings,
     /// Where journeys go from the anchor on; none where none holds it.
     pub(crate) flow: Option<JourneyFlow>,
     /// The funnel; empty where none is defined or nobody came to its first step.
@@ -49,6 +51,32 @@ pub(crate) struct PathLine {
     pub(crate) n_journeys: u64,
     /// Their share of all these journeys, 0 to 1.
     pub(crate) share: f64,
+}
+
+/// How journeys begin: the tree of their first touchpoints.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct JourneyRings {
+    /// All journeys.
+    pub(crate) n_journeys: u64,
+    /// The touchpoints that arcs name, by number.
+    pub(crate) touchpoints: Vec<String>,
+    /// Ring by ring; in a ring in the order of what they follow.
+    pub(crate) arcs: Vec<RingArc>,
+}
+
+/// Journeys that begin with the same touchpoints.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct RingArc {
+    /// Steps before the last of them.
+    pub(crate) ring: usize,
+    /// The last of them, by number; none for all that are too rare to be told apart.
+    pub(crate) touchpoint: Option<usize>,
+    /// Journeys laid out before these.
+    pub(crate) n_before: u64,
+    /// Journeys.
+    pub(crate) n_journeys: u64,
+    /// The touchpoints in words.
+    pub(crate) steps: Vec<String>,
 }
 
 /// Journeys from their first visit of a touchpoint on, step by step.

@@ -7,7 +7,7 @@ use throng_journey::{
 };
 
 use super::curves::{self, Group};
-use super::{Question, flow as flows, section};
+use super::{Question, flow as flows, rings, section};
 use crate::report::FlowPlace;
 
 const MINUTE: i64 = 60 * Instant::SECOND;
@@ -173,4 +173,24 @@ fn periods_suit_the_time_there_is() {
     for (n_days, expected) in [(0, 7), (60, 7), (252, 7), (253, 28), (1_008, 28), (1_009, 91), (40_000, 91)] {
         assert_eq!(curves::period_days(n_days), expected, "{n_days}");
     }
+}
+
+#[test]
+fn rings_are_the_tree_of_first_touchpoints() {
+    let shop = shop();
+    let cut = Cut { scope: Scope::Session { gap_us: GAP }, repeats: Repeats::Collapse };
+    let found = rings::read(&shop.all(), cut);
+    let arcs: Vec<(usize, String, u64, u64)> =
+        found.arcs.iter().map(|arc| (arc.ring, arc.steps.join(" "), arc.n_before, arc.n_journeys)).collect();
+    let expected = [
+        (0, "Product Viewed", 0, 90),
+        (1, "Product Viewed Product Added", 0, 40),
+        (1, "Product Viewed Searched", 40, 30),
+        // The other twenty stop at the first touchpoint, and so do all after it but those who order.
+        (2, "Product Viewed Product Added Ordered", 0, 20),
+    ];
+    let expected: Vec<(usize, String, u64, u64)> =
+        expected.into_iter().map(|(ring, steps, before, n)| (ring, steps.to_owned(), before, n)).collect();
+    assert_eq!(arcs, expected);
+    assert_eq!((found.n_journeys, found.touchpoints.len()), (90, 4));
 }
