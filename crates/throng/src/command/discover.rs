@@ -1,7 +1,7 @@
 //! `throng discover`: looks for personas and shows on what grounds there are so many.
 
 use throng_engine::{BookOutcome, DiscoverRequest, PersonaBook, Rediscovery};
-use throng_persona::{Candidate, DriftParams, Method, PersonaCount};
+use throng_persona::{Candidate, DriftParams, Method, Persona, PersonaCount};
 
 use super::personas::{list_grid, shown};
 use crate::arguments::{ContinuumWanted, DiscoverArguments, Format, PersonasWanted};
@@ -78,9 +78,8 @@ pub(super) fn print(output: Output, book: &PersonaBook) -> anyhow::Result<()> {
             }
             output.heading("\nPersonas")?;
             output.grid(&list_grid(personas))?;
-            let n_unassigned = u64::try_from(memberships.n_unassigned()).unwrap_or(u64::MAX);
-            if n_unassigned > 0 {
-                output.text(&format!("{} belong to none of them", counted(n_unassigned, "customer")))?;
+            if let Some(line) = of_none(personas, memberships.n_unassigned()) {
+                output.text(&line)?;
             }
         }
         BookOutcome::Refused(refusal) => {
@@ -135,4 +134,19 @@ fn candidates_grid(candidates: &[Candidate]) -> Grid {
 /// Returns a number with two decimals; what was not computed as a dash.
 fn decimal(value: f64) -> String {
     if value.is_finite() { format!("{value:.2}") } else { "–".to_owned() }
+}
+
+/// Share of the revenue from which on those who belong to no persona are told with theirs.
+const REVENUE_SHARE_TOLD: f64 = 0.01;
+
+/// Returns how many belong to no persona, in a sentence, and what they bring: a handful of customers
+/// unlike all others may be the largest.
+fn of_none(personas: &[Persona], n_unassigned: usize) -> Option<String> {
+    let n_unassigned = u64::try_from(n_unassigned).ok().filter(|n| *n > 0)?;
+    let (bring, belong) = if n_unassigned == 1 { ("brings", "belongs") } else { ("bring", "belong") };
+    let shares = personas.iter().map(|persona| persona.revenue.as_ref().map(|revenue| revenue.share));
+    let left = shares.sum::<Option<f64>>().map(|assigned| 1.0 - assigned);
+    let left = left.filter(|left| *left >= REVENUE_SHARE_TOLD);
+    let money = left.map_or_else(String::new, |left| format!(", who {bring} {} of the revenue,", share(left)));
+    Some(format!("{}{money} {belong} to none of them", counted(n_unassigned, "customer")))
 }
