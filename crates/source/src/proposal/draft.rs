@@ -88,17 +88,15 @@ impl<'a> Drafter<'a> {
 
     fn person(&self) -> Person {
         let identifying = |profile: &Profile| profile.identifying() && profile.filled(5);
-        let user = self.best(Role::Person, identifying);
-        let anonymous = self.best(Role::Anonymous, identifying);
-        if user.is_some() || anonymous.is_some() {
-            return Person { user, anonymous, bare: false };
-        }
         // The rows seen may all be of one person, as in a table sorted by people or asked for by one of them.
-        let named = |role, least| {
-            let said = |profile: &Profile| names::names_id(&profile.words) && weight(&profile.words, role) >= least;
+        let named = |role| {
+            let said =
+                |profile: &Profile| names::names_id(&profile.words) && weight(&profile.words, role) >= SURE_WEIGHT;
             self.best(role, |profile| profile.whole_words() && profile.filled(50) && said(profile))
         };
-        let (user, anonymous) = (named(Role::Person, SURE_WEIGHT), named(Role::Anonymous, SURE_WEIGHT));
+        let told_apart = (self.best(Role::Person, identifying), self.best(Role::Anonymous, identifying));
+        let by_name = || (named(Role::Person), named(Role::Anonymous));
+        let (user, anonymous) = if told_apart == (None, None) { by_name() } else { told_apart };
         if user.is_some() || anonymous.is_some() {
             return Person { user, anonymous, bare: false };
         }

@@ -139,7 +139,7 @@ fn section(view: &View<'_>, question: &Question<'_>, everybody: Option<&Funnel>)
         journeys: question.journeys,
         n_journeys: found.n_sessions,
         paths: lines.collect(),
-        rings: rings::read(view, question.cut),
+        rings: rings::read(view, question.cut, found.n_sessions),
         flow: question.anchor.and_then(|anchor| flow::read(view, question.cut, anchor)),
         funnel: reached.as_ref().map_or_else(Vec::new, |(steps, funnel)| funnel_steps(steps, funnel, everybody)),
         transitions: transitions_of(

@@ -159,8 +159,7 @@ impl<'a> Asked<'a> {
         let wanted = match (arguments.within, arguments.gap) {
             (Some(scope), _) => scope,
             (None, Some(_)) => ScopeWanted::Session,
-            (None, None) if sessions_have_steps(&self.first().view(), gap_us) => ScopeWanted::Session,
-            (None, None) => ScopeWanted::History,
+            (None, None) => usual_scope(self.first(), gap_us),
         };
         let (unit, plural) = match wanted {
             ScopeWanted::Session | ScopeWanted::Source => ("session", "sessions"),
@@ -283,8 +282,7 @@ impl<'a> Asked<'a> {
         if let Some(text) = &whose.follows {
             let pattern = super::pattern::parse(text, &book)?;
             let gap_us = self.gap_us(None);
-            let scope =
-                if sessions_have_steps(&book.view(), gap_us) { Scope::Session { gap_us } } else { Scope::History };
+            let scope = self.scope(usual_scope(&book, gap_us), gap_us);
             let followers = pattern_profiles(&book.view(), Cut { scope, repeats: Repeats::Keep }, &pattern);
             book = book.select_set(&followers);
             everybody = format!("{everybody} whose journeys go {}", clean(text.trim()));
@@ -361,6 +359,12 @@ impl<'a> Asked<'a> {
         let place = |id: &T| self.profiles.binary_search_by(|profile| profile.as_str().cmp(id.as_ref())).ok();
         ids.iter().filter_map(place).filter_map(|place| u32::try_from(place).ok()).collect()
     }
+}
+
+/// Returns how histories are cut where nobody says it: into sessions, or not at all where visits are
+/// single events.
+fn usual_scope(book: &JourneyBook, gap_us: i64) -> ScopeWanted {
+    if sessions_have_steps(&book.view(), gap_us) { ScopeWanted::Session } else { ScopeWanted::History }
 }
 
 /// Names an error shows.

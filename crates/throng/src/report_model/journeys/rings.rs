@@ -28,10 +28,9 @@ struct Goers {
     n_stopped: u64,
 }
 
-/// Returns how the journeys of a view begin.
-pub(super) fn read(view: &View<'_>, cut: Cut<'_>) -> JourneyRings {
+/// Returns how the journeys of a view begin, so many altogether.
+pub(super) fn read(view: &View<'_>, cut: Cut<'_>, n_journeys: u64) -> JourneyRings {
     let found: Vec<BTreeMap<Vec<u32>, Goers>> = (1..=N_RINGS).map(|n_steps| ways(view, cut, n_steps)).collect();
-    let n_journeys = paths(view, &PathOptions { cut, steps_max: 1, top: 0, goal: &[] }).n_sessions;
     let mut rings = Rings { found, n_journeys, labels: Vec::new(), arcs: Vec::new() };
     rings.spread(view, &[], (0, n_journeys));
     // Ring by ring, each from the top clockwise.

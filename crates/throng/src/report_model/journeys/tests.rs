@@ -179,7 +179,7 @@ fn periods_suit_the_time_there_is() {
 fn rings_are_the_tree_of_first_touchpoints() {
     let shop = shop();
     let cut = Cut { scope: Scope::Session { gap_us: GAP }, repeats: Repeats::Collapse };
-    let found = rings::read(&shop.all(), cut);
+    let found = rings::read(&shop.all(), cut, 90);
     let arcs: Vec<(usize, String, u64, u64)> =
         found.arcs.iter().map(|arc| (arc.ring, arc.steps.join(" "), arc.n_before, arc.n_journeys)).collect();
     let expected = [
