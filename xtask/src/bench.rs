@@ -6,6 +6,7 @@ mod features;
 mod identity;
 mod import;
 mod journeys;
+mod live;
 mod measurement;
 
 use std::fs::{self, File};
@@ -31,10 +32,11 @@ pub(crate) fn run(place: &Place, mut arguments: Arguments) -> anyhow::Result<()>
         Some("import") => import::run(place, &import::Options::parse(arguments)?),
         Some("identity") => identity::run(place, &identity::Options::parse(arguments)?),
         Some("journeys") => journeys::run(place, &journeys::Options::parse(arguments)?),
+        Some("live") => live::run(place, &live::Options::parse(arguments)?),
         Some(other) => Err(UsageError::new(format!("there is no benchmark {other:?}")).into()),
         None => {
-            Err(UsageError::new("bench needs a name: features, import, identity, discovery or journeys".to_owned())
-                .into())
+            let names = "features, import, identity, discovery, journeys or live";
+            Err(UsageError::new(format!("bench needs a name: {names}")).into())
         }
     }
 }

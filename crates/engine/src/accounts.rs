@@ -15,6 +15,7 @@ use arrow::error::ArrowError;
 use datafusion::common::cast::as_string_array;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, col, create_udf};
 use throng_event::{AsOf, Currency, Instant};
+use throng_feature::FeatureDefinition;
 use throng_profile::{Belonging, Proof};
 
 use crate::context::collect;
@@ -85,6 +86,9 @@ impl Grouping {
 pub(crate) async fn write_accounts(store: &Store, view: &View, home: &Home, as_of: AsOf) -> Result<(), EngineError> {
     let config = home.config();
     let people = &view.people;
+    // Journeys are those of people, not of many taken together.
+    let definitions = config.features.iter().filter(|definition| !definition.kind.of_journeys());
+    let definitions: Vec<FeatureDefinition> = definitions.cloned().collect();
     let by_events = people.groups.of_profiles(&people.resolution);
     let mut groupings = vec![Grouping::of("account", by_events, Naming::ByEvents)];
     if let Some(name) = &config.identity.household {
@@ -100,8 +104,8 @@ pub(crate) async fn write_accounts(store: &Store, view: &View, home: &Home, as_o
         let function = number_function(Arc::new(grouping), Arc::clone(people));
         view.context.register_udf(function.clone());
         accounts.push(account_rows(view, (kind, &ids), config.currency, as_of).await?);
-        if !config.features.is_empty() {
-            let run = FeatureRun::new(&config.features, config.currency, &config.calendar, as_of)?;
+        if !definitions.is_empty() {
+            let run = FeatureRun::new(&definitions, config.currency, &config.calendar, as_of)?;
             let number = function.call(vec![col("user_id"), col("anonymous_id"), col("group_id")]);
             let folded = run.fold_events(&view.context, number, config.currency).await?;
             let rows = dated(&folded, ("account_id", &ids), as_of);

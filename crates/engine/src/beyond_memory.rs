@@ -2,26 +2,25 @@
 //! the bits of Lloyd's refinement in memory, everybody's memberships are the model's, and everything
 //! stored can be computed again.
 
-use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::RecordBatch;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
-use throng_event::{AsOf, Instant};
+use throng_event::AsOf;
 use throng_learn::KMeans;
 use throng_persona::{Continuum, Found, LineageKind, Outcome, PersonaCount};
 
 use crate::book::{BookOutcome, membership_rows};
 use crate::config::features_to_toml;
 use crate::context::{collect, session};
-use crate::import::{ImportEffect, ImportForm, ImportRequest};
+use crate::fixture::{self, chance};
 use crate::k_means::{refinement, settle};
 use crate::population::{Drawn, population_of, read_population};
 use crate::rows::Rows;
 use crate::scoring::Scoring;
-use crate::{DiscoverRequest, Engine, Home, Rediscovery};
+use crate::{DiscoverRequest, Engine, Rediscovery};
 
 const N_CUSTOMERS: u64 = 900;
 const N_DRAWN_MAX: usize = 400;
@@ -33,14 +32,6 @@ struct Kind(u64, u64, u64, u64, u64, &'static str);
 
 const KINDS: [Kind; 3] =
     [Kind(5, 5, 2, 20, 19, "desktop"), Kind(3, 14, 5, 90, 9, "mobile"), Kind(2, 8, 7, 300, 14, "tablet")];
-
-/// Numbers that look random (`SplitMix64`; Steele et al. 2014).
-fn chance(seed: u64) -> u64 {
-    let mut mixed = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
-}
 
 /// Returns what customers of all kinds did, as Segment messages.
 fn messages() -> String {
@@ -84,20 +75,8 @@ struct Shop {
 
 impl Shop {
     fn new(n_threads: usize, n_drawn_max: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let home = Home::create(folder.path(), CONFIG).unwrap();
-        let mut engine = Engine::new(home, NonZeroUsize::new(n_threads).unwrap()).unwrap();
-        let path = folder.path().join("shop.ndjson");
-        std::fs::write(&path, messages()).unwrap();
-        let import = ImportRequest {
-            path,
-            form: ImportForm::Known(throng_source::Form::Segment),
-            source: "shop".to_owned(),
-            currency: None,
-            latest: Instant(20_000 * Instant::DAY),
-            effect: ImportEffect::Write,
-        };
-        engine.import(&import, &mut |_| {}).unwrap();
+        let (folder, mut engine) = fixture::home(CONFIG, n_threads);
+        fixture::import(&mut engine, &messages());
         let features = engine.propose_catalogue().unwrap().features;
         engine.set_config(&format!("{CONFIG}{}", features_to_toml(&features))).unwrap();
         engine.n_drawn_max = n_drawn_max;

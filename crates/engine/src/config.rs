@@ -5,6 +5,7 @@
 
 mod feature;
 mod identity;
+mod server;
 mod touchpoint;
 
 use std::collections::BTreeMap;
@@ -14,13 +15,14 @@ use std::path::Path;
 use serde::Deserialize;
 use throng_event::{Calendar, Currency};
 use throng_feature::{FeatureDefinition, SESSION_GAP_MINUTES};
+use throng_journey::TouchpointRule;
 use throng_persona::{CategoryWeights, Continuum, Method, PersonaCount};
 
 use crate::error::EngineError;
-use crate::touchpoints::TouchpointRule;
 
 pub use feature::{feature_to_toml, features_to_toml};
 pub use identity::IdentityConfig;
+pub use server::{ServerConfig, ServerKey, ServerRole};
 pub use touchpoint::touchpoints_to_toml;
 
 /// The newest home format this binary reads and the one it writes.
@@ -54,14 +56,30 @@ pub struct Config {
     pub weights: CategoryWeights,
     /// The seed of everything that draws by chance.
     pub seed: u64,
+    /// Who makes a new model the live one.
+    pub promotion: Promotion,
     /// The steps of the standard funnel, by event name.
     pub funnel: Vec<String>,
     /// Days within which the funnel has to be completed.
     pub funnel_days: u32,
     /// What events are called in journeys; the first rule that fits counts.
     pub touchpoints: Vec<TouchpointRule>,
+    /// Where the server listens and who may ask.
+    pub server: ServerConfig,
     /// The feature catalogue.
     pub features: Vec<FeatureDefinition>,
+}
+
+/// Who makes a new model the live one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Promotion {
+    /// Somebody, by `throng model promote`: a new model moves customers from persona to persona, and what is
+    /// done with personas with them.
+    #[default]
+    Manual,
+    /// Every discovery that finds personas.
+    Automatic,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +101,11 @@ struct ConfigForm {
     #[serde(default)]
     personas: PersonasForm,
     #[serde(default)]
+    model: ModelForm,
+    #[serde(default)]
     journeys: touchpoint::JourneysForm,
+    #[serde(default)]
+    server: server::ServerForm,
     #[serde(default)]
     feature: Vec<feature::FeatureForm>,
 }
@@ -111,6 +133,13 @@ struct PersonasForm {
     method: Option<String>,
     #[serde(default)]
     weights: WeightsForm,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct ModelForm {
+    #[serde(default)]
+    promote: Promotion,
 }
 
 #[derive(Deserialize, Default, Clone, Copy)]
@@ -179,9 +208,11 @@ impl Config {
                 sentiment: form.personas.weights.sentiment,
             },
             seed: form.personas.seed.unwrap_or(SEED),
+            promotion: form.model.promote,
             funnel: form.journeys.funnel.unwrap_or_default(),
             funnel_days: form.journeys.funnel_days.unwrap_or(7),
             touchpoints: touchpoint::check(form.journeys.touchpoints).map_err(invalid)?,
+            server: form.server.check().map_err(invalid)?,
             features: features.map_err(invalid)?,
         })
     }
@@ -201,7 +232,7 @@ impl Config {
     /// [`EngineError::TimeZone`] when the zone does not exist.
     pub fn template(time_zone: &str) -> Result<String, EngineError> {
         Calendar::new(time_zone)?;
-        let identity = identity::TEMPLATE;
+        let (identity, server) = (identity::TEMPLATE, server::TEMPLATE);
         Ok(format!(
             "# The configuration of this Throng home. Keep it in git.\n\
              format = {HOME_FORMAT}\n\n\
@@ -231,11 +262,16 @@ impl Config {
              # transactional = 1.0\n\
              # contextual = 1.0\n\
              # sentiment = 1.0\n\n\
+             [model]\n\
+             # The first model is live; later ones wait for `throng model promote` (\"manual\"), or every\n\
+             # discovery that finds personas makes its model the live one (\"automatic\").\n\
+             promote = \"manual\"\n\n\
              [journeys]\n\
              # Events keep their names in journeys where no rule gives them another; `throng journeys\n\
              # touchpoints --propose` writes such rules, [[journeys.touchpoints]], to paste at the end.\n\
              # funnel = [\"Product Viewed\", \"Product Added\", \"Order Completed\"]\n\
-             funnel_days = 7\n"
+             funnel_days = 7\n\n\
+             {server}"
         ))
     }
 }

@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
@@ -59,16 +60,26 @@ pub(crate) async fn collect(context: &SessionContext, query: &str) -> Result<Rec
     concat_batches(&schema, &batches).map_err(|error| EngineError::Query(error.to_string()))
 }
 
+/// Runs a query whose rows are taken one batch after the other by [`next`].
+pub(crate) async fn stream(context: &SessionContext, query: &str) -> Result<SendableRecordBatchStream, EngineError> {
+    let failed = |error: datafusion::error::DataFusionError| EngineError::Query(explain(&error));
+    context.sql(query).await.map_err(failed)?.execute_stream().await.map_err(failed)
+}
+
+/// Returns the next rows of a query, `None` at its end.
+pub(crate) async fn next(stream: &mut SendableRecordBatchStream) -> Result<Option<RecordBatch>, EngineError> {
+    stream.next().await.transpose().map_err(|error| EngineError::Query(explain(&error)))
+}
+
 /// Runs a query and hands on its rows batch by batch, for results that may be large.
 pub(crate) async fn for_each_batch(
     context: &SessionContext,
     query: &str,
     take: &mut (dyn FnMut(&RecordBatch) -> Result<(), ArrowError> + Send),
 ) -> Result<(), EngineError> {
-    let failed = |error: datafusion::error::DataFusionError| EngineError::Query(explain(&error));
-    let mut stream = context.sql(query).await.map_err(failed)?.execute_stream().await.map_err(failed)?;
-    while let Some(rows) = stream.next().await {
-        take(&rows.map_err(failed)?).map_err(|error| EngineError::Query(error.to_string()))?;
+    let mut stream = stream(context, query).await?;
+    while let Some(rows) = next(&mut stream).await? {
+        take(&rows).map_err(|error| EngineError::Query(error.to_string()))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
 use rayon::ThreadPool;
-use throng_event::AsOf;
+use throng_event::{AsOf, Instant};
 use throng_persona::{
     Baseline, Discovery, DiscoveryParams, Division, Found, Outcome, Population, Recount, Tally, open, settled,
 };
@@ -21,6 +21,7 @@ use crate::engine::{Engine, View};
 use crate::error::EngineError;
 use crate::history::{Past, Rediscovery};
 use crate::k_means::settle;
+use crate::model_store::{Kept, definitions_of, keep};
 use crate::population::{Drawn, n_profiles, read_population};
 use crate::recount::Everybody;
 use crate::reliability;
@@ -33,6 +34,7 @@ pub(crate) fn discover(
     engine: &Engine,
     params: &DiscoveryParams,
     (view, as_of): (&View, AsOf),
+    now: Option<Instant>,
     step: &mut dyn FnMut(&str),
 ) -> Result<Rediscovery, EngineError> {
     step("personas");
@@ -69,7 +71,18 @@ pub(crate) fn discover(
         }
         reliability::write(&engine.store, &made.discovery, as_of.day).await?;
         write_book(&engine.store, &made.discovery, sought, memberships).await?;
-        Past::write(&engine.store, baseline.as_ref(), entry.as_ref()).await
+        Past::write(&engine.store, baseline.as_ref(), entry.as_ref()).await?;
+        // Last: a model is of personas that the history knows. Where it is missing, the same discovery made
+        // again adds it.
+        match &made.discovery.outcome {
+            Outcome::Found(found) => {
+                let (method, config) = (params.method, engine.home.config());
+                let definitions = definitions_of(&found.model, &config.features);
+                let journeys = engine.fit_journeys(view, &definitions, as_of).await?;
+                keep(&engine.store, Kept { found, sought, method, now, config, journeys }).await
+            }
+            Outcome::Refused(_) => Ok(()),
+        }
     })?;
     Ok(made)
 }

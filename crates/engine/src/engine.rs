@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, RecordBatch};
 use datafusion::prelude::SessionContext;
@@ -26,6 +26,7 @@ use crate::identity::find;
 use crate::import::{
     ImportReport, ImportRequest, Progress, Quarantine, Readmission, ReadmitRequest, import, quarantine, readmit,
 };
+use crate::journeys::JourneyBook;
 use crate::people::{People, times};
 use crate::population::PROFILES_DRAWN_MAX;
 use crate::rows::Rows;
@@ -58,6 +59,8 @@ pub struct DiscoverRequest {
     pub continuum: Option<Continuum>,
     /// By which method customers are divided; as configured when absent.
     pub method: Option<Method>,
+    /// When this is, to be kept with the model; the engine has no clock.
+    pub now: Option<Instant>,
 }
 
 /// What the data suggests for the configuration.
@@ -88,6 +91,8 @@ pub struct Summary {
 pub(crate) struct View {
     pub(crate) context: SessionContext,
     pub(crate) people: Arc<People>,
+    /// The touchpoints of everybody at all times, once a feature has asked for them.
+    pub(crate) touchpoints: OnceLock<JourneyBook>,
 }
 
 impl Engine {
@@ -187,7 +192,7 @@ impl Engine {
         }
         let people = Arc::new(People::read(&context, &self.home.config().identity.rules).await?);
         context.register_udf(profile_of(Arc::clone(&people)));
-        Ok(View { context, people })
+        Ok(View { context, people, touchpoints: OnceLock::new() })
     }
 
     /// Returns how much there is; all zero for an empty home.
@@ -249,6 +254,7 @@ impl Engine {
             let span_days = u32::try_from(last.0 - first.0 + 1).unwrap_or(1);
             let mut vocabulary =
                 read_vocabulary(&view.context, view.people.n_profiles(), span_days, self.calendar()).await?;
+            vocabulary.journeys = self.journey_statistics(&view).await?;
             vocabulary.currency = self.home.config().currency.or(vocabulary.currency);
             let funnel = USUAL_FUNNEL
                 .iter()
@@ -278,6 +284,7 @@ impl Engine {
         let config = self.home.config();
         let run = FeatureRun::new(&config.features, config.currency, &config.calendar, as_of)?;
         let folded = run.fold_lake(&view.context, &view.people, config.currency).await?;
+        let folded = self.fill_journeys(view, folded, as_of).await?;
         let rows = dated(&folded, ("profile_id", &view.people.ids()), as_of);
         rows.map_err(|error| EngineError::table("compute", FEATURES, error))
     }
@@ -311,7 +318,7 @@ impl Engine {
             write_accounts(&self.store, &view, &self.home, as_of).await?;
             Ok::<_, EngineError>((view, as_of))
         })?;
-        discover(self, &params, (&view, as_of), step)
+        discover(self, &params, (&view, as_of), request.now, step)
     }
 
     /// Returns the newest discovery.

@@ -34,6 +34,9 @@ pub enum EngineError {
         /// What is wrong in it, with the line where known.
         reason: String,
     },
+    /// What is kept of features about journeys is damaged, or of another catalogue.
+    #[error("cannot read what is kept of features about journeys: {0}; `throng discover` makes it anew")]
+    JourneyFeatures(String),
     /// The configuration names a time zone that does not exist.
     #[error(transparent)]
     TimeZone(#[from] UnknownTimeZone),
@@ -82,6 +85,9 @@ pub enum EngineError {
     /// A feature definition is wrong.
     #[error("cannot use the feature catalogue: {0}")]
     Catalogue(String),
+    /// The live driver could not do something.
+    #[error(transparent)]
+    Live(#[from] throng_live::LiveError),
     /// Personas could not be computed.
     #[error("cannot discover personas")]
     Persona(#[from] throng_persona::PersonaError),

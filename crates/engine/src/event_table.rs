@@ -17,7 +17,7 @@ use arrow::datatypes::{DataType, Field as ArrowField, Fields, Schema, TimeUnit};
 use throng_event::Field;
 
 pub(crate) use chunk::{Chunk, EventColumns};
-pub(crate) use read::{attribute_from_json, external_id_lists, read_events, text_column, usize_of};
+pub(crate) use read::{AttributeColumn, attribute_from_json, external_id_lists, read_events, text_column, usize_of};
 pub(crate) use write::EventRows;
 
 /// The name of the table.

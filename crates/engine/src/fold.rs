@@ -223,9 +223,7 @@ fn fold_bucket(
         .map(|(cells, form)| cells.take(if form.field.per_product() { &line_order } else { &order }))
         .collect();
     let fields = cells.iter().zip(dictionaries).map(|(cells, dictionary)| match cells {
-        Cells::Codes(codes) => {
-            FieldColumn::Codes { codes, dictionary: dictionary.texts.iter().map(String::as_str).collect() }
-        }
+        Cells::Codes(codes) => FieldColumn::Codes { codes, dictionary: &dictionary.texts },
         Cells::Numbers(values) => FieldColumn::Numbers { values },
     });
     let columns = Columns {

@@ -115,7 +115,10 @@ impl Home {
     /// Returns how personal ids are kept. Where they are hashed, the key is made at the
     /// first import and kept in the home, readable by its owner only: without it no
     /// hash can be made again, with it any guess can be tried.
-    pub(crate) fn personal_data(&self) -> Result<PersonalData, EngineError> {
+    ///
+    /// # Errors
+    /// [`EngineError::Io`] or [`EngineError::Configuration`] when the key cannot be read or made.
+    pub fn personal_data(&self) -> Result<PersonalData, EngineError> {
         let identity = &self.config.identity;
         let key = if identity.hash_personal_data { Some(self.identity_key()?) } else { None };
         Ok(PersonalData { calling_code: identity.calling_code, key })

@@ -22,8 +22,8 @@ use rayon::prelude::{IndexedParallelIterator, IntoParallelRefMutIterator, Parall
 use throng_event::{Calendar, Currency, Day};
 use throng_journey::{
     Cut, Days, Entries, EventColumns, EventPart, Funnel, FunnelOptions, Histories, JourneyError, PathOptions, Paths,
-    Period, ProfileSet, Repeats, Scope, StepOrder, TransitionMatrix, View, Window, funnel, paths, touchpoint_counts,
-    transitions,
+    Period, ProfileSet, Repeats, Scope, StepOrder, TouchpointKind, TouchpointRule, TransitionMatrix, View, Window,
+    find_labels, funnel, paths, touchpoint_counts, transitions,
 };
 
 use crate::context::for_each_batch;
@@ -31,9 +31,7 @@ use crate::derive::timestamp_literal;
 use crate::error::EngineError;
 use crate::event_table::text_column;
 use crate::people::{People, times};
-use crate::touchpoints::{
-    NamedColumns, SESSION_COLUMNS, TouchpointKind, TouchpointRule, TouchpointSummary, add_kind, first_of,
-};
+use crate::touchpoints::{NamedColumns, SESSION_COLUMNS, TouchpointSummary, add_kind, first_of};
 use throng_event::AsOf;
 
 pub use difference::{Difference, RateRatio, Share, differences, rate_ratio};
@@ -227,12 +225,7 @@ impl JourneyBook {
     /// # Errors
     /// [`JourneyError::UnknownLabel`] when nothing of that name ever happened.
     pub fn labels(&self, name: &str) -> Result<Vec<u32>, JourneyError> {
-        self.histories.label(name).map(|label| vec![label]).or_else(|error| {
-            let begins = format!("{} (", name.to_lowercase());
-            let parts = (0_u32..).zip(self.names()).filter(|(_, other)| other.to_lowercase().starts_with(&begins));
-            let parts: Vec<u32> = parts.map(|(label, _)| label).collect();
-            if parts.is_empty() { Err(error) } else { Ok(parts) }
-        })
+        find_labels(self.names(), name)
     }
 
     /// Returns the goal where none is named: the last step of a funnel, else what is one in most homes.

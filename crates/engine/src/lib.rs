@@ -18,15 +18,22 @@ mod error;
 mod event_table;
 mod export;
 mod features;
+#[cfg(test)]
+mod fixture;
 mod fold;
 mod history;
 mod home;
 mod identity;
 mod import;
+mod journey_features;
 mod journeys;
 mod k_means;
 mod linkage;
+mod live;
 mod lookback;
+mod model_comparison;
+mod model_roles;
+mod model_store;
 #[cfg(test)]
 mod parity;
 mod people;
@@ -47,7 +54,8 @@ pub use audit::{Audit, AuditCheck, Coverage, Finding, Severity, Sufficiency, Suf
 pub use bench::{fold_parquet, histories_of_parquet};
 pub use book::{BookOutcome, PersonaBook};
 pub use config::{
-    Config, IdentityConfig, feature_to_toml, features_to_toml, touchpoints_to_toml, with_features, with_proposals,
+    Config, IdentityConfig, Promotion, ServerConfig, ServerKey, ServerRole, feature_to_toml, features_to_toml,
+    touchpoints_to_toml, with_features, with_proposals,
 };
 pub use engine::{CatalogueProposal, DiscoverRequest, Engine, Summary};
 pub use error::EngineError;
@@ -62,7 +70,10 @@ pub use journeys::{
     Difference, JourneyBook, JourneyRequest, KnownProperty, KnownValue, RateRatio, Share, differences, rate_ratio,
 };
 pub use linkage::{LinkageReport, weights_in_words};
+pub use live::{Followed, Follower, LiveModels, ParityReport, Scores};
+pub use model_roles::{ModelRole, ModelVersion};
+pub use model_store::{FittedModel, ModelEntry, ModelPersona};
 pub use tables::{TABLES, TableInfo};
-pub use touchpoints::{TouchpointKind, TouchpointRule, TouchpointSummary};
+pub use touchpoints::TouchpointSummary;
 pub use validate::{ValidatedGrouping, ValidatedOutcome, Validation};
 pub use verify::{Check, VerifyReport};

@@ -97,7 +97,7 @@ impl Engine {
     }
 
     /// Returns the local day of everybody's first event.
-    async fn first_days(&self, view: &View, as_of: AsOf) -> Result<BTreeMap<String, Day>, EngineError> {
+    pub(crate) async fn first_days(&self, view: &View, as_of: AsOf) -> Result<BTreeMap<String, Day>, EngineError> {
         let query = format!(
             "SELECT profile_of(user_id, anonymous_id) AS profile_id, CAST(min(occurred_at) AS BIGINT) AS first_at \
              FROM events WHERE occurred_at < {} GROUP BY 1 HAVING profile_id IS NOT NULL ORDER BY 1",

@@ -21,9 +21,9 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::{DataFrame, SessionContext};
 use deltalake::delta_datafusion::planner::DeltaPlanner;
-use deltalake::kernel::StructType;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::CommitProperties;
+use deltalake::kernel::{StructType, Transaction};
 use deltalake::logstore::{
     ObjectStoreFactory, ObjectStoreRef, StorageConfig, logstore_factories, object_store_factories,
 };
@@ -89,12 +89,12 @@ fn writer_properties(schema: &Schema, sample: Option<&RecordBatch>) -> WriterPro
         let path = ColumnPath::from(field.name().as_str());
         let texts = sample.and_then(|rows| rows.column_by_name(field.name())?.as_string_opt::<i32>());
         let unique = UNIQUE_COLUMNS.contains(&field.name().as_str())
-            || matches!(field.data_type(), DataType::Timestamp(..))
+            || matches!(field.data_type(), DataType::Timestamp(..) | DataType::Binary)
             || texts.is_some_and(mostly_differ);
         if unique {
             properties = properties.set_column_dictionary_enabled(path.clone(), false);
         }
-        if matches!(field.data_type(), DataType::Utf8) {
+        if matches!(field.data_type(), DataType::Utf8 | DataType::Binary) {
             properties = properties.set_column_statistics_enabled(path, EnabledStatistics::None);
         }
     }
@@ -167,6 +167,32 @@ impl Store {
     /// Appends rows, creating the table when it is new and adding columns it lacks.
     pub(crate) async fn append(&self, table: &str, batches: Vec<RecordBatch>) -> Result<(), EngineError> {
         self.write(table, batches, SaveMode::Append).await
+    }
+
+    /// Appends rows in the name of an application, whose own version the commit carries (the
+    /// Delta protocol's `txn`); returns the version of the table.
+    pub(crate) async fn append_as(
+        &self,
+        table: &str,
+        batches: Vec<RecordBatch>,
+        (application, version): (&str, i64),
+    ) -> Result<Option<u64>, EngineError> {
+        let Some(first) = batches.first() else { return Ok(None) };
+        let schema = first.schema();
+        let properties = writer_properties(&schema, Some(first));
+        let delta = self.opened(table, &schema).await?;
+        let commit = CommitProperties::default()
+            .with_create_checkpoint(true)
+            .with_application_transaction(Transaction::new(application, version));
+        let written = delta
+            .write(batches)
+            .with_writer_properties(properties)
+            .with_save_mode(SaveMode::Append)
+            .with_schema_mode(SchemaMode::Merge)
+            .with_commit_properties(commit)
+            .await
+            .map_err(|source| EngineError::table("write", table, source))?;
+        Ok(written.version())
     }
 
     /// Replaces all rows and the columns; earlier versions stay readable by time travel.

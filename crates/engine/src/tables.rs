@@ -30,6 +30,8 @@ pub(crate) const SUB_KINDS: &str = "sub_kinds";
 pub(crate) const SUB_KIND_CLAIMS: &str = "sub_kind_claims";
 pub(crate) const SUB_KIND_MEMBERS: &str = "sub_kind_members";
 pub(crate) const MODELS: &str = "models";
+pub(crate) const MODEL_VERSIONS: &str = "model_versions";
+pub(crate) const MODEL_ROLES: &str = "model_roles";
 pub(crate) const PERSONA_HISTORY: &str = "persona_history";
 pub(crate) const BASELINES: &str = "baselines";
 pub(crate) const RELIABILITY: &str = "reliability";
@@ -41,6 +43,8 @@ pub const TABLES: &[TableInfo] = &[
     TableInfo { name: IMPORTS, row: "an import with its counts", ground: true },
     TableInfo { name: IDENTITY_DECISIONS, row: "a decision to merge or split two identities", ground: true },
     TableInfo { name: PERSONA_HISTORY, row: "a discovery and what became of the personas", ground: true },
+    TableInfo { name: MODEL_VERSIONS, row: "a fitted model, with all it takes to score customers by it", ground: true },
+    TableInfo { name: MODEL_ROLES, row: "a decision which model is live or shadow", ground: true },
     TableInfo { name: IDENTITIES, row: "an identity and the profile it belongs to", ground: false },
     TableInfo {
         name: IDENTITY_PROPOSALS,

@@ -10,8 +10,9 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Float64Type};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
-use throng_event::AsOf;
+use throng_event::{AsOf, Event};
 use throng_feature::{Catalogue, Compiled, FeatureValue, ProfileState};
+use throng_journey::{Arrival, GrowingHistories, TouchpointRule, touchpoint_of};
 use throng_persona::{
     Claim, Evidence, Measure, Memberships, Opened, Persona, PersonaError, PersonaId, Population, Tally, recompute,
 };
@@ -23,6 +24,7 @@ use crate::derive::{plain_texts, timestamp_literal};
 use crate::error::EngineError;
 use crate::event_table::{read_events, text_column};
 use crate::home::Home;
+use crate::journey_features::{fill_live, of_journeys};
 use crate::people::People;
 use crate::population::{Drawn, read_population};
 use crate::recount::Everybody;
@@ -175,18 +177,46 @@ async fn fold_live(
     let catalogue = Catalogue::new(config.features.clone(), config.currency);
     let compiled = Compiled::new(&catalogue.map_err(|error| EngineError::Catalogue(error.to_string()))?);
     let mut states: BTreeMap<u32, ProfileState> = BTreeMap::new();
-    let query = format!("SELECT * FROM events WHERE occurred_at < {}", timestamp_literal(as_of.end));
+    // Touchpoints are looked up among all that ever happened.
+    let mut growing = of_journeys(&config.features).then(GrowingHistories::new);
+    let query = match &growing {
+        Some(_) => "SELECT * FROM events".to_owned(),
+        None => format!("SELECT * FROM events WHERE occurred_at < {}", timestamp_literal(as_of.end)),
+    };
     let frame = context.sql(&query).await.map_err(|error| EngineError::Query(explain(&error)))?;
     let mut stream = frame.execute_stream().await.map_err(|error| EngineError::Query(explain(&error)))?;
     while let Some(batch) = stream.next().await {
         let batch = batch.map_err(|error| EngineError::Query(explain(&error)))?;
         for event in read_events(&batch).map_err(|error| EngineError::table("read", EVENTS, error))? {
-            if let Some(number) = people.number_of(event.user_id.as_deref(), event.anonymous_id.as_deref()) {
+            let number = people.number_of(event.user_id.as_deref(), event.anonymous_id.as_deref());
+            let Some(number) = number else { continue };
+            if let Some(growing) = &mut growing {
+                touch(growing, number, (&event, &config.touchpoints));
+            }
+            if event.occurred_at < as_of.end {
                 states.entry(number).or_insert_with(|| ProfileState::new(&compiled)).update(&event, &config.calendar);
             }
         }
     }
-    Ok(states.into_iter().map(|(number, state)| (number, state.evaluate(as_of))).collect())
+    let mut live = states.into_iter().map(|(number, state)| (number, state.evaluate(as_of))).collect();
+    if let Some(growing) = growing {
+        fill_live(config, (&growing, people.n_profiles()), as_of, &mut live)?;
+    }
+    Ok(live)
+}
+
+/// Adds an event to the history of a profile, where it is a touchpoint.
+fn touch(growing: &mut GrowingHistories, profile: u32, (event, rules): (&Event, &[TouchpointRule])) {
+    if let Some(touchpoint) = touchpoint_of(rules, event) {
+        let arrival = Arrival {
+            occurred_at: event.occurred_at.0,
+            event_key: event.id.key().0,
+            touchpoint: &touchpoint,
+            session: None,
+            value: None,
+        };
+        growing.add(profile, arrival);
+    }
 }
 
 fn compare_live(

@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use datafusion::prelude::SessionContext;
 use throng_event::{Calendar, Currency, EventKind, Field, Instant};
-use throng_feature::{EventStatistics, FieldStatistics, ValueForm, Vocabulary};
+use throng_feature::{EventStatistics, FieldStatistics, JourneyStatistics, ValueForm, Vocabulary};
 
 use crate::context::{collect, explain};
 use crate::error::EngineError;
@@ -19,7 +19,7 @@ use crate::tables::EVENTS;
 /// Values of a field that are listed; a proposal makes shares of about a dozen.
 const TOP: usize = 24;
 
-/// Reads the vocabulary of the lake. `profile_of` must be registered.
+/// Reads the vocabulary of the lake but for its journeys. `profile_of` must be registered.
 pub(crate) async fn read_vocabulary(
     context: &SessionContext,
     n_profiles: usize,
@@ -50,6 +50,7 @@ pub(crate) async fn read_vocabulary(
         span_days,
         n_profiles: u64::try_from(n_profiles).unwrap_or(u64::MAX),
         n_hours: n_hours(context, calendar).await?,
+        journeys: JourneyStatistics::default(),
     })
 }
 

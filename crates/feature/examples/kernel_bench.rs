@@ -138,7 +138,7 @@ fn definitions() -> Vec<FeatureDefinition> {
 }
 
 fn column<'a>(generated: &'a Generated, field: &Field, form: ValueForm) -> FieldColumn<'a> {
-    let codes = |codes: &'a [u32], texts: &[&'a str]| FieldColumn::Codes { codes, dictionary: texts.to_vec() };
+    let codes = |codes: &'a [u32], texts: &[&str]| FieldColumn::Codes { codes, dictionary: dictionary(texts) };
     let name = field.to_string();
     match (name.as_str(), form) {
         ("event", ValueForm::Text) => codes(&generated.event, &EVENTS),
@@ -146,10 +146,15 @@ fn column<'a>(generated: &'a Generated, field: &Field, form: ValueForm) -> Field
         ("properties.device", ValueForm::Text) => codes(&generated.device, &DEVICES),
         ("properties.page", ValueForm::Text) => {
             // The texts of pages are never looked at: their number is all that counts.
-            FieldColumn::Codes { codes: &generated.page, dictionary: vec!["page"; 240] }
+            FieldColumn::Codes { codes: &generated.page, dictionary: dictionary(&["page"; 240]) }
         }
         (_, _) => FieldColumn::Numbers { values: &generated.amount },
     }
+}
+
+/// Returns texts that live as long as the program.
+fn dictionary(texts: &[&str]) -> &'static [String] {
+    texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>().leak()
 }
 
 fn main() {

@@ -109,8 +109,8 @@ fn predicate_mask(predicate: &Predicate, plan: &Plan, columns: &Columns<'_>) -> 
     }
 }
 
-fn one_of(codes: &[u32], dictionary: &[&str], texts: &[String]) -> Mask {
-    let wanted = |text: &&str| texts.binary_search_by(|known| known.as_str().cmp(text)).is_ok();
+fn one_of(codes: &[u32], dictionary: &[String], texts: &[String]) -> Mask {
+    let wanted = |text: &String| texts.binary_search(text).is_ok();
     let passing: Vec<bool> = dictionary.iter().map(wanted).collect();
     let mut positions = passing.iter().enumerate().filter(|(_, passes)| **passes).map(|(idx, _)| idx);
     match (positions.next(), positions.next()) {
@@ -121,7 +121,7 @@ fn one_of(codes: &[u32], dictionary: &[&str], texts: &[String]) -> Mask {
     }
 }
 
-fn selection_mask(selection: &Selection, plan: &Plan, masks: &[Mask], line_offsets: &[u32]) -> Mask {
+pub(crate) fn selection_mask(selection: &Selection, plan: &Plan, masks: &[Mask], line_offsets: &[u32]) -> Mask {
     let (mut on_lines, mut on_events) = (Mask::All, Mask::All);
     let mut any_on_lines = false;
     for predicate in &selection.predicates {
@@ -140,7 +140,7 @@ fn selection_mask(selection: &Selection, plan: &Plan, masks: &[Mask], line_offse
 }
 
 /// Returns the codes and the dictionary of a text field.
-pub(crate) fn codes<'c>(columns: &'c Columns<'_>, field: usize) -> (&'c [u32], &'c [&'c str]) {
+pub(crate) fn codes<'c>(columns: &'c Columns<'_>, field: usize) -> (&'c [u32], &'c [String]) {
     match &columns.fields[field] {
         FieldColumn::Codes { codes, dictionary } => (codes, dictionary),
         FieldColumn::Numbers { .. } => unreachable!("field {field} was checked to be a text"),

@@ -60,6 +60,10 @@ fn check(definition: &FeatureDefinition) -> Result<(), String> {
     check_name(&definition.name)?;
     check_filter(&definition.filter)?;
     check_kind(&definition.kind, definition.window)?;
+    if definition.kind.of_journeys() && definition.filter != Filter::behaviour() {
+        let kind = definition.kind.name();
+        return Err(format!("{kind} sees all touchpoints; leave out events and where, and name touchpoints instead"));
+    }
     if let FeatureKind::Ratio { numerator, denominator, .. } = &definition.kind {
         for term in numerator.iter().chain(denominator) {
             check_term(term, &definition.filter)?;
@@ -105,7 +109,9 @@ fn check_kind(kind: &FeatureKind, window: Window) -> Result<(), String> {
         | FeatureKind::Sessions { .. }
         | FeatureKind::SessionTime { .. }
         | FeatureKind::SessionLengthMean { .. }
-        | FeatureKind::SessionGapMean { .. } => Ok(()),
+        | FeatureKind::SessionGapMean { .. }
+        | FeatureKind::Pattern { .. }
+        | FeatureKind::NextStep { .. } => Ok(()),
         FeatureKind::Sum { of }
         | FeatureKind::Mean { of }
         | FeatureKind::Min { of }
@@ -248,14 +254,16 @@ fn additive(kind: &FeatureKind) -> bool {
         | FeatureKind::SessionGapMean { .. }
         | FeatureKind::Regularity { .. }
         | FeatureKind::Trend { .. }
-        | FeatureKind::ActiveDays => false,
+        | FeatureKind::ActiveDays
+        | FeatureKind::Pattern { .. }
+        | FeatureKind::NextStep { .. } => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EventSet, SESSION_GAP_MINUTES, SignalCategory, WhenEmpty};
+    use crate::{EventSet, JourneyScope, SESSION_GAP_MINUTES, SignalCategory, WhenEmpty};
     use std::num::NonZeroU32;
 
     fn definition(name: &str, kind: FeatureKind) -> FeatureDefinition {
@@ -330,6 +338,15 @@ mod tests {
             empty: WhenEmpty::Zero,
         };
         check_refused(decayed(ratio), "half-life");
+    }
+
+    #[test]
+    fn journeys_are_told_by_touchpoints_and_not_by_events() {
+        let kind = FeatureKind::NextStep { touchpoint: "Order".to_owned(), within: JourneyScope::History };
+        assert!(Catalogue::new(vec![definition("a", kind.clone())], None).is_ok());
+        let named = FeatureDefinition { filter: Filter::named("Order"), ..definition("a", kind.clone()) };
+        check_refused(named, "next_step sees all touchpoints");
+        check_refused(FeatureDefinition { half_life_days: NonZeroU32::new(30), ..definition("a", kind) }, "half-life");
     }
 
     #[test]

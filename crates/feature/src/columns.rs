@@ -33,7 +33,7 @@ pub enum FieldColumn<'a> {
         /// The code of each value, [`NO_CODE`] where there is none.
         codes: &'a [u32],
         /// The text of each code, every text once.
-        dictionary: Vec<&'a str>,
+        dictionary: &'a [String],
     },
     /// Numbers: minor units for money, millionths for all others;
     /// [`NO_NUMBER`] where there is none. Money in another currency than the

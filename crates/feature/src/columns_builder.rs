@@ -65,9 +65,7 @@ impl ColumnsBuilder {
     #[must_use]
     pub fn columns(&self) -> Columns<'_> {
         let fields = self.fields.iter().map(|column| match column {
-            OwnedColumn::Codes { codes, dictionary, .. } => {
-                FieldColumn::Codes { codes, dictionary: dictionary.iter().map(String::as_str).collect() }
-            }
+            OwnedColumn::Codes { codes, dictionary, .. } => FieldColumn::Codes { codes, dictionary },
             OwnedColumn::Numbers(values) => FieldColumn::Numbers { values },
         });
         Columns {
@@ -80,7 +78,7 @@ impl ColumnsBuilder {
     }
 
     fn push(&mut self, event: &Event) {
-        let row = Row::read(&self.plan, event, self.calendar.local(event.occurred_at));
+        let row = Row::read(&self.plan, (event, event.id.key()), self.calendar.local(event.occurred_at));
         self.occurred_at.push(row.occurred_at);
         self.day.push(row.day.0);
         self.hour.push(row.hour);

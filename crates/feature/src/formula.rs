@@ -55,6 +55,7 @@ pub(crate) fn evaluate(formula: &Formula, summaries: &[Summary], as_of: AsOf) ->
             quotient(float_of_count(changes.n_changes), float_of_count(changes.n.saturating_sub(1)))
         }
         Formula::Ratio { numerator, denominator, empty } => ratio(of.amount(numerator), of.amount(denominator), *empty),
+        Formula::Elsewhere => Outcome::Missing,
         Formula::Recency { .. }
         | Formula::Tenure { .. }
         | Formula::Span { .. }
@@ -114,7 +115,8 @@ fn evaluate_time(formula: &Formula, of: Summaries<'_>, as_of: AsOf) -> Outcome {
         | Formula::SumShare { .. }
         | Formula::Switches { .. }
         | Formula::SwitchRate { .. }
-        | Formula::Ratio { .. } => unreachable!("{formula:?} looks at more than times"),
+        | Formula::Ratio { .. }
+        | Formula::Elsewhere => unreachable!("{formula:?} looks at more than times"),
     }
 }
 

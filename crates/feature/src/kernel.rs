@@ -14,7 +14,7 @@ use crate::fold::{self, ChangeFold, DayFold, IntervalFold, SessionFold, Summary,
 use crate::formula::{Outcome, evaluate};
 use crate::mask::Mask;
 use crate::number::{code, count, index};
-use crate::plan::{CodeSource, Measure, Question, Reading, Signal, Wanted};
+use crate::plan::{CodeSource, Measure, Plan, Question, Reading, Signal, Wanted};
 use crate::read::{clock_code, clock_text};
 use crate::value::Cell;
 use crate::{FeatureMatrix, Window};
@@ -22,7 +22,7 @@ use crate::{FeatureMatrix, Window};
 /// Memory the kernel uses again for every profile; each thread has its own.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    summaries: Vec<Summary>,
+    pub(crate) summaries: Vec<Summary>,
     windows: Vec<(Window, Range<usize>)>,
     tally: TallyScratch,
 }
@@ -62,17 +62,27 @@ pub(crate) fn fold(
         let summary = summarise(bound, reading, rows, as_of, &mut scratch.tally);
         scratch.summaries.push(summary);
     }
-    let summaries = &scratch.summaries;
-    matrix.push_row(bound.plan.features.iter().map(|feature| match evaluate(&feature.formula, summaries, as_of) {
+    evaluate_row(&bound.plan, &scratch.summaries, as_of, &|field| codes(&bound.columns, field).1, matrix);
+}
+
+/// Appends the features that follow from the summaries of all readings to a matrix.
+pub(crate) fn evaluate_row<'d>(
+    plan: &Plan,
+    summaries: &[Summary],
+    as_of: AsOf,
+    dictionary: &dyn Fn(usize) -> &'d [String],
+    matrix: &mut FeatureMatrix,
+) {
+    matrix.push_row(plan.features.iter().map(|feature| match evaluate(&feature.formula, summaries, as_of) {
         Outcome::Number(number) => Cell::Number(number),
-        Outcome::Code(source, code) => Cell::Text(text(bound, source, code)),
+        Outcome::Code(source, code) => Cell::Text(text(dictionary, source, code)),
         Outcome::Missing => Cell::Missing,
     }));
 }
 
-fn text<'b>(bound: &'b Bound<'_>, source: CodeSource, code: u32) -> Cow<'b, str> {
+fn text<'d>(dictionary: &dyn Fn(usize) -> &'d [String], source: CodeSource, code: u32) -> Cow<'d, str> {
     match source {
-        CodeSource::Field(field) => Cow::Borrowed(codes(&bound.columns, field).1[index(code)]),
+        CodeSource::Field(field) => Cow::Borrowed(&dictionary(field)[index(code)]),
         CodeSource::Hour | CodeSource::Weekday | CodeSource::Day => {
             Cow::Owned(clock_text(source, code).unwrap_or_default())
         }
@@ -237,7 +247,7 @@ fn changes(bound: &Bound<'_>, mask: &Mask, units: Range<usize>, measure: Measure
     changes.finish()
 }
 
-fn row_clock(bound: &Bound<'_>, of: CodeSource, row: usize) -> u32 {
+pub(crate) fn row_clock(bound: &Bound<'_>, of: CodeSource, row: usize) -> u32 {
     clock_code(of, Day(bound.columns.day[row]), bound.columns.hour[row]).unwrap_or(0)
 }
 
@@ -256,7 +266,7 @@ impl TallyScratch {
             CodeSource::Field(field) => {
                 let (codes, dictionary) = codes(&bound.columns, field);
                 self.count_codes(mask, units, dictionary.len(), |unit| codes[unit]);
-                self.finish(wanted, |code| code, |code| dictionary[index(code)])
+                self.finish(wanted, |code| code, |code| dictionary[index(code)].as_str())
             }
             CodeSource::Hour => {
                 self.count_codes(mask, units, 24, |row| u32::from(bound.columns.hour[row]));

@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 use throng_event::Field;
 
-use crate::{FeatureError, Filter, ValueSource, Window};
+use crate::{FeatureError, Filter, JourneyScope, PatternMeasure, ValueSource, Window};
 
 /// The gap that ends a session by custom (Google Analytics), in minutes.
 pub const SESSION_GAP_MINUTES: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
@@ -162,6 +162,23 @@ pub enum FeatureKind {
     },
     /// How many local days have an event. Nothing: 0.
     ActiveDays,
+    /// The journeys that follow a pattern; the fold leaves it missing.
+    Pattern {
+        /// The pattern, as the crate `journey` reads it.
+        pattern: String,
+        /// What is wanted of them.
+        measure: PatternMeasure,
+        /// How far one goes.
+        within: JourneyScope,
+    },
+    /// How probable a touchpoint is as the next one of the last journey, after what came
+    /// next in everybody's; the fold leaves it missing, and so is it without a journey.
+    NextStep {
+        /// The touchpoint's name.
+        touchpoint: String,
+        /// How far a journey goes.
+        within: JourneyScope,
+    },
 }
 
 impl FeatureKind {
@@ -195,7 +212,16 @@ impl FeatureKind {
             Self::HourShare { .. } => KindName::HourShare,
             Self::DayOfWeekShare { .. } => KindName::DayOfWeekShare,
             Self::ActiveDays => KindName::ActiveDays,
+            Self::Pattern { .. } => KindName::Pattern,
+            Self::NextStep { .. } => KindName::NextStep,
         }
+    }
+
+    /// Returns whether the feature is about journeys, which the fold does not look at:
+    /// it leaves it missing, for others to put a value into its place.
+    #[must_use]
+    pub fn of_journeys(&self) -> bool {
+        matches!(self, Self::Pattern { .. } | Self::NextStep { .. })
     }
 
     /// Returns whether the feature is a category rather than a number.
@@ -351,11 +377,13 @@ pub enum KindName {
     HourShare,
     DayOfWeekShare,
     ActiveDays,
+    Pattern,
+    NextStep,
 }
 
 impl KindName {
     /// Every kind with its name in a catalogue.
-    const NAMES: [(Self, &str); 26] = [
+    const NAMES: [(Self, &str); 28] = [
         (Self::Count, "count"),
         (Self::Sum, "sum"),
         (Self::Mean, "mean"),
@@ -382,6 +410,8 @@ impl KindName {
         (Self::HourShare, "hour_share"),
         (Self::DayOfWeekShare, "day_of_week_share"),
         (Self::ActiveDays, "active_days"),
+        (Self::Pattern, "pattern"),
+        (Self::NextStep, "next_step"),
     ];
 
     /// Returns every kind, in the order of declaration.

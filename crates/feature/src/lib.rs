@@ -5,13 +5,15 @@
 //! is kept of the events that one filter passes. Features with equal filters and values
 //! share a signal, and several are often one look at the same one.
 //!
-//! The fold has two forms with one answer, to the bit:
+//! The fold has three forms with one answer, to the bit:
 //!
-//! - *Live*: a [`ProfileState`] takes events one at a time in any order, merges with
-//!   others, and becomes bytes and back.
 //! - *Batch*: [`Bound`] reads [`Columns`] of many profiles, rows grouped and ordered.
+//! - *Live*: a [`History`] keeps a few bytes of each event of one carrier, in any order of
+//!   arrival, and a [`HistoryFold`] folds those of one profile by the kernel of batch.
+//! - *By law*: a [`ProfileState`] takes events one at a time in any order and merges with
+//!   others; it shares no loop with the others, and `throng verify` holds batch against it.
 //!
-//! Both fold integers (counts, fixed-point sums, instants, codes) into the same
+//! All fold integers (counts, fixed-point sums, instants, codes) into the same
 //! summaries of a window, and one shared formula turns these into numbers. A float
 //! appears there and nowhere before.
 //!
@@ -54,7 +56,7 @@
 //! let calendar = Calendar::new("Europe/Berlin").unwrap();
 //! let as_of = calendar.as_of(calendar.local(event.occurred_at).0);
 //!
-//! // Live: an event at a time.
+//! // By law: an event at a time.
 //! let mut state = ProfileState::new(&compiled);
 //! state.update(&event, &calendar);
 //! assert_eq!(state.evaluate(as_of), [FeatureValue::Number(1.0)]);
@@ -76,6 +78,9 @@ mod definition;
 mod error;
 mod fold;
 mod formula;
+mod history;
+mod history_fold;
+mod journeys;
 mod kernel;
 mod kind;
 mod mask;
@@ -84,6 +89,7 @@ mod plan;
 mod planner;
 mod propose;
 mod read;
+mod running;
 mod state;
 mod store;
 mod value;
@@ -96,11 +102,15 @@ pub use columns::{Columns, FieldColumn, NO_CODE, NO_NUMBER};
 pub use columns_builder::ColumnsBuilder;
 pub use definition::{EventSet, FeatureDefinition, Filter, SignalCategory, ValueSource};
 pub use error::FeatureError;
+pub use history::History;
+pub use history_fold::{HistoryFold, HistoryScratch, Touchpoints};
+pub use journeys::{JourneyScope, JourneyWords, PatternMeasure};
 pub use kernel::Scratch;
 pub use kind::{FeatureKind, KindName, Pace, Quantity, SESSION_GAP_MINUTES, Term, ValueForm, Weekdays, WhenEmpty};
 pub use plan::{Compiled, FieldForm};
 pub use propose::propose;
+pub use running::RunningFold;
 pub use state::ProfileState;
 pub use value::{Categories, FeatureColumn, FeatureMatrix, FeatureValue, NO_CATEGORY};
-pub use vocabulary::{EventStatistics, FieldStatistics, Vocabulary};
+pub use vocabulary::{EventStatistics, FieldStatistics, JourneyStatistics, Vocabulary};
 pub use window::Window;

@@ -5,7 +5,13 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use crate::number::{count as count_of, index};
+
+/// Words of bits; those of a few hundred rows, which is what one profile has, need no memory of
+/// their own.
+type Words = SmallVec<[u64; 4]>;
 
 /// A set of positions below a length.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,14 +19,14 @@ pub(crate) enum Mask {
     /// All of them: the common case, and the one loops are quickest on.
     All,
     /// Those whose bit is set. Bits from the length on are not set.
-    Bits(Vec<u64>),
+    Bits(Words),
 }
 
 impl Mask {
     /// Returns the set of positions whose item passes.
     pub(crate) fn of<T: Copy>(items: &[T], passes: impl Fn(T) -> bool) -> Self {
         let (chunks, rest) = items.as_chunks::<64>();
-        let mut words: Vec<u64> = Vec::with_capacity(chunks.len() + 1);
+        let mut words = Words::with_capacity(chunks.len() + 1);
         words.extend(chunks.iter().map(|chunk| pack(&chunk.map(|item| u8::from(passes(item))))));
         if !rest.is_empty() {
             let bits = rest.iter().enumerate().fold(0, |bits, (idx, item)| bits | u64::from(passes(*item)) << idx);
@@ -58,7 +64,7 @@ impl Mask {
             return Self::All;
         };
         let n_members = offsets.last().map_or(0, |last| index(*last));
-        let mut words = vec![0; n_members.div_ceil(64)];
+        let mut words = Words::from_elem(0, n_members.div_ceil(64));
         self.each(0..offsets.len().saturating_sub(1), |group| {
             for member in offsets[group]..offsets[group + 1] {
                 let member = index(member);
@@ -115,7 +121,7 @@ impl Mask {
         }
     }
 
-    fn of_words(words: Vec<u64>, len: usize) -> Self {
+    fn of_words(words: Words, len: usize) -> Self {
         let last = if len.is_multiple_of(64) { u64::MAX } else { (1 << (len % 64)) - 1 };
         let full = match words.split_last() {
             None => true,

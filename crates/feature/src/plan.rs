@@ -34,6 +34,12 @@ impl Compiled {
         &self.plan.fields
     }
 
+    /// Returns whether any feature is about journeys.
+    #[must_use]
+    pub fn of_journeys(&self) -> bool {
+        self.plan.of_journeys()
+    }
+
     /// Returns the number of features.
     #[must_use]
     pub fn n_features(&self) -> usize {
@@ -69,6 +75,11 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// Returns whether any feature is about journeys, which the fold does not look at.
+    pub(crate) fn of_journeys(&self) -> bool {
+        self.features.iter().any(|feature| matches!(feature.formula, Formula::Elsewhere))
+    }
+
     /// Returns whether a predicate is decided for each line rather than for the event.
     pub(crate) fn per_line(&self, predicate: &Predicate) -> bool {
         match predicate {
@@ -264,6 +275,8 @@ pub(crate) enum Formula {
     Ratio { numerator: Vec<Amount>, denominator: Vec<Amount>, empty: crate::WhenEmpty },
     /// How many days.
     ActiveDays { days: usize },
+    /// Missing: another puts the value into its place.
+    Elsewhere,
 }
 
 /// One term of a ratio.

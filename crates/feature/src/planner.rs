@@ -130,6 +130,7 @@ impl Planner {
                 denominator: denominator.iter().map(|term| self.amount(scope, term)).collect(),
                 empty: *empty,
             },
+            FeatureKind::Pattern { .. } | FeatureKind::NextStep { .. } => Formula::Elsewhere,
             FeatureKind::Recency
             | FeatureKind::Tenure
             | FeatureKind::Span
@@ -198,7 +199,9 @@ impl Planner {
             | FeatureKind::Entropy { .. }
             | FeatureKind::Switches { .. }
             | FeatureKind::SwitchRate { .. }
-            | FeatureKind::Ratio { .. } => unreachable!("{} has a value beside its time", kind.name()),
+            | FeatureKind::Ratio { .. }
+            | FeatureKind::Pattern { .. }
+            | FeatureKind::NextStep { .. } => unreachable!("{} has a value beside its time", kind.name()),
         }
     }
 

@@ -8,7 +8,7 @@
 mod context;
 mod money;
 mod roles;
-mod words;
+pub(crate) mod words;
 
 use std::num::NonZeroU32;
 
@@ -16,8 +16,8 @@ use throng_event::{EventKind, Field};
 
 use crate::vocabulary::{EventStatistics, FieldStatistics};
 use crate::{
-    EventSet, FeatureDefinition, FeatureKind, Filter, Pace, SESSION_GAP_MINUTES, SignalCategory, ValueSource,
-    Vocabulary, Window,
+    EventSet, FeatureDefinition, FeatureKind, Filter, JourneyScope, Pace, PatternMeasure, SESSION_GAP_MINUTES,
+    SignalCategory, ValueSource, Vocabulary, Window,
 };
 use roles::{Role, role_of};
 use words::{events_phrase, slug, window_phrase, window_suffix};
@@ -34,6 +34,9 @@ const OTHER_EVENTS_MAX: usize = 8;
 const PROFILES_PER_EVENT_MAX: u64 = 50;
 /// Events per profile from which sessions are worth looking at, when nobody sends pages.
 const EVENTS_PER_PROFILE_FOR_SESSIONS: u64 = 60;
+/// Steps of a session, on average, from which journeys are worth looking at: a shorter one is over
+/// before anything could be foreseen, and counts say what it was.
+const STEPS_PER_SESSION_MIN: u64 = 3;
 /// Hours of the day below which a history has no time of day worth the name.
 const HOURS_MIN: u32 = 6;
 
@@ -44,6 +47,7 @@ pub fn propose(vocabulary: &Vocabulary) -> Vec<FeatureDefinition> {
     let mut proposal = Proposal::new(vocabulary);
     money::propose(&mut proposal);
     activity(&mut proposal);
+    journeys(&mut proposal);
     money::propose_products(&mut proposal);
     campaigns(&mut proposal);
     other_events(&mut proposal);
@@ -213,6 +217,51 @@ fn hour_share(proposal: &mut Proposal<'_>, name: &str, (from, to): (u8, u8), wor
         unit: "share",
         category: SignalCategory::Contextual,
     });
+}
+
+/// Where visits lead, and where they end before: where they have steps and any leads to an order.
+fn journeys(proposal: &mut Proposal<'_>) {
+    let Vocabulary { journeys, n_profiles, .. } = proposal.vocabulary;
+    if proposal.vocabulary.n_hours < HOURS_MIN
+        || journeys.n_sessions == 0
+        || journeys.n_steps < journeys.n_sessions.saturating_mul(STEPS_PER_SESSION_MIN)
+    {
+        return;
+    }
+    // What rules call otherwise is not proposed: a catalogue that names it would be refused.
+    let named = |role| -> Vec<String> {
+        let common = proposal.events(role).into_iter().filter(|event| {
+            event.n_profiles.saturating_mul(PROFILES_PER_EVENT_MAX) >= *n_profiles
+                && journeys.names.contains(&event.name)
+        });
+        common.map(|event| event.name.clone()).filter(|name| !name.contains('"')).collect()
+    };
+    let (orders, carts) = (named(Role::Order), named(Role::CartAdd));
+    let Some(order) = orders.first().cloned() else { return };
+    let within = JourneyScope::Session { gap_minutes: SESSION_GAP_MINUTES };
+    let (filter, category) = (Filter::behaviour(), SignalCategory::Behavioural);
+    proposal.add(Draft {
+        name: "order_next_probability",
+        kind: FeatureKind::NextStep { touchpoint: order, within },
+        filter: filter.clone(),
+        window: Window::All,
+        words: "probability that an order comes next",
+        unit: "share",
+        category,
+    });
+    if !carts.is_empty() {
+        let any = |names: &[String]| names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join("|");
+        let pattern = format!("[{}] -> [^{}]* -> end", any(&carts), any(&orders));
+        proposal.add(Draft {
+            name: "cart_left_share",
+            kind: FeatureKind::Pattern { pattern, measure: PatternMeasure::Share, within },
+            filter,
+            window: proposal.long,
+            words: "share of visits that left something in the cart",
+            unit: "share",
+            category,
+        });
+    }
 }
 
 /// How someone reacts to what we send.

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use throng_event::{Currency, Day, Decimal, Event, Field, ProductLine, Value};
+use smallvec::{SmallVec, smallvec};
+use throng_event::{Currency, Day, Decimal, Event, EventKey, Field, ProductLine, Value};
 
 use crate::ValueForm;
 use crate::columns::NO_NUMBER;
@@ -16,22 +17,22 @@ pub(crate) struct Row<'e> {
     pub(crate) day: Day,
     pub(crate) hour: u8,
     pub(crate) n_lines: u32,
-    cells: Vec<Cells<'e>>,
+    cells: SmallVec<[Cells<'e>; 12]>,
 }
 
 /// The values of one field: one for the event, or one for every line.
 pub(crate) enum Cells<'e> {
-    Texts(Vec<Option<Cow<'e, str>>>),
-    Numbers(Vec<Option<i64>>),
+    Texts(SmallVec<[Option<Cow<'e, str>>; 1]>),
+    Numbers(SmallVec<[Option<i64>; 1]>),
 }
 
 impl<'e> Row<'e> {
-    /// Reads an event that happened at a local day and hour.
-    pub(crate) fn read(plan: &Plan, event: &'e Event, (day, hour): (Day, u8)) -> Self {
+    /// Reads an event, of this key, that happened at a local day and hour.
+    pub(crate) fn read(plan: &Plan, (event, key): (&'e Event, EventKey), (day, hour): (Day, u8)) -> Self {
         let cells = plan.fields.iter().map(|field| read(field, event, plan.currency));
         Self {
             occurred_at: event.occurred_at.0,
-            key: event.id.key().0,
+            key: key.0,
             day,
             hour,
             n_lines: code(event.products.len()),
@@ -116,9 +117,9 @@ pub(crate) fn clock_text(source: CodeSource, clock_code: u32) -> Option<String> 
 fn read<'e>(field: &FieldForm, event: &'e Event, currency: Option<Currency>) -> Cells<'e> {
     let lines = event.products.iter();
     match (field.form, field.field.per_product()) {
-        (ValueForm::Text, false) => Cells::Texts(vec![text(&field.field, event)]),
+        (ValueForm::Text, false) => Cells::Texts(smallvec![text(&field.field, event)]),
         (ValueForm::Text, true) => Cells::Texts(lines.map(|line| line_text(&field.field, line)).collect()),
-        (ValueForm::Number, false) => Cells::Numbers(vec![kept(number(&field.field, event, currency))]),
+        (ValueForm::Number, false) => Cells::Numbers(smallvec![kept(number(&field.field, event, currency))]),
         (ValueForm::Number, true) => {
             let ours = in_currency(event, currency);
             Cells::Numbers(lines.map(|line| kept(line_number(&field.field, line, ours))).collect())

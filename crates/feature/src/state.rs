@@ -1,4 +1,4 @@
-//! The live form of a profile: events in one at a time, values out at any day.
+//! A profile as the law states it: events in one at a time, in any order, values out at any day.
 
 use std::fmt;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ impl ProfileState {
     /// Takes in an event.
     pub fn update(&mut self, event: &Event, calendar: &Calendar) {
         let plan = Arc::clone(&self.plan);
-        let row = Row::read(&plan, event, calendar.local(event.occurred_at));
+        let row = Row::read(&plan, (event, event.id.key()), calendar.local(event.occurred_at));
         let selected: Vec<Vec<u32>> = plan.selections.iter().map(|selection| row.units(&plan, selection)).collect();
         for (signal, store) in plan.signals.iter().zip(&mut self.stores) {
             for unit in &selected[signal.selection] {

@@ -87,6 +87,17 @@ impl FeatureMatrix {
         Self { n_rows: 0, columns: columns.collect() }
     }
 
+    /// Forgets all rows and keeps the memory of the columns.
+    pub fn clear(&mut self) {
+        self.n_rows = 0;
+        for column in &mut self.columns {
+            match column {
+                FeatureColumn::Numbers(numbers) => numbers.clear(),
+                FeatureColumn::Categories(categories) => *categories = Categories::default(),
+            }
+        }
+    }
+
     /// Returns the number of profiles.
     #[must_use]
     pub fn n_rows(&self) -> usize {
@@ -113,6 +124,17 @@ impl FeatureMatrix {
                     usize::try_from(*categories.codes.get(row)?).ok().and_then(|code| categories.texts.get(code));
                 Some(text.map_or(FeatureValue::Missing, |text| FeatureValue::Category(text.clone())))
             }
+        }
+    }
+
+    /// Puts a number, or none, in the place of one that the fold does not compute.
+    ///
+    /// # Panics
+    /// When there is no such row, or the column is one of categories.
+    pub fn set_number(&mut self, row: usize, column: usize, number: Option<f64>) {
+        match &mut self.columns[column] {
+            FeatureColumn::Numbers(numbers) => numbers[row] = number.unwrap_or(f64::NAN),
+            FeatureColumn::Categories(_) => unreachable!("column {column} has categories"),
         }
     }
 

@@ -20,6 +20,19 @@ pub struct Vocabulary {
     /// In how many different local hours of the day events happen; 1 when a history
     /// knows days only.
     pub n_hours: u32,
+    /// What is done one thing after the other.
+    pub journeys: JourneyStatistics,
+}
+
+/// The touchpoints of a history, counted by session.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JourneyStatistics {
+    /// What touchpoints are called.
+    pub names: Vec<String>,
+    /// How many sessions there are.
+    pub n_sessions: u64,
+    /// How many steps they have: touchpoints, consecutive repeats being one.
+    pub n_steps: u64,
 }
 
 /// How often events of one name happen.

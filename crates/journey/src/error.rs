@@ -29,4 +29,18 @@ pub enum JourneyError {
         /// What was found and what was expected.
         what: String,
     },
+    /// Numbers that are not those of a model of next steps.
+    #[error("cannot make a model of next steps of its numbers: {what}")]
+    NextStepCounts {
+        /// What is wrong with them.
+        what: String,
+    },
+    /// A definition of a feature that cannot be bound to what happened.
+    #[error("feature {feature:?}: {what}")]
+    Feature {
+        /// Its name.
+        feature: String,
+        /// What is wrong with it, where, and what to do.
+        what: String,
+    },
 }

@@ -6,6 +6,8 @@
 //! of the same events at once, and so is every answer.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use crate::JourneyError;
 use crate::histories::{EventColumns, Histories};
@@ -32,7 +34,9 @@ pub struct GrowingHistories {
     /// By profile, instant and key: all events in the order of histories.
     events: BTreeMap<(u32, i64, i64), Touch>,
     /// The number of every name that was met, in the order of meeting.
-    names: BTreeMap<String, u32>,
+    numbers: BTreeMap<Arc<str>, u32>,
+    /// The names by their numbers.
+    names: Vec<Arc<str>>,
 }
 
 /// What is kept of an event beside its place.
@@ -42,6 +46,9 @@ struct Touch {
     session: Option<u32>,
     value: Option<i64>,
 }
+
+/// The label of a touchpoint that has none: it is another than all that have one.
+pub const UNNAMED: u32 = u32::MAX - 2;
 
 impl GrowingHistories {
     /// Returns histories without events.
@@ -57,11 +64,13 @@ impl GrowingHistories {
         if self.events.contains_key(&place) {
             return false;
         }
-        let touchpoint = match self.names.get(arrival.touchpoint) {
+        let touchpoint = match self.numbers.get(arrival.touchpoint) {
             Some(touchpoint) => *touchpoint,
             None => {
                 let touchpoint = code(self.names.len());
-                self.names.insert(arrival.touchpoint.to_owned(), touchpoint);
+                let name: Arc<str> = arrival.touchpoint.into();
+                self.names.push(Arc::clone(&name));
+                self.numbers.insert(name, touchpoint);
                 touchpoint
             }
         };
@@ -75,11 +84,22 @@ impl GrowingHistories {
         if from == into {
             return;
         }
-        let own = (from, i64::MIN, i64::MIN)..=(from, i64::MAX, i64::MAX);
-        let moved: Vec<((u32, i64, i64), Touch)> = self.events.extract_if(own, |_, _| true).collect();
+        let moved: Vec<((u32, i64, i64), Touch)> = self.events.extract_if(places_of(from), |_, _| true).collect();
         for ((_, occurred_at, event_key), touch) in moved {
             self.events.entry((into, occurred_at, event_key)).or_insert(touch);
         }
+    }
+
+    /// Returns the events of one profile as they are now, in total order: their instants,
+    /// and their touchpoints as labels of some names, ascending; [`UNNAMED`] for a
+    /// touchpoint that is not among them.
+    #[must_use]
+    pub fn history(&self, profile: u32, names: &[String]) -> (Vec<i64>, Vec<u32>) {
+        let label = |touch: &Touch| {
+            let name = &self.names[crate::numbers::position(touch.touchpoint)];
+            names.binary_search_by(|other| other.as_str().cmp(name)).map_or(UNNAMED, code)
+        };
+        self.events.range(places_of(profile)).map(|((_, occurred_at, _), touch)| (*occurred_at, label(touch))).unzip()
     }
 
     /// Returns the histories of the first `n_profiles` profiles as they are now; sessions
@@ -95,9 +115,7 @@ impl GrowingHistories {
         let touchpoint: Vec<u32> = seen().map(|(_, touch)| touch.touchpoint).collect();
         let session: Vec<u32> = seen().map(|(_, touch)| touch.session.unwrap_or_default()).collect();
         let value: Vec<i64> = seen().map(|(_, touch)| touch.value.unwrap_or_default()).collect();
-        let mut names: Vec<(u32, &String)> = self.names.iter().map(|(name, touchpoint)| (*touchpoint, name)).collect();
-        names.sort_unstable();
-        let names: Vec<String> = names.into_iter().map(|(_, name)| name.clone()).collect();
+        let names: Vec<String> = self.names.iter().map(|name| (**name).to_owned()).collect();
         let columns = EventColumns {
             profile: &profile,
             occurred_at: &occurred_at,
@@ -108,4 +126,9 @@ impl GrowingHistories {
         };
         Histories::new(&columns, crate::numbers::position(n_profiles), &names)
     }
+}
+
+/// Returns where the events of a profile stand.
+fn places_of(profile: u32) -> RangeInclusive<(u32, i64, i64)> {
+    (profile, i64::MIN, i64::MIN)..=(profile, i64::MAX, i64::MAX)
 }

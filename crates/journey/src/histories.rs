@@ -133,15 +133,7 @@ impl Histories {
     /// # Errors
     /// [`JourneyError::UnknownLabel`] when there is none.
     pub fn label(&self, name: &str) -> Result<u32, JourneyError> {
-        let exact = self.names.iter().position(|other| other == name);
-        let alike = || self.names.iter().position(|other| other.eq_ignore_ascii_case(name));
-        if let Some(label) = exact.or_else(alike) {
-            return Ok(code(label));
-        }
-        let words = |text: &str| text.to_lowercase().split([' ', '_', '-']).map(str::to_owned).collect::<Vec<_>>();
-        let wanted = words(name);
-        let similar = self.names.iter().filter(|other| words(other).iter().any(|word| wanted.contains(word)));
-        Err(JourneyError::UnknownLabel { name: name.to_owned(), similar: similar.take(SIMILAR_MAX).cloned().collect() })
+        find_label(&self.names, name)
     }
 
     /// Returns the view of everybody at all times.
@@ -171,6 +163,37 @@ impl Histories {
     pub(crate) fn parts(&self) -> Vec<Range<usize>> {
         parts(&self.offsets)
     }
+}
+
+/// Returns the label of a name among the names of some histories, ignoring case when no
+/// name is exactly so.
+///
+/// # Errors
+/// [`JourneyError::UnknownLabel`] when there is none.
+pub fn find_label(names: &[String], name: &str) -> Result<u32, JourneyError> {
+    let exact = names.iter().position(|other| other == name);
+    let alike = || names.iter().position(|other| other.eq_ignore_ascii_case(name));
+    if let Some(label) = exact.or_else(alike) {
+        return Ok(code(label));
+    }
+    let words = |text: &str| text.to_lowercase().split([' ', '_', '-']).map(str::to_owned).collect::<Vec<_>>();
+    let wanted = words(name);
+    let similar = names.iter().filter(|other| words(other).iter().any(|word| wanted.contains(word)));
+    Err(JourneyError::UnknownLabel { name: name.to_owned(), similar: similar.take(SIMILAR_MAX).cloned().collect() })
+}
+
+/// Returns the labels that a name stands for: the touchpoint of that name, else those that
+/// rules made of it, as `Order Completed (web)` of `Order Completed`.
+///
+/// # Errors
+/// [`JourneyError::UnknownLabel`] when nothing is called so.
+pub fn find_labels(names: &[String], name: &str) -> Result<Vec<u32>, JourneyError> {
+    find_label(names, name).map(|label| vec![label]).or_else(|error| {
+        let begins = format!("{} (", name.to_lowercase());
+        let parts = (0_u32..).zip(names).filter(|(_, other)| other.to_lowercase().starts_with(&begins));
+        let parts: Vec<u32> = parts.map(|(label, _)| label).collect();
+        if parts.is_empty() { Err(error) } else { Ok(parts) }
+    })
 }
 
 impl EventColumns<'_> {

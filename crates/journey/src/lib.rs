@@ -31,19 +31,23 @@
 mod attribution;
 mod circle;
 mod error;
+mod feature;
 mod flow;
 mod friction;
 mod funnel;
 mod growing;
 mod histories;
 mod interner;
+mod journey_features;
 mod markov;
 mod next_step;
 mod numbers;
+mod page;
 mod path;
 mod pattern;
 mod profile_set;
 mod retention;
+mod rule;
 mod survival;
 mod touchpoint;
 mod transition;
@@ -53,23 +57,31 @@ mod view;
 pub use attribution::{Attribution, AttributionMethod, AttributionOptions, Credit, attribute, credited_profiles};
 pub use circle::{Circle, CircleCount, Circles, circle_profiles, circles};
 pub use error::JourneyError;
+pub use feature::{History, JourneyExtent, JourneyFeature, JourneyMeasure, period_until};
 pub use flow::{Flow, FlowOptions, Node, Occurrence, Passing, Place, flow, flow_edge_profiles, flow_node_profiles};
 pub use friction::{Friction, FrictionOptions, Frictions, Trouble, friction_profiles, frictions};
 pub use funnel::{
     Correlation, Entries, Entry, Exclusion, Funnel, FunnelOptions, FunnelStep, Instead, Reached, StepOrder, Window,
     funnel, funnel_correlations, funnel_entries, funnel_profiles, instead_profiles,
 };
-pub use growing::{Arrival, GrowingHistories};
-pub use histories::{EventColumns, EventPart, Histories};
+pub use growing::{Arrival, GrowingHistories, UNNAMED};
+pub use histories::{EventColumns, EventPart, Histories, find_label, find_labels};
+pub use journey_features::{JourneyFeatures, NextStepModels};
 pub use markov::{MarkovChain, RemovalEffect};
-pub use next_step::{NextStepAccuracy, NextStepModel, Prediction, held_out_accuracy};
+pub use next_step::{NextStepAccuracy, NextStepCounts, NextStepModel, Prediction, held_out_accuracy};
 pub use numbers::Bounds;
-pub use path::{Path, PathOptions, Paths, Remainder, other_path_profiles, path_profiles, paths, sessions_have_steps};
+pub use page::{campaign_of, clean_page};
+pub use path::{
+    Path, PathOptions, Paths, Remainder, other_path_profiles, path_profiles, paths, session_steps, sessions_have_steps,
+};
 pub use pattern::{Pattern, PatternCount, pattern_count, pattern_profiles};
 pub use profile_set::ProfileSet;
 pub use retention::{
     Bracket, Days, LifecycleRow, Retained, Retention, RetentionRow, Stage, Stickiness, lifecycle, retained_profiles,
     retention, stage_profiles, stickiness,
+};
+pub use rule::{
+    Circumstances, RuleNeeds, RuledKind, TouchpointKind, TouchpointRule, Written, rule_needs, touchpoint, touchpoint_of,
 };
 pub use survival::{
     LogRank, Outcome, Survival, SurvivalOptions, SurvivalStep, kaplan_meier, log_rank, survival, survival_profiles,

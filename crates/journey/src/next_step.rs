@@ -6,12 +6,16 @@
 //! contexts by the weights of Witten and Bell (1991): a context is trusted the less the
 //! more different touchpoints have followed it.
 
+mod counts;
+
 use crate::histories::Histories;
 use crate::interner::{Interner, pair, unpair};
 use crate::numbers::{count, position, real};
 use crate::profile_set::ProfileSet;
 use crate::transition::State;
 use crate::view::{Cut, Journey, View};
+
+pub use counts::NextStepCounts;
 
 /// How probable a next step is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,6 +44,8 @@ pub struct NextStepModel {
     offsets: Vec<usize>,
     /// What followed, ascending in each context, and how often.
     followers: Vec<(u32, u64)>,
+    /// How often anything followed each context.
+    n_times: Vec<u64>,
 }
 
 /// Contexts and followers learned in one part of the profiles; what is new beyond it
@@ -66,16 +72,42 @@ impl NextStepModel {
         let mut sorted: Vec<(u32, u32, u64)> =
             pairs.map(|((context, next), n_times)| (context, next, *n_times)).collect();
         sorted.sort_unstable();
-        let n_contexts = tally.contexts.n_contexts();
+        Self::of(order_max, tally.contexts, &sorted)
+    }
+
+    /// Returns the model of what followed which context how often, ascending.
+    fn of(order_max: usize, contexts: Contexts, sorted: &[(u32, u32, u64)]) -> Self {
+        let n_contexts = contexts.n_contexts();
         let mut offsets = vec![0; n_contexts + 1];
-        for (context, _, _) in &sorted {
+        let mut n_times = vec![0; n_contexts];
+        for (context, _, n_next) in sorted {
             offsets[position(*context) + 1] += 1;
+            n_times[position(*context)] += n_next;
         }
         for context_idx in 0..n_contexts {
             offsets[context_idx + 1] += offsets[context_idx];
         }
-        let followers = sorted.into_iter().map(|(_, next, n_times)| (next, n_times)).collect();
-        Self { order_max, contexts: tally.contexts, offsets, followers }
+        let followers = sorted.iter().map(|(_, next, n_next)| (*next, *n_next)).collect();
+        Self { order_max, contexts, offsets, followers, n_times }
+    }
+
+    /// Returns how probable one touchpoint is after a journey so far: to the bit what
+    /// [`Self::predict_proba`] says of it, without asking for the others; 0 for what
+    /// never followed anything.
+    #[must_use]
+    pub fn probability(&self, labels: &[u32], next: u32) -> f64 {
+        let ever = self.followers_of(EMPTY);
+        if ever.binary_search_by_key(&next, |(follower, _)| *follower).is_err() {
+            return 0.0;
+        }
+        let mut probability = real(count(ever.len())).recip();
+        for context in self.contexts_of(labels) {
+            let followers = self.followers_of(context);
+            let found = followers.binary_search_by_key(&next, |(follower, _)| *follower);
+            let n_next = found.map_or(0, |place| followers[place].1);
+            probability = self.mixed(context, n_next, probability);
+        }
+        probability
     }
 
     /// Returns what follows a journey so far, most probable first, then by name, the end
@@ -85,18 +117,12 @@ impl NextStepModel {
         let ever = self.followers_of(EMPTY);
         let n_ever = real(count(ever.len()));
         let mut probabilities: Vec<f64> = ever.iter().map(|_| n_ever.recip()).collect();
-        let mut context = Some(EMPTY);
-        let mut longer = backwards(labels).take(self.order_max);
-        while let Some(known) = context {
-            let followers = self.followers_of(known);
-            let n_times: u64 = followers.iter().map(|(_, n_times)| n_times).sum();
-            let weight = real(count(followers.len()));
-            let mut counted = followers.iter().peekable();
+        for context in self.contexts_of(labels) {
+            let mut counted = self.followers_of(context).iter().peekable();
             for ((next, _), probability) in ever.iter().zip(&mut probabilities) {
-                let n_next = counted.next_if(|(follower, _)| follower == next).map_or(0, |(_, n_times)| *n_times);
-                *probability = (real(n_next) + weight * *probability) / (real(n_times) + weight);
+                let n_next = counted.next_if(|(follower, _)| follower == next).map_or(0, |(_, n_next)| *n_next);
+                *probability = self.mixed(context, n_next, *probability);
             }
-            context = longer.next().and_then(|label| self.contexts.find(known, label));
         }
         let mut predictions: Vec<Prediction> = Vec::with_capacity(ever.len());
         for ((next, _), probability) in ever.iter().zip(probabilities) {
@@ -136,6 +162,25 @@ impl NextStepModel {
     #[must_use]
     pub fn fits(&self, histories: &Histories) -> bool {
         self.followers_of(EMPTY).iter().all(|(next, _)| *next == AFTER || position(*next) < histories.names().len())
+    }
+
+    /// Returns the contexts that a journey ends with and that were met, the shortest first.
+    fn contexts_of(&self, labels: &[u32]) -> impl Iterator<Item = u32> {
+        let mut longer = backwards(labels).take(self.order_max);
+        std::iter::successors(Some(EMPTY), move |known| {
+            longer.next().and_then(|label| self.contexts.find(*known, label))
+        })
+    }
+
+    /// Returns the probability of what followed a context so many times, given its
+    /// probability after the shorter one.
+    fn mixed(&self, context: u32, n_next: u64, probability: f64) -> f64 {
+        let weight = real(count(self.followers_of(context).len()));
+        if weight == 0.0 {
+            // There was no room for what followed it.
+            return probability;
+        }
+        (real(n_next) + weight * probability) / (real(self.n_times[position(context)]) + weight)
     }
 
     fn followers_of(&self, context: u32) -> &[(u32, u64)] {

@@ -137,6 +137,22 @@ pub fn sessions_have_steps(view: &View<'_>, gap_us: i64) -> bool {
     share >= SESSIONS_WITH_STEPS_MIN
 }
 
+/// Returns how many sessions there are, and how many steps they have: touchpoints, consecutive
+/// repeats being one.
+#[must_use]
+pub fn session_steps(view: &View<'_>, gap_us: i64) -> (u64, u64) {
+    let cut = Cut { scope: Scope::Session { gap_us }, repeats: Repeats::Collapse };
+    let parts = view.fold_journeys(
+        cut,
+        || (0, 0),
+        |counts: &mut (u64, u64), journey| {
+            counts.0 += 1;
+            counts.1 += count(journey.labels.len());
+        },
+    );
+    parts.into_iter().fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
+}
+
 /// Returns who took any path that is not listed: who is behind a [`Remainder`].
 #[must_use]
 pub fn other_path_profiles(view: &View<'_>, options: &PathOptions<'_>, listed: &[Path]) -> ProfileSet {

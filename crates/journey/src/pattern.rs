@@ -62,7 +62,15 @@ impl Pattern {
     /// [`JourneyError::Pattern`] with the place where it cannot be read on, and
     /// [`JourneyError::UnknownLabel`] when it names a touchpoint that is not there.
     pub fn parse(text: &str, histories: &Histories) -> Result<Self, JourneyError> {
-        let expression = parse::parse(text, &|name| histories.label(name))?;
+        Self::parse_with(text, |name| histories.label(name))
+    }
+
+    /// Returns the pattern that a text says, `label` giving the touchpoint of a name.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], and whatever `label` gives.
+    pub fn parse_with(text: &str, label: impl Fn(&str) -> Result<u32, JourneyError>) -> Result<Self, JourneyError> {
+        let expression = parse::parse(text, &label)?;
         let automaton = Automaton::of(&expression).map_err(|what| parse::fault(text, text.chars().count(), &what))?;
         Ok(Self { automaton })
     }
@@ -82,6 +90,12 @@ impl Pattern {
         let automaton = Automaton::of(&expression).map_err(|what| parse::fault("", 0, &what))?;
         Ok(Self { automaton })
     }
+}
+
+/// Returns what says of one journey after the other whether it follows a pattern.
+pub(crate) fn follows(pattern: &Pattern) -> impl FnMut(&[u32]) -> bool {
+    let mut machine = Machine::new(&pattern.automaton);
+    move |labels| machine.run(labels).found.is_some()
 }
 
 /// Returns how many journeys follow a pattern.

@@ -6,6 +6,8 @@
 mod bounds;
 #[path = "it/chances.rs"]
 mod chances;
+#[path = "it/features.rs"]
+mod features;
 #[path = "it/flows.rs"]
 mod flows;
 #[path = "it/funnels.rs"]

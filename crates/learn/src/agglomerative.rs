@@ -19,6 +19,7 @@ use crate::clustering::check::{require_positive, require_rows};
 use crate::error::LearnError;
 use crate::matrix::Matrix;
 use crate::number::real;
+use crate::state::{State, StateReader, StateWriter, invalid, require};
 
 /// Most leaves of a dendrogram: with 20 columns that takes about seven seconds.
 const N_LEAVES_MAX: usize = 32_768;
@@ -107,6 +108,12 @@ impl AgglomerativeParams {
 }
 
 impl Agglomerative {
+    /// Returns the number of columns it reads.
+    #[must_use]
+    pub fn n_columns(&self) -> usize {
+        self.leaves.n_columns()
+    }
+
     /// Returns the number of clusters that `labels` and `predict` speak of.
     #[must_use]
     pub fn n_clusters(&self) -> usize {
@@ -149,6 +156,9 @@ impl Agglomerative {
     }
 
     fn cut_leaves(&self, n_clusters: usize) -> Result<Vec<usize>, LearnError> {
+        if self.merges.len() + 1 < self.n_leaves() {
+            return Err(invalid("the dendrogram, which no state keeps,"));
+        }
         // Equal leaves cannot be told apart, so their merges are never undone.
         let n_equal = self.merges.iter().filter(|merge| merge.height <= 0.0).count();
         let n_distinct = self.n_leaves() - n_equal;
@@ -209,5 +219,23 @@ impl Forest {
         self.parents.push(node);
         self.parents[first] = node;
         self.parents[second] = node;
+    }
+}
+
+/// What it takes to predict: the points of the leaves and their clusters. The dendrogram is of the rows
+/// it was fitted to, and is not kept.
+impl State for Agglomerative {
+    fn write(&self, writer: &mut StateWriter) {
+        self.leaves.points().write(writer);
+        self.n_clusters.write(writer);
+        writer.items(&self.leaf_labels);
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        let (points, n_clusters) = State::read(reader)?;
+        let leaves = Leaves::of_points(points);
+        let leaf_labels: Vec<usize> = reader.items(leaves.n_leaves())?;
+        require(leaf_labels.iter().all(|label| *label < n_clusters), "the cluster of a leaf")?;
+        Ok(Agglomerative { leaves, merges: Vec::new(), n_clusters, labels: Vec::new(), leaf_labels })
     }
 }

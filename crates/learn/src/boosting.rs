@@ -15,6 +15,7 @@ use crate::matrix::Matrix;
 use crate::membership::{Memberships, fill_rest, softmax};
 use crate::number::real;
 use crate::random::generator;
+use crate::state::require;
 use crate::tree::bins::{Bins, require_no_infinity};
 use growth::{Growth, Tree};
 
@@ -167,6 +168,20 @@ impl BoostingModel {
     #[must_use]
     pub fn n_rounds(&self) -> usize {
         self.rounds.len()
+    }
+}
+
+crate::state_of_fields!(BoostingModel { n_inputs, start, rounds }, |read| {
+    let n_classes = read.start.len();
+    require(n_classes > 0 && read.rounds.iter().all(|trees| trees.len() == n_classes), "the rounds of boosted trees")?;
+    let within = read.rounds.iter().flatten().all(|tree| tree.n_inputs() <= read.n_inputs);
+    require(within, "the column of a tree")
+});
+
+impl BoostingModel {
+    /// Returns how many columns it reads, and how many classes it tells apart.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.n_inputs, self.start.len())
     }
 }
 

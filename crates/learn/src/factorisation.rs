@@ -21,6 +21,7 @@ use crate::error::LearnError;
 use crate::factorisation::start::first_components;
 use crate::matrix::Matrix;
 use crate::number::{real, single};
+use crate::state::{State, StateReader, StateWriter, require};
 
 /// Sweeps over a row's loadings in one step of the fit: they need not be exact while the components
 /// still move.
@@ -450,5 +451,23 @@ impl StepSums {
                 components[at] = (components[at] + gradient / square).max(TRACE);
             }
         }
+    }
+}
+
+/// Without the labels of the fitted rows; the solver follows from the components.
+impl State for Factorisation {
+    fn write(&self, writer: &mut StateWriter) {
+        self.components.write(writer);
+        self.error.write(writer);
+        self.n_iter.write(writer);
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        let components = Matrix::read(reader)?;
+        require(components.n_rows() > 0, "the components of a factorisation")?;
+        let values: Vec<f64> = components.values().iter().map(|&value| f64::from(value)).collect();
+        let solver = Solver::new(&values, components.n_rows());
+        let (error, n_iter) = State::read(reader)?;
+        Ok(Factorisation { components, solver, labels: Vec::new(), error, n_iter })
     }
 }

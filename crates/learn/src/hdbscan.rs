@@ -26,6 +26,7 @@ use crate::hdbscan::spanning_tree::{core_distances, spanning_tree};
 use crate::matrix::Matrix;
 use crate::number::real;
 use crate::random::sampled_rows;
+use crate::state::{State, StateReader, StateWriter, require};
 
 /// Rows predicted together.
 const CHUNK_N_ROWS: usize = 64;
@@ -134,6 +135,12 @@ impl Hdbscan {
         self.params
     }
 
+    /// Returns the number of columns it reads.
+    #[must_use]
+    pub fn n_columns(&self) -> usize {
+        self.n_columns
+    }
+
     /// Returns the number of clusters, which may be 0.
     #[must_use]
     pub fn n_clusters(&self) -> usize {
@@ -183,5 +190,27 @@ impl Hdbscan {
             }
         }
         self.tree.joining(nearest.2, f64::from(nearest.0).sqrt())
+    }
+}
+
+crate::state_of_fields!(HdbscanParams { min_cluster_size, min_samples, n_rows_max, seed });
+
+/// With the rows of the tree, which is what it predicts by, and without what was said of the fitted rows.
+impl State for Hdbscan {
+    fn write(&self, writer: &mut StateWriter) {
+        self.params.write(writer);
+        self.rows.write(writer);
+        writer.items(&self.core_distances);
+        self.tree.write(writer);
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        let (params, rows): (HdbscanParams, Columns) = State::read(reader)?;
+        let core_distances = reader.items(rows.n_rows())?;
+        let tree = CondensedTree::read(reader)?;
+        require(tree.n_rows() == rows.n_rows(), "the rows of a tree")?;
+        require((1..=rows.n_rows()).contains(&params.min_samples), "the rows within a core distance")?;
+        let (labels, predictions) = (Vec::new(), Vec::new());
+        Ok(Hdbscan { params, n_columns: rows.n_columns(), rows, core_distances, tree, labels, predictions })
     }
 }

@@ -18,9 +18,10 @@ use rayon::prelude::{IntoParallelIterator, IntoParallelRefMutIterator, ParallelI
 
 use crate::distance::PackedPoints;
 use crate::error::LearnError;
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, check_row};
 use crate::number::real;
 use crate::random::derived_seed;
+use crate::state::{State, StateReader, StateWriter, require};
 
 pub use mini_batch::{MiniBatchKMeans, MiniBatchKMeansParams};
 pub use pass::{KMeansPass, KMeansStep};
@@ -291,6 +292,21 @@ impl KMeans {
         Ok(lloyd::nearest_rows(matrix, &self.packed))
     }
 
+    /// Returns the cluster nearest to one row, the same as in a matrix. `squared` is scratch space.
+    pub fn predict_row(&self, row: &[f32], squared: &mut Vec<f32>) -> Result<usize, LearnError> {
+        check_row(row, self.centroids.n_columns())?;
+        squared.clear();
+        squared.resize(self.n_clusters(), 0.0);
+        self.packed.squared_distances(row, squared);
+        let mut nearest = 0;
+        for (cluster, distance) in squared.iter().enumerate() {
+            if *distance < squared[nearest] {
+                nearest = cluster;
+            }
+        }
+        Ok(nearest)
+    }
+
     /// Returns the Euclidean distances of each row to each centroid: `n_rows` by `n_clusters`.
     pub fn distances(&self, matrix: &Matrix) -> Result<Matrix, LearnError> {
         matrix.require_columns(self.centroids.n_columns())?;
@@ -303,5 +319,22 @@ impl KMeans {
             }
         }
         Matrix::new(self.n_clusters(), distances)
+    }
+}
+
+/// Without the labels of the fitted rows.
+impl State for KMeans {
+    fn write(&self, writer: &mut StateWriter) {
+        self.centroids.write(writer);
+        self.sizes.write(writer);
+        self.inertia.write(writer);
+        self.n_iter.write(writer);
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        let (centroids, sizes): (Matrix, Vec<usize>) = State::read(reader)?;
+        require(!sizes.is_empty() && sizes.len() == centroids.n_rows(), "the sizes of clusters")?;
+        let (inertia, n_iter) = State::read(reader)?;
+        Ok(KMeans { packed: PackedPoints::new(&centroids), centroids, labels: Vec::new(), sizes, inertia, n_iter })
     }
 }

@@ -37,6 +37,7 @@ mod scale;
 mod selection;
 mod silhouette;
 mod stability;
+mod state;
 mod statistics;
 mod tree;
 mod validity;
@@ -59,7 +60,8 @@ pub use k_prototypes::{CategoryWeight, KPrototypes, KPrototypesParams, MixedMatr
 pub use logistic::{Converged, LogisticModel, LogisticParams};
 pub use matrix::Matrix;
 pub use membership::{
-    HybridModel, HybridParams, HybridPrediction, HybridRows, MembershipModel, MembershipParams, Memberships, Shape,
+    HybridModel, HybridParams, HybridPrediction, HybridRows, MembershipModel, MembershipParams, MembershipScratch,
+    Memberships, Shape,
 };
 pub use mixture::{Convergence, Covariance, GaussianMixture, GaussianMixtureParams};
 pub use parting::BorderTest;
@@ -72,6 +74,7 @@ pub use selection::{
 };
 pub use silhouette::{Silhouette, SilhouetteParams, silhouette, simplified_silhouette};
 pub use stability::{Stability, StabilityParams, stability};
+pub use state::{State, StateReader, StateWriter};
 pub use statistics::{
     Confidence, Interval, Proportion, benjamini_hochberg, cliffs_delta, mean, mean_difference, mean_ratio,
     mean_ratio_bootstrap, median, proportion_difference, quantile, standardised_mean_difference, weighted_median,

@@ -13,6 +13,7 @@ use crate::error::LearnError;
 use crate::matrix::Matrix;
 use crate::membership::{Memberships, fill_rest, softmax};
 use crate::number::{real, single};
+use crate::state::require;
 use crate::tree::bins::require_no_infinity;
 use descent::minimise;
 
@@ -231,6 +232,27 @@ impl LogisticModel {
         let indicated = row.iter().zip(&self.columns).filter(|(_, column)| column.indicator.is_some());
         inputs.extend(indicated.map(|(value, _)| if value.is_nan() { 1.0 } else { 0.0 }));
         inputs.push(1.0);
+    }
+}
+
+crate::state_of_variants!(Converged, "whether a fit came to rest", {
+    0 => Converged::No,
+    1 => Converged::Yes,
+});
+crate::state_of_fields!(Column { mean, deviation, indicator }, |column| {
+    require(column.deviation > 0.0, "the deviation of a column")
+});
+crate::state_of_fields!(LogisticModel { columns, n_inputs, n_classes, coefficients, converged }, |read| {
+    let n_indicators = read.columns.iter().filter(|column| column.indicator.is_some()).count();
+    require(read.n_classes > 0 && read.n_inputs == read.columns.len() + n_indicators + 1, "a logistic regression")?;
+    let n_coefficients = read.n_classes.checked_mul(read.n_inputs);
+    require(n_coefficients == Some(read.coefficients.len()), "the coefficients of a logistic regression")
+});
+
+impl LogisticModel {
+    /// Returns how many columns it reads, and how many classes it tells apart.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.columns.len(), self.n_classes)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::slice::ChunksExact;
 
 use crate::error::LearnError;
+use crate::state::{State, StateReader, StateWriter};
 
 /// A dense row-major matrix: `n_rows` samples by `n_columns` features.
 ///
@@ -130,5 +131,27 @@ impl Matrix {
             return Ok(());
         }
         Err(LearnError::ShapeMismatch { what: "a row of the matrix", expected: n_columns, found: self.n_columns })
+    }
+}
+
+/// Returns an error unless a row has `n_columns` values, all of them finite.
+pub(crate) fn check_row(row: &[f32], n_columns: usize) -> Result<(), LearnError> {
+    if row.len() != n_columns {
+        return Err(LearnError::ShapeMismatch { what: "the row", expected: n_columns, found: row.len() });
+    }
+    match row.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(column) => Err(LearnError::NotFinite { row: 0, column }),
+    }
+}
+
+impl State for Matrix {
+    fn write(&self, writer: &mut StateWriter) {
+        self.n_columns.write(writer);
+        self.values.write(writer);
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        Matrix::new(usize::read(reader)?, Vec::read(reader)?)
     }
 }

@@ -30,9 +30,10 @@ use statrs::distribution::{ContinuousCDF, Normal};
 
 use crate::error::LearnError;
 use crate::k_means::KMeans;
-use crate::matrix::Matrix;
+use crate::matrix::{Matrix, check_row};
 use crate::number::real;
 use crate::random::{generator, sampled_rows};
+use crate::state::require;
 use crate::statistics::quantile_of_sorted;
 use crate::tree::bins::require_no_infinity;
 use mixture::{CHUNK_N_ROWS, Component, Expectation, Family, Patience, expect, normalise, refine};
@@ -286,12 +287,30 @@ impl MembershipModel {
         let mut values = vec![0.0; matrix.n_rows() * n_columns];
         let mixture = Mixture { family: self.family, components: &self.components, reaches: &self.reaches };
         values.par_chunks_mut(CHUNK_N_ROWS * n_columns).enumerate().for_each(|(chunk_idx, values)| {
-            let mut scratch = Scratch::default();
+            let mut scratch = MembershipScratch::default();
             for (idx, values) in values.chunks_exact_mut(n_columns).enumerate() {
                 mixture.memberships(matrix.row(chunk_idx * CHUNK_N_ROWS + idx), values, &mut scratch);
             }
         });
         Ok(Memberships { n_columns, values })
+    }
+
+    /// Writes the memberships of one row, the same as in a matrix, into `shares`: one for each cluster,
+    /// the last being *unassigned*.
+    pub fn predict_proba_row(
+        &self,
+        row: &[f32],
+        shares: &mut [f64],
+        scratch: &mut MembershipScratch,
+    ) -> Result<(), LearnError> {
+        check_row(row, self.model.centroids().n_columns())?;
+        let (expected, found) = (self.components.len() + 1, shares.len());
+        if expected != found {
+            return Err(LearnError::ShapeMismatch { what: "the list of shares", expected, found });
+        }
+        let mixture = Mixture { family: self.family, components: &self.components, reaches: &self.reaches };
+        mixture.memberships(row, shares, scratch);
+        Ok(())
     }
 
     /// Returns the memberships of rows some of whose values are missing: what the known values say
@@ -309,8 +328,17 @@ impl MembershipModel {
             patterns.entry(known(row)).or_default().push(row_idx);
         }
         let full = self.family.squared_quantile(self.reach_share, matrix.n_columns());
-        let mut scratch = Scratch::default();
+        let mut scratch = MembershipScratch::default();
         for (columns, row_idxs) in patterns {
+            if columns.len() == matrix.n_columns() {
+                // Nothing is missing, so nothing is summed out: the mixture as it is.
+                let mixture = Mixture { family: self.family, components: &self.components, reaches: &self.reaches };
+                for row_idx in row_idxs {
+                    let values = &mut values[row_idx * n_columns..(row_idx + 1) * n_columns];
+                    mixture.memberships(matrix.row(row_idx), values, &mut scratch);
+                }
+                continue;
+            }
             let marginals = self.components.iter().map(|component| component.marginal(&columns, self.family));
             let components: Vec<Component> =
                 marginals.collect::<Option<_>>().ok_or(LearnError::NotFinite { row: row_idxs[0], column: 0 })?;
@@ -337,19 +365,22 @@ struct Mixture<'a> {
     reaches: &'a [f64],
 }
 
-#[derive(Default)]
-struct Scratch {
+/// Space that memberships are computed in, made once for many rows.
+#[derive(Debug, Clone, Default)]
+pub struct MembershipScratch {
     squared: Vec<f64>,
     difference: Vec<f64>,
 }
 
 impl Mixture<'_> {
-    fn memberships(&self, row: &[f32], values: &mut [f64], scratch: &mut Scratch) {
+    fn memberships(&self, row: &[f32], values: &mut [f64], scratch: &mut MembershipScratch) {
         let last = values.len() - 1;
         let shares = &mut values[..last];
         scratch.squared.clear();
         for (share, component) in shares.iter_mut().zip(self.components) {
             let squared = component.squared(row, &mut scratch.difference);
+            // Widths that nobody fitted, read from a state, may overflow: such a row is out of reach.
+            let squared = if squared.is_nan() { f64::INFINITY } else { squared };
             scratch.squared.push(squared);
             *share = component.log_density(squared, self.family);
         }
@@ -451,3 +482,11 @@ impl Memberships {
         self.values.chunks_exact(self.n_columns)
     }
 }
+
+crate::state_of_fields!(MembershipModel { model, reach_share, family, components, reaches, agreement }, |read| {
+    let (n_clusters, n_columns) = (read.model.n_clusters(), read.model.centroids().n_columns());
+    require(0.5 < read.reach_share && read.reach_share < 1.0, "the share within reach")?;
+    require(read.components.len() == n_clusters, "the number of components")?;
+    require(read.components.iter().all(|component| component.n_columns() == n_columns), "the centre of a component")?;
+    require(read.reaches.len() == n_clusters && read.reaches.iter().all(|reach| *reach >= 0.0), "a reach")
+});

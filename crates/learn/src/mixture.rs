@@ -16,6 +16,7 @@ mod diagonal;
 mod exponential;
 mod full;
 mod kernel;
+mod state;
 
 use crate::clustering::check::{require_not_negative, require_positive, require_rows};
 use crate::clustering::chunks::sum_chunks;
@@ -283,6 +284,12 @@ impl GaussianMixture {
     #[must_use]
     pub fn n_components(&self) -> usize {
         self.components.weights.len()
+    }
+
+    /// Returns the number of columns it reads.
+    #[must_use]
+    pub fn n_columns(&self) -> usize {
+        self.components.n_columns
     }
 
     /// Returns the share of the rows that each component accounts for.

@@ -33,6 +33,7 @@ use crate::error::LearnError;
 use crate::matrix::Matrix;
 use crate::number::{real, single};
 use crate::scale::{ColumnScaling, Spread, require_scalable, rows_for_correlation, shared_votes};
+use crate::state::{State, StateReader, StateWriter, invalid, require};
 
 /// Values other than 0 below which their size says little: quartiles of fewer move by a fifth of
 /// their distance when one value changes.
@@ -234,13 +235,20 @@ impl Preparation {
 
     /// Returns one prepared row, the same as in a matrix.
     pub fn transform_row(&self, row: &[f32]) -> Result<Vec<f32>, LearnError> {
-        if row.len() != self.n_columns {
-            let (expected, found) = (self.n_columns, row.len());
-            return Err(LearnError::ShapeMismatch { what: "the row", expected, found });
-        }
         let mut prepared = vec![0.0; self.parts.len()];
-        self.prepare(row, &mut prepared);
+        self.transform_row_into(row, &mut prepared)?;
         Ok(prepared)
+    }
+
+    /// Writes one prepared row, the same as in a matrix, into `prepared`: a value for each part.
+    pub fn transform_row_into(&self, row: &[f32], prepared: &mut [f32]) -> Result<(), LearnError> {
+        for (expected, found) in [(self.n_columns, row.len()), (self.parts.len(), prepared.len())] {
+            if expected != found {
+                return Err(LearnError::ShapeMismatch { what: "the row", expected, found });
+            }
+        }
+        self.prepare(row, prepared);
+        Ok(())
     }
 
     fn prepare(&self, row: &[f32], prepared: &mut [f32]) {
@@ -347,3 +355,44 @@ fn part_of_missing(raw: &[f64], column: usize) -> Option<Part> {
     let values = raw.iter().map(|value| PartKind::Missing.of(*value));
     Part::voting(column, PartKind::Missing, ColumnScaling::fit_two_valued(values), FRAC_2_PI / 2.0)
 }
+
+impl State for PartKind {
+    fn write(&self, writer: &mut StateWriter) {
+        match self {
+            PartKind::Value => writer.byte(0),
+            PartKind::Whether => writer.byte(1),
+            PartKind::Amount => writer.byte(2),
+            PartKind::Missing => writer.byte(3),
+            PartKind::Level(level) => {
+                writer.byte(4);
+                level.write(writer);
+            }
+        }
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        match reader.byte()? {
+            0 => Ok(PartKind::Value),
+            1 => Ok(PartKind::Whether),
+            2 => Ok(PartKind::Amount),
+            3 => Ok(PartKind::Missing),
+            4 => Ok(PartKind::Level(usize::read(reader)?)),
+            _ => Err(invalid("what a part says")),
+        }
+    }
+}
+
+crate::state_of_variants!(DropReason, "why a column was dropped", {
+    0 => DropReason::Unknown,
+    1 => DropReason::Constant,
+});
+crate::state_of_fields!(Part { column, kind, scaling });
+crate::state_of_fields!(DroppedColumn { column, reason });
+crate::state_of_fields!(Preparation { clip, n_columns, parts, dropped }, |read| {
+    let within = |column: usize| column < read.n_columns;
+    require(read.clip > 0.0 && !read.parts.is_empty(), "a preparation")?;
+    require(read.parts.iter().all(|part| within(part.column)), "the column of a part")?;
+    let shares_with = read.parts.iter().filter_map(|part| part.scaling.shares_with);
+    require(shares_with.max().is_none_or(|part| part < read.parts.len()), "what a part shares its votes with")?;
+    require(read.dropped.iter().all(|dropped| within(dropped.column)), "a column that was dropped")
+});

@@ -235,7 +235,7 @@ pub(crate) fn raw_matrix(columns: &[ModelColumn], population: &Population) -> Re
 }
 
 /// Returns the position of a value among the levels; one after the last for any other.
-fn level(levels: &[String], known: Option<&str>) -> f32 {
+pub(crate) fn level(levels: &[String], known: Option<&str>) -> f32 {
     let Some(known) = known else { return f32::NAN };
     single(real_count(levels.iter().position(|level| level == known).unwrap_or(levels.len())))
 }

@@ -77,7 +77,8 @@ fn cost(definition: &FeatureDefinition) -> Option<Cost> {
     if discounts {
         return Some(Cost::Discounts);
     }
-    if !adds_up {
+    // The words of a pattern are touchpoints that somebody passed or did not.
+    if !adds_up || definition.kind.of_journeys() {
         return None;
     }
     let phrase = definition.phrase.to_lowercase();

@@ -11,15 +11,14 @@ mod method;
 mod mix;
 mod settle;
 
-use throng_learn::{Continuum, KMeans, LearnError, Matrix, MembershipModel, MembershipParams, Preparation, Projection};
+use throng_learn::{Continuum, KMeans, LearnError, Matrix, MembershipParams, Preparation};
 
 use crate::columns::{Columns, scaled_matrix};
 use crate::description::{Clusters, describe};
-use crate::membership::{gridded, largest_position};
 use crate::refusal::{nothing_to_compare, too_few_customers};
 use crate::{
-    CategoryWeights, Foretold, Membership, Memberships, ModelColumn, Partial, Persona, PersonaError, PersonaId,
-    Population, Refusal, Teller,
+    CategoryWeights, Foretold, Memberships, Model, ModelColumn, Partial, Persona, PersonaError, PersonaId, Population,
+    Refusal,
 };
 use choice::Choice;
 use divide::Subject;
@@ -201,114 +200,6 @@ impl Separation {
                  so customers near a border could be called either."
             }
         }
-    }
-}
-
-/// The fitted model: what is done to a population's features, and the mixture around the centroids.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Model {
-    /// The features distances are taken over.
-    pub columns: Vec<ModelColumn>,
-    /// How each is taken apart, scaled and weighed.
-    pub scaler: Preparation,
-    /// The space in which personas are told apart: the scaled columns as they are, or a mix of them.
-    pub projection: Projection,
-    /// Centroids and how far their clusters reach.
-    pub membership: MembershipModel,
-    /// For each persona, the position of its cluster.
-    pub clusters: Vec<usize>,
-    /// The personas' keys, in the same order.
-    pub personas: Vec<PersonaId>,
-    /// Whether there are borders between the clusters.
-    pub separation: Separation,
-    /// Which cluster a profile counts for, beside its shares.
-    pub division: Division,
-    /// How profiles with a short history are told; `None` where no history is known.
-    pub partial: Option<Partial>,
-}
-
-impl Model {
-    /// Returns how much every profile of a population belongs to each persona.
-    ///
-    /// The population need not be the one the model was fitted to. A feature it lacks is taken as
-    /// missing for everybody.
-    ///
-    /// # Errors
-    /// [`PersonaError::Learn`] when a value is infinite.
-    pub fn memberships(&self, population: &Population) -> Result<Memberships, PersonaError> {
-        population.check()?;
-        let scaled = attempted("scale the features", scaled_matrix(&self.columns, &self.scaler, population))?;
-        let placed = attempted("compute memberships", self.projection.transform(&scaled))?;
-        let found = attempted("compute memberships", self.membership.predict_proba(&placed))?;
-        let told = match &self.partial {
-            Some(partial) => partial.told(population, (&scaled, &placed))?,
-            None => population.profiles.iter().map(|_| None).collect(),
-        };
-        let divided = self.divided((&scaled, &placed), population)?;
-        let mut rows = Vec::with_capacity(population.profiles.len());
-        for (row_idx, (profile, of_clusters)) in population.profiles.iter().zip(found.rows()).enumerate() {
-            let mut of_personas = self.of_personas(of_clusters);
-            if let Some(partial) = &self.partial {
-                partial.flatten(&mut of_personas);
-            }
-            let counts_for = match &divided {
-                None => Some(largest_position(&of_personas)).filter(|idx| *idx < self.clusters.len()),
-                Some(clusters) => self.persona_of(clusters[row_idx]),
-            };
-            if divided.as_ref().is_some_and(|clusters| clusters[row_idx].is_none()) {
-                // The method says that it belongs nowhere.
-                of_personas.fill(0.0);
-                of_personas[self.clusters.len()] = 1.0;
-            }
-            if let (Some(told), Some(partial)) = (&told[row_idx], &self.partial)
-                && partial.open(counts_for.map(|idx| self.clusters[idx]))
-            {
-                let of_personas = self.of_personas(&told.shares);
-                let counts_for = match self.separation {
-                    Separation::Distinct => self.persona_of(told.cluster),
-                    // On a continuum nobody near a cut is sure, new or not: shares say how little.
-                    Separation::Gradual => {
-                        Some(largest_position(&of_personas)).filter(|idx| *idx < self.clusters.len())
-                    }
-                };
-                let row = gridded(profile.clone(), &of_personas, counts_for);
-                rows.push(Membership { by: Teller::Hybrid, ..row });
-                continue;
-            }
-            rows.push(gridded(profile.clone(), &of_personas, counts_for));
-        }
-        Memberships::new(self.personas.clone(), rows)
-    }
-
-    /// Returns the shares in the personas, and last what is left of 1: a cluster that became no persona
-    /// counts as unassigned.
-    fn of_personas(&self, of_clusters: &[f64]) -> Vec<f64> {
-        let mut shares: Vec<f64> = self.clusters.iter().map(|cluster| of_clusters[*cluster]).collect();
-        shares.push((1.0 - shares.iter().sum::<f64>()).max(0.0));
-        shares
-    }
-
-    fn persona_of(&self, cluster: Option<usize>) -> Option<usize> {
-        cluster.and_then(|cluster| self.clusters.iter().position(|other| *other == cluster))
-    }
-
-    /// Returns the cluster that each profile is given to; `None` where its largest share says so.
-    fn divided(
-        &self,
-        (scaled, placed): (&Matrix, &Matrix),
-        population: &Population,
-    ) -> Result<Option<Vec<Option<usize>>>, PersonaError> {
-        let clusters = match &self.division {
-            // Groups with borders between them have widths of their own, and a profile counts for the
-            // one it most likely comes from.
-            Division::Largest => return Ok(None),
-            // A cut through a continuum is at equal distances.
-            Division::Nearest => {
-                self.membership.k_means().predict(placed).map(|nearest| nearest.into_iter().map(Some).collect())
-            }
-            Division::Method(fitted) => fitted.predict(scaled, (&self.columns, population)),
-        };
-        attempted("compute memberships", clusters).map(Some)
     }
 }
 

@@ -102,6 +102,26 @@ pub enum PersonaError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Bytes are no stored model, or were changed since it was written.
+    #[error("cannot read the model: {reason}")]
+    DamagedModel {
+        /// What is wrong with them.
+        reason: &'static str,
+        /// What part of it is not what it may be, where that is known.
+        #[source]
+        source: Option<LearnError>,
+    },
+    /// A stored model has a form that this version does not know.
+    #[error("cannot read a model of format {found}: this version reads format {known}; run `throng discover` again")]
+    OtherModelFormat {
+        /// The format it has.
+        found: u8,
+        /// The one that is known.
+        known: u8,
+    },
+    /// A model reads a feature that it is not given.
+    #[error("cannot score with this model: it reads the feature {0:?}, which the catalogue does not have")]
+    MissingFeature(String),
     /// The numerics refused; the parameters or our use of them are at fault.
     #[error("cannot {attempt}")]
     Learn {

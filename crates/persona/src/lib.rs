@@ -9,6 +9,7 @@
 //! data, so stored personas can be shown without a fit.
 
 mod chance;
+mod change;
 mod claim;
 mod columns;
 mod compare;
@@ -25,6 +26,7 @@ mod format;
 mod history;
 mod lineage;
 mod membership;
+mod model;
 mod naming;
 mod number;
 mod partial;
@@ -46,8 +48,8 @@ pub use claim::{Claim, ClaimId, ClaimKind, Evidence, Measure};
 pub use columns::{CategoryWeights, ModelColumn};
 pub use cost::Negative;
 pub use discovery::{
-    Candidate, Discovery, DiscoveryParams, Division, FeatureUse, FittedDivision, Found, Method, Model, Outcome,
-    PersonaCount, Separation, discover, settled,
+    Candidate, Discovery, DiscoveryParams, Division, FeatureUse, FittedDivision, Found, Method, Outcome, PersonaCount,
+    Separation, discover, settled,
 };
 pub use drift::{
     Baseline, Change, Distribution, Drift, DriftLevel, DriftParams, FeatureBaseline, FeatureDrift, MixDrift,
@@ -63,6 +65,9 @@ pub use lineage::{
     PersonaSteadiness, Previous, Steadiness, carry_over, discover_again, rediscover, with_fresh_ids,
 };
 pub use membership::{Membership, Memberships, PersonaId, Teller};
+pub use model::{
+    Cause, Model, ModelComparison, ModelExample, ModelTally, Moment, Scored, Scorer, ScorerScratch, Shift,
+};
 pub use partial::{COMPLETE_HISTORY_DAYS, Diagram, DiagramBin, Histories, Partial, Reliability, Verdict};
 pub use persona::{Confidence, Persona, PersonaRevenue, rename};
 pub use population::{FeatureColumn, Population, Revenue, TraitColumn, Values};

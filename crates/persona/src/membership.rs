@@ -11,7 +11,7 @@ use throng_profile::ProfileId;
 use crate::PersonaError;
 
 /// Steps in one whole share. Finer steps would claim a precision that memberships do not have.
-const GRID: f64 = 4_294_967_296.0;
+pub(crate) const GRID: f64 = 4_294_967_296.0;
 
 /// The key of a persona (`p1`), or of a sub-kind, a kind within one (`p1.2`): short, readable, safe in
 /// SQL and file names.
@@ -194,23 +194,27 @@ fn problem(row: &Membership, n_personas: usize) -> Option<&'static str> {
     broken.then_some("the shares do not sum to 1")
 }
 
-/// Returns the row with its shares moved onto the grid, summing to exactly 1.
+/// Moves the shares of a row onto the grid, summing to exactly 1.
 ///
 /// `shares` are non-negative, sum to about 1, and the last one is the unassigned share. What
 /// rounding down leaves over goes to the largest share, where it changes the least.
 ///
 /// `counts_for` is the persona the profile counts for, unless its largest share is the unassigned one.
-pub(crate) fn gridded(profile: ProfileId, shares: &[f64], counts_for: Option<usize>) -> Membership {
+///
+/// Returns the persona it counts for.
+pub(crate) fn to_grid(shares: &mut [f64], counts_for: Option<usize>) -> Option<usize> {
     let n_personas = shares.len().saturating_sub(1);
-    let mut steps: Vec<f64> = shares.iter().map(|share| (share.clamp(0.0, 1.0) * GRID).floor()).collect();
-    let largest = largest_position(&steps);
-    let over = GRID - steps.iter().sum::<f64>();
+    for share in shares.iter_mut() {
+        *share = (share.clamp(0.0, 1.0) * GRID).floor();
+    }
+    let largest = largest_position(shares);
+    let over = GRID - shares.iter().sum::<f64>();
     assert!(over.abs() < GRID * 1e-6, "membership shares must sum to about 1");
-    steps[largest] += over;
-    let mut shares: Vec<f64> = steps.iter().map(|step| step / GRID).collect();
-    let unassigned = shares.pop().unwrap_or(1.0);
-    let assigned = counts_for.filter(|_| largest < n_personas);
-    Membership { profile, shares, unassigned, assigned, by: Teller::Mixture }
+    shares[largest] += over;
+    for share in shares.iter_mut() {
+        *share /= GRID;
+    }
+    counts_for.filter(|_| largest < n_personas)
 }
 
 /// Returns the position of the largest value; of equal ones the first.
@@ -231,10 +235,6 @@ mod tests {
 
     use super::*;
 
-    fn profile() -> ProfileId {
-        ProfileId::of(&Identity::user("1"))
-    }
-
     proptest! {
         #[test]
         fn rows_sum_to_one_in_any_order(weights in proptest::collection::vec(0.0_f64..1.0, 2..14)) {
@@ -242,9 +242,16 @@ mod tests {
             let mut shares: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
             let rest = 1.0 - shares.iter().sum::<f64>();
             shares[0] = (shares[0] + rest).max(0.0);
-            let row = gridded(profile(), &shares, None);
-            let mut all = row.shares.clone();
-            all.push(row.unassigned);
+            let mut on_grid = shares.clone();
+            to_grid(&mut on_grid, None);
+            let row = Membership {
+                profile: ProfileId::of(&Identity::user("1")),
+                unassigned: on_grid[on_grid.len() - 1],
+                shares: on_grid[..on_grid.len() - 1].to_vec(),
+                assigned: None,
+                by: Teller::Mixture,
+            };
+            let mut all = on_grid;
             all.sort_by(f64::total_cmp);
             prop_assert_eq!(all.iter().sum::<f64>().to_bits(), 1.0_f64.to_bits());
             prop_assert_eq!(all.iter().rev().sum::<f64>().to_bits(), 1.0_f64.to_bits());
@@ -258,7 +265,7 @@ mod tests {
     #[test]
     fn nearest_persona_is_assigned_unless_most_is_unassigned() {
         let check = |shares: &[f64], nearest: Option<usize>, expected: Option<usize>| {
-            assert_eq!(gridded(profile(), shares, nearest).assigned, expected);
+            assert_eq!(to_grid(&mut shares.to_vec(), nearest), expected);
         };
         check(&[0.2, 0.5, 0.3], Some(1), Some(1));
         check(&[0.6, 0.4, 0.0], Some(1), Some(1));

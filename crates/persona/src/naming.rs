@@ -286,7 +286,10 @@ fn noun(subjects: &Subjects<'_>, differences: &[Difference]) -> &'static str {
 
 /// Whether the feature counts purchases.
 fn purchases(definition: &FeatureDefinition) -> bool {
-    theme(definition) == Theme::Frequency && sense(definition) == Sense::Volume && stem(definition).is_none()
+    theme(definition) == Theme::Frequency
+        && sense(definition) == Sense::Volume
+        && !definition.kind.of_journeys()
+        && stem(definition).is_none()
 }
 
 /// Returns the word a difference contributes, and where.
@@ -296,6 +299,10 @@ fn word(definition: &FeatureDefinition, difference: &Difference) -> Option<(Plac
         let text = if more { greater } else { less };
         (!text.is_empty()).then(|| (place, text.to_owned()))
     };
+    if definition.kind.of_journeys() {
+        // The words of a pattern are touchpoints that somebody passed or did not.
+        return None;
+    }
     if let Some((greater, less)) = stem(definition) {
         return either(Place::Habit, greater, less);
     }

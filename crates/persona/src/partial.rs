@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 
 use throng_learn::{
     BoostingParams, HybridModel, HybridParams, HybridPrediction, HybridRows, LearnError, LogisticParams, Matrix,
-    MembershipParams,
+    MembershipParams, state_of_fields,
 };
 
 use crate::chance::{drawn, hashed};
@@ -169,6 +169,21 @@ impl Partial {
     /// Whether a profile that the mixture gives to a cluster may be told otherwise by the ensemble.
     pub(crate) fn open(&self, cluster: Option<usize>) -> bool {
         cluster.is_none_or(|cluster| !self.of_newcomers[cluster])
+    }
+
+    /// Returns what is to be said of one profile, `None` unless its history is short; `prepared` are its
+    /// features, `placed` the same in the model's space.
+    pub(crate) fn told_of_row(
+        &self,
+        days: u32,
+        (prepared, placed): (&[f32], &[f32]),
+    ) -> Result<Option<Told>, PersonaError> {
+        let Some(hybrid) = self.hybrid.as_ref().filter(|_| days < COMPLETE_HISTORY_DAYS) else { return Ok(None) };
+        let one = |row: &[f32]| attempted(Matrix::new(row.len(), row.to_vec()));
+        let inputs = attempted(with_days(&one(prepared)?, &[days]))?;
+        let found = attempted(hybrid.predict_early(HybridRows { placed: &one(placed)?, inputs: &inputs }))?;
+        let cluster = found.assigned.first().copied().flatten();
+        Ok(Some(Told { shares: found.memberships.row(0).to_vec(), cluster }))
     }
 
     /// Returns what is to be said of the profiles whose history is short, `None` for all others;
@@ -379,4 +394,21 @@ fn with_days(scaled: &Matrix, days: &[u32]) -> Result<Matrix, LearnError> {
 
 fn attempted<T>(result: Result<T, LearnError>) -> Result<T, PersonaError> {
     result.map_err(|source| PersonaError::Learn { attempt: "tell the personas of partial histories", source })
+}
+
+state_of_fields!(Partial { hybrid, temperature, of_newcomers, reliability }, |read| {
+    let flattens = read.temperature.is_none_or(|temperature| temperature >= 1.0);
+    if flattens { Ok(()) } else { Err(LearnError::InvalidState { what: "the temperature" }) }
+});
+
+impl Partial {
+    /// Whether it tells of so many clusters, by rows of `n_parts` prepared and `n_dimensions` placed values.
+    pub(crate) fn fits(&self, n_clusters: usize, (n_parts, n_dimensions): (usize, usize)) -> bool {
+        let fits = |hybrid: &HybridModel| {
+            let k_means = hybrid.mixture().k_means();
+            let placed = (k_means.n_clusters(), k_means.centroids().n_columns());
+            placed == (n_clusters, n_dimensions) && hybrid.n_inputs() == n_parts + 1
+        };
+        self.of_newcomers.len() == n_clusters && self.hybrid.as_ref().is_none_or(fits)
+    }
 }

@@ -3,7 +3,7 @@
 use throng_feature::{FeatureDefinition, FeatureKind};
 
 use crate::format::{calm, clause, n, quantity, share};
-use crate::sense::{Sense, sense};
+use crate::sense::{Sense, sense, yes_or_no};
 use crate::statement::value_text;
 use crate::{Bound, Evidence, PersonaError, Population, Rule};
 
@@ -68,6 +68,10 @@ fn of_feature(definition: &FeatureDefinition, bounds: &[&Bound]) -> String {
     let phrase = clause(definition.phrase.strip_prefix("average ").unwrap_or(&definition.phrase));
     match sense(definition) {
         Sense::Volume => counted(definition, range),
+        Sense::Rate if yes_or_no(definition) => match range.at_least {
+            Some(_) => phrase,
+            None => format!("never {phrase}"),
+        },
         Sense::Recency | Sense::Tenure | Sense::Span if definition.phrase.starts_with("days since ") => {
             let event = clause(definition.phrase.trim_start_matches("days since ").trim_start_matches("the "));
             format!("{event} {} ago", ranged(definition, range))
@@ -107,7 +111,8 @@ fn ranged(definition: &FeatureDefinition, range: Range) -> String {
 fn counted(definition: &FeatureDefinition, range: Range) -> String {
     let phrase = clause(definition.phrase.strip_prefix("times of ").unwrap_or(&definition.phrase));
     // With a half-life an old event counts less than one, and so does a sum of fractions.
-    let whole = matches!(definition.kind, FeatureKind::Count) && definition.half_life_days.is_none();
+    let whole = matches!(definition.kind, FeatureKind::Count | FeatureKind::Pattern { .. })
+        && definition.half_life_days.is_none();
     let below_one = |high: f64| high <= 1.0;
     match (range.at_least, range.below) {
         (None, Some(high)) if whole && below_one(high) => format!("no {phrase}"),
@@ -123,7 +128,7 @@ fn counted(definition: &FeatureDefinition, range: Range) -> String {
 #[cfg(test)]
 mod tests {
     use throng_event::Field;
-    use throng_feature::{Filter, SignalCategory, ValueSource, Window};
+    use throng_feature::{Filter, JourneyScope, PatternMeasure, SignalCategory, ValueSource, Window};
 
     use super::*;
 
@@ -153,6 +158,24 @@ mod tests {
         check(&[Bound::Below(5.0)], "fewer than 5 orders in the last 90 days");
         check(&[Bound::AtLeast(5.0), Bound::Below(20.0)], "at least 5 but fewer than 20 orders in the last 90 days");
         check(&[Bound::Below(2.0), Bound::AtLeast(1.0)], "exactly 1 orders in the last 90 days");
+    }
+
+    #[test]
+    fn journeys_read_as_what_people_did() {
+        let within = JourneyScope::History;
+        let pattern = |measure| FeatureKind::Pattern { pattern: "cart -> end".to_owned(), measure, within };
+        let left = ("left with a full cart", "share");
+        check(pattern(PatternMeasure::Any), left, &[Bound::AtLeast(0.5)], "left with a full cart");
+        check(pattern(PatternMeasure::Any), left, &[Bound::Below(0.5)], "never left with a full cart");
+        let visits = ("visits that end with a full cart", "visits");
+        let expected = "one or more visits that end with a full cart";
+        check(pattern(PatternMeasure::Count), visits, &[Bound::AtLeast(1.0)], expected);
+        let share = ("share of visits that end with a full cart", "share");
+        let expected = "at least 40 % of visits that end with a full cart";
+        check(pattern(PatternMeasure::Share), share, &[Bound::AtLeast(0.4)], expected);
+        let next = FeatureKind::NextStep { touchpoint: "order".to_owned(), within };
+        let expected = "probability that an order comes next of less than 10 %";
+        check(next, ("probability that an order comes next", "share"), &[Bound::Below(0.1)], expected);
     }
 
     #[test]

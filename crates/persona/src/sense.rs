@@ -6,7 +6,8 @@
 
 use throng_event::{Currency, Field};
 use throng_feature::{
-    FeatureDefinition, FeatureKind, Quantity, SignalCategory, Term, ValueForm, ValueSource, Weekdays, Window,
+    FeatureDefinition, FeatureKind, PatternMeasure, Quantity, SignalCategory, Term, ValueForm, ValueSource, Weekdays,
+    Window,
 };
 
 /// What the number of a feature says about somebody.
@@ -137,6 +138,9 @@ pub(crate) fn sense(definition: &FeatureDefinition) -> Sense {
         FeatureKind::Ratio { .. } => Sense::Rate,
         FeatureKind::HourShare { from, to } => Sense::Hours { from: *from, to: *to },
         FeatureKind::DayOfWeekShare { days } => Sense::Days(*days),
+        FeatureKind::Pattern { measure: PatternMeasure::Count, .. } => Sense::Volume,
+        FeatureKind::Pattern { measure: PatternMeasure::Any | PatternMeasure::Share, .. }
+        | FeatureKind::NextStep { .. } => Sense::Rate,
     }
 }
 
@@ -170,7 +174,9 @@ pub(crate) fn topic(definition: &FeatureDefinition) -> Topic {
         | FeatureKind::Regularity { .. }
         | FeatureKind::Trend { .. }
         | FeatureKind::Ratio { .. }
-        | FeatureKind::ActiveDays => Topic::Other,
+        | FeatureKind::ActiveDays
+        | FeatureKind::Pattern { .. }
+        | FeatureKind::NextStep { .. } => Topic::Other,
     }
 }
 
@@ -234,6 +240,11 @@ pub(crate) fn long(window: Window) -> bool {
 /// Whether the feature is what someone said they are or want, rather than what they do.
 pub(crate) fn said(definition: &FeatureDefinition) -> bool {
     matches!(definition.category, SignalCategory::Stated | SignalCategory::Demographic)
+}
+
+/// Whether the feature says that somebody did something at all: its phrase is what they did.
+pub(crate) fn yes_or_no(definition: &FeatureDefinition) -> bool {
+    matches!(definition.kind, FeatureKind::Pattern { measure: PatternMeasure::Any, .. })
 }
 
 /// Returns the words for a window: nothing when it has no limit.

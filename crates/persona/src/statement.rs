@@ -7,7 +7,7 @@ use throng_event::{Currency, Field};
 use throng_feature::{FeatureDefinition, FeatureKind, ValueSource};
 
 use crate::format::{calm, capitalised, clause, duration, money, n, quantity, quoted, share, times};
-use crate::sense::{Sense, Topic, currency, sense, topic, within};
+use crate::sense::{Sense, Topic, currency, sense, topic, within, yes_or_no};
 use crate::{Contrast, Evidence};
 
 /// From this ratio on people say "2.3 times as many" rather than "130 % more".
@@ -74,6 +74,9 @@ pub(crate) fn number_statement(definition: &FeatureDefinition, evidence: &Eviden
             None => format!("{}: {inside} on average, {others} {outside}", subject(definition)),
         },
         Sense::Portion if topic(definition) == Topic::Products => product_share(definition, evidence, others),
+        Sense::Rate if yes_or_no(definition) => {
+            format!("{inside} of them {}, {outside} of {others}", clause(&definition.phrase))
+        }
         Sense::Portion | Sense::Hours { .. } | Sense::Days(_) | Sense::Rate | Sense::Switching => {
             match definition.phrase.strip_prefix("share of ") {
                 Some(whole) => format!("{inside} of {}, {others} {outside}", clause(whole)),
@@ -176,12 +179,12 @@ fn product_share(definition: &FeatureDefinition, evidence: &Evidence, others: &s
 }
 
 /// Returns the feature's phrase as the head of a statement that goes on with "on average".
-fn subject(definition: &FeatureDefinition) -> String {
+pub(crate) fn subject(definition: &FeatureDefinition) -> String {
     clause(definition.phrase.strip_prefix("average ").unwrap_or(&definition.phrase))
 }
 
 /// Returns what is more or less of late: the phrase up to where it explains the number.
-fn trending(definition: &FeatureDefinition) -> String {
+pub(crate) fn trending(definition: &FeatureDefinition) -> String {
     match definition.phrase.split_once(" compared ") {
         Some((what, _)) => format!("{}{}", clause(what), within(definition.window)),
         None => clause(&definition.phrase),
@@ -205,7 +208,7 @@ fn mixed(definition: &FeatureDefinition) -> String {
     words.to_owned()
 }
 
-fn days(value: f64) -> String {
+pub(crate) fn days(value: f64) -> String {
     let text = quantity(value);
     if text == "1" { "1 day".to_owned() } else { format!("{text} days") }
 }
@@ -229,7 +232,7 @@ pub(crate) fn summary(size: &Evidence, revenue: Option<&Evidence>, strongest: &[
 #[cfg(test)]
 mod tests {
     use expect_test::{Expect, expect};
-    use throng_feature::{Filter, Pace, SignalCategory, Weekdays, Window};
+    use throng_feature::{Filter, JourneyScope, Pace, PatternMeasure, SignalCategory, Weekdays, Window};
 
     use super::*;
     use crate::{Effect, EffectKind, Interval};
@@ -399,6 +402,42 @@ mod tests {
             time on the site: 1.5 h on average, 4.3× as much as the others (21 min)
         "#]],
         );
+    }
+
+    #[test]
+    fn journeys_read_as_what_people_did() {
+        let within = JourneyScope::History;
+        let pattern = |measure| FeatureKind::Pattern { pattern: "cart -> end".to_owned(), measure, within };
+        let statement = |kind, phrase: &str, unit: &str, values: (f64, f64)| {
+            let evidence = evidence(values.0, values.1, Contrast::Difference);
+            number_statement(&definition(kind, phrase, unit), &evidence, OTHERS)
+        };
+        expect!["62 % of them left with a full cart, 20 % of the others"].assert_eq(&statement(
+            pattern(PatternMeasure::Any),
+            "left with a full cart",
+            "share",
+            (0.62, 0.2),
+        ));
+        expect!["60 % of visits that go from search to leaving without an order, the others 12 %"].assert_eq(
+            &statement(
+                pattern(PatternMeasure::Share),
+                "share of visits that go from search to leaving without an order",
+                "share",
+                (0.6, 0.12),
+            ),
+        );
+        expect!["2.5× as many visits that end with a full cart as the others (3 vs 1.2)"].assert_eq(&statement(
+            pattern(PatternMeasure::Count),
+            "visits that end with a full cart",
+            "visits",
+            (3.0, 1.2),
+        ));
+        expect!["probability that an order comes next: 31 %, the others 9 %"].assert_eq(&statement(
+            FeatureKind::NextStep { touchpoint: "order".to_owned(), within },
+            "probability that an order comes next",
+            "share",
+            (0.31, 0.09),
+        ));
     }
 
     #[test]

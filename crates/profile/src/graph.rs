@@ -8,10 +8,13 @@
 //! of events cannot matter, and repeats change nothing. What the links *mean* is decided
 //! in `resolution.rs`, at reading time.
 
+mod rows;
+
 use std::sync::Arc;
 
 use throng_event::{Event, EventKey, EventKind, Identity, IdentityKind, Instant};
 
+pub use self::rows::{IdentityRow, LinkRow, RowError};
 use crate::intern::{Interner, Table, hash, next_number};
 use crate::{Decision, IdentityRules, Link, LinkKind, Proof, Proposal, Resolution};
 
@@ -28,6 +31,26 @@ pub struct Observation<'a> {
     pub occurred_at: Instant,
     /// Its place among events of that instant.
     pub key: EventKey,
+}
+
+impl<'a> Observation<'a> {
+    /// Returns what an event says, but for the other ids it names.
+    #[must_use]
+    pub fn of(event: &'a Event) -> Self {
+        Self::keyed(event, event.id.key())
+    }
+
+    /// As [`of`](Self::of), for an event whose key is known: to find it is to hash its id.
+    #[must_use]
+    pub fn keyed(event: &'a Event, key: EventKey) -> Self {
+        Self {
+            user_id: event.user_id.as_deref(),
+            anonymous_id: event.anonymous_id.as_deref(),
+            previous_id: event.previous_id.as_deref().filter(|_| event.kind == EventKind::Alias),
+            occurred_at: event.occurred_at,
+            key,
+        }
+    }
 }
 
 /// Which identities were said to be one person, and by which events; and every
@@ -72,6 +95,17 @@ pub(crate) struct Store {
     table: Table,
 }
 
+/// What an event says that was not known before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum News {
+    /// An identity is new, or seen earlier than was known.
+    Seen(u32),
+    /// An identity carries its first event.
+    Carrier(u32),
+    /// A link is new, or proven earlier than was known.
+    Link(u32),
+}
+
 /// Stands where no event does, after all of them.
 pub(crate) const NEVER: Proof = Proof { occurred_at: Instant(i64::MAX), key: EventKey(i64::MAX) };
 
@@ -91,6 +125,10 @@ impl IdentityGraph {
         Self { rules: Arc::new(rules), store: Arc::default() }
     }
 
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Returns the rules it goes by.
     #[must_use]
     pub fn rules(&self) -> &IdentityRules {
@@ -99,15 +137,7 @@ impl IdentityGraph {
 
     /// Takes in what an event says about identities.
     pub fn update(&mut self, event: &Event) {
-        let (occurred_at, key) = event.position();
-        let observation = Observation {
-            user_id: event.user_id.as_deref(),
-            anonymous_id: event.anonymous_id.as_deref(),
-            previous_id: event.previous_id.as_deref().filter(|_| event.kind == EventKind::Alias),
-            occurred_at,
-            key,
-        };
-        self.observe(&observation, event.external_ids.iter().map(|id| (id.kind, id.value.as_str())));
+        self.observe(&Observation::of(event), event.external_ids.iter().map(|id| (id.kind, id.value.as_str())));
     }
 
     /// Takes in one observation with the other ids the event names
@@ -119,25 +149,39 @@ impl IdentityGraph {
         observation: &Observation<'a>,
         external_ids: impl IntoIterator<Item = (IdentityKind, &'a str)>,
     ) {
-        let Some((kind, value)) = self.rules.carrier(observation.user_id, observation.anonymous_id) else { return };
+        self.take_in(observation, external_ids, |_| ());
+    }
+
+    /// Takes in one observation, tells what it says that was not known, each identity
+    /// before what is said of it, and returns the carrier.
+    pub(crate) fn take_in<'a>(
+        &mut self,
+        observation: &Observation<'a>,
+        external_ids: impl IntoIterator<Item = (IdentityKind, &'a str)>,
+        mut tell: impl FnMut(News),
+    ) -> Option<u32> {
+        let (kind, value) = self.rules.carrier(observation.user_id, observation.anonymous_id)?;
         let proof = Proof { occurred_at: observation.occurred_at, key: observation.key };
         let store = Arc::make_mut(&mut self.store);
-        let carrier = store.name(kind, value, proof);
-        store.carries[carrier as usize] = true;
+        let carrier = store.name(kind, value, proof, &mut tell);
+        if !std::mem::replace(&mut store.carries[carrier as usize], true) {
+            tell(News::Carrier(carrier));
+        }
         let known_person = kind == IdentityKind::UserId;
         let beside = observation.anonymous_id.filter(|_| known_person).map(Identity::of_anonymous_id);
         for (other_kind, other) in beside.into_iter().chain(external_ids) {
             if !self.rules.blocked.contains(other) {
-                let other = store.name(other_kind, other, proof);
-                store.keep_earliest(carrier, other, LinkKind::SeenTogether, proof);
+                let other = store.name(other_kind, other, proof, &mut tell);
+                store.keep_earliest((carrier, other), LinkKind::SeenTogether, proof, &mut tell);
             }
         }
         let previous = observation.previous_id.filter(|id| known_person && *id != value);
         if let Some(previous) = previous.filter(|id| !self.rules.blocked.contains(id)) {
             // It names a value, not a kind; which kind, the resolution finds.
-            let previous = store.name(IdentityKind::UserId, previous, NEVER);
-            store.keep_earliest(previous, carrier, LinkKind::Aliased, proof);
+            let previous = store.name(IdentityKind::UserId, previous, NEVER, &mut tell);
+            store.keep_earliest((previous, carrier), LinkKind::Aliased, proof, &mut tell);
         }
+        Some(carrier)
     }
 
     /// Takes in everything another graph of the same rules has seen; commutative and
@@ -151,13 +195,14 @@ impl IdentityGraph {
             .map(|identity| {
                 // Prefixes have two bytes.
                 let parts = theirs.text(identity).split_at(2);
-                let number = mine.name_parts(parts, *theirs.identities.known(identity));
+                let number = mine.name_parts(parts, *theirs.identities.known(identity), |_| ());
                 mine.carries[number as usize] |= theirs.carries(identity);
                 number
             })
             .collect();
         for link in &theirs.links {
-            mine.keep_earliest(named[link.from as usize], named[link.to as usize], link.kind, link.proof);
+            let ends = (named[link.from as usize], named[link.to as usize]);
+            mine.keep_earliest(ends, link.kind, link.proof, |_| ());
         }
     }
 
@@ -184,16 +229,16 @@ impl IdentityGraph {
     pub fn insert(&mut self, link: &Link) {
         let Some(proof) = link.proof else { return };
         let store = Arc::make_mut(&mut self.store);
-        let to = store.name(link.to.kind, &link.to.value, proof);
+        let to = store.name(link.to.kind, &link.to.value, proof, |_| ());
         let seen = if link.kind == LinkKind::Aliased { NEVER } else { proof };
-        let from = store.name(link.from.kind, &link.from.value, seen);
-        store.keep_earliest(from, to, link.kind, proof);
+        let from = store.name(link.from.kind, &link.from.value, seen, |_| ());
+        store.keep_earliest((from, to), link.kind, proof, |_| ());
     }
 
     /// Takes in one identity of [`carriers`](Self::carriers).
     pub fn insert_carrier(&mut self, identity: &Identity, first_seen: Proof) {
         let store = Arc::make_mut(&mut self.store);
-        let number = store.name(identity.kind, &identity.value, first_seen);
+        let number = store.name(identity.kind, &identity.value, first_seen, |_| ());
         store.carries[number as usize] = true;
     }
 
@@ -230,20 +275,24 @@ impl PartialEq for IdentityGraph {
 impl Store {
     /// Returns the number of an identity that this event names, [`NEVER`] for one that
     /// only an alias names.
-    fn name(&mut self, kind: IdentityKind, value: &str, proof: Proof) -> u32 {
-        self.name_parts((kind.prefix(), value), proof)
+    fn name(&mut self, kind: IdentityKind, value: &str, proof: Proof, tell: impl FnMut(News)) -> u32 {
+        self.name_parts((kind.prefix(), value), proof, tell)
     }
 
-    fn name_parts(&mut self, (prefix, value): (&str, &str), proof: Proof) -> u32 {
+    fn name_parts(&mut self, (prefix, value): (&str, &str), proof: Proof, mut tell: impl FnMut(News)) -> u32 {
         let number = self.identities.intern(prefix, value, proof);
         let first_seen = self.identities.known_mut(number);
+        let earlier = proof < *first_seen;
         *first_seen = proof.min(*first_seen);
+        if earlier || number as usize == self.carries.len() {
+            tell(News::Seen(number));
+        }
         self.carries.resize(self.identities.len(), false);
         number
     }
 
     /// Keeps a link, or its earlier proof. What is seen together has no direction.
-    fn keep_earliest(&mut self, from: u32, to: u32, kind: LinkKind, proof: Proof) {
+    fn keep_earliest(&mut self, (from, to): (u32, u32), kind: LinkKind, proof: Proof, mut tell: impl FnMut(News)) {
         if from == to {
             return;
         }
@@ -256,11 +305,16 @@ impl Store {
         match self.table.find(hash, same) {
             Some(position) => {
                 let known = &mut self.links[position as usize].proof;
-                *known = proof.min(*known);
+                if proof < *known {
+                    *known = proof;
+                    tell(News::Link(position));
+                }
             }
             None => {
-                self.table.insert(hash, next_number(self.links.len()));
+                let number = next_number(self.links.len());
+                self.table.insert(hash, number);
                 self.links.push(StoredLink { from, to, kind, proof });
+                tell(News::Link(number));
             }
         }
     }

@@ -9,6 +9,7 @@
 
 mod graph;
 mod groups;
+mod growing;
 mod identity;
 mod intern;
 mod linkage;
@@ -17,8 +18,9 @@ mod rules;
 mod session;
 mod traits;
 
-pub use graph::{IdentityGraph, Observation};
+pub use graph::{IdentityGraph, IdentityRow, LinkRow, Observation, RowError};
 pub use groups::{Belonging, GroupStatement, Groups};
+pub use growing::{Changes, GrowingResolution, Move};
 pub use identity::{Decision, Link, LinkKind, ProfileId, Proof, Proposal, Refusal, RefusedLink, Verdict};
 pub use linkage::blocking::{BlockingRule, SkippedBlocks};
 pub use linkage::comparison::{Comparison, Level};

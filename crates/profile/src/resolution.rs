@@ -19,9 +19,10 @@
 //! 7. The canonical identity is of the most telling kind the one seen first; of aliased
 //!    user ids the target of the earliest alias.
 
-mod classes;
+pub(crate) mod classes;
 mod evidence;
-mod merging;
+pub(crate) mod facts;
+pub(crate) mod merging;
 #[cfg(test)]
 mod tests;
 
@@ -70,20 +71,21 @@ impl Resolution {
     ) -> Self {
         let classes = Classes::of(store);
         let mut evidence = Evidence::gather(rules, store, &classes, decisions);
-        let mut merging = Merging::new(rules, store, &classes);
+        let mut merging = Merging::of(store.n_identities());
         let order = evidence.in_order();
         merging.apply(&order, &mut evidence);
         drop(order);
         let proposed = evidence.proposed(proposals);
         merging.apply(&proposed, &mut evidence);
 
-        let of_root = merging.canonical();
+        let facts = evidence.facts();
+        let of_root = merging.canonical(facts);
         let mut carries = vec![false; store.n_identities()];
         for identity in store.numbers() {
             let canonical = of_root[merging.root(identity) as usize];
             carries[canonical as usize] |= store.carries(identity);
             if identity == canonical {
-                merging.reroot(identity, &evidence);
+                merging.reroot(identity, facts);
             }
         }
         let canonical = sorted_as_written(store, |identity| carries[identity as usize]);
@@ -225,7 +227,7 @@ impl Resolution {
     }
 
     fn stored(&self, number: u32) -> &StoredLink {
-        evidence::link(&self.store, &self.extra, number)
+        facts::link(&self.store, &self.extra, number)
     }
 
     /// Returns an identity and all it hangs on, nearest first, each with the link that

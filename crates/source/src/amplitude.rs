@@ -114,7 +114,8 @@ const CONTEXT_PROPERTIES: [(&str, &str); 14] = [
 /// How Amplitude's own revenue properties are called, with and without their mark.
 const REVENUE: [&str; 4] = ["$revenue", "$price", "$quantity", "$productId"];
 
-fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
+/// Makes the draft of one event.
+pub(crate) fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
     let (mut draft, mut mended) = (Draft::default(), Vec::new());
     let name = fields.text("event_type").unwrap_or_default();
     (draft.kind, draft.name) = kind_of(&name);

@@ -213,7 +213,8 @@ fn take_record(record: &[u8], intake: &mut Intake<'_>, maker: Maker<'_>) -> Resu
     Ok(())
 }
 
-fn take_fields(
+/// Makes the drafts of one record and takes them in.
+pub(crate) fn take_fields(
     fields: Fields<'_>,
     record: &[u8],
     intake: &mut Intake<'_>,

@@ -124,7 +124,8 @@ const COLLECTED_SOURCE: [(&str, &str); 13] = [
 /// Numbers that tell events of one device and moment apart.
 const SEQUENCE: [&str; 4] = ["event_bundle_sequence_id", "batch_event_index", "batch_page_id", "batch_ordering_id"];
 
-fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
+/// Makes the draft of one row.
+pub(crate) fn event(mut fields: Fields<'_>, import: Import<'_>) -> Result<Made, Problem> {
     let (mut draft, mut mended) = (Draft::default(), Vec::new());
     let name = fields.text("event_name").unwrap_or_default();
     let (kind, event) = names::of(&name);

@@ -12,6 +12,7 @@ mod analytics;
 mod attributes;
 mod batches;
 mod blocks;
+mod call;
 mod complete_journey;
 mod crm;
 mod decode;
@@ -44,6 +45,7 @@ mod transcripts;
 pub use access_log::read_access_log;
 pub use amplitude::{read_amplitude, read_amplitude_lines};
 pub use blocks::{Block, Blocks};
+pub use call::{AnalyticsCall, read_analytics_call};
 pub use complete_journey::{CompleteJourneyTables, read_complete_journey};
 pub use crm::{read_crm_accounts, read_crm_contacts, read_crm_deals, read_crm_leads};
 pub use decompress::decompress;
@@ -61,7 +63,7 @@ pub use mixpanel::{MixpanelClock, read_mixpanel};
 pub use posthog::{read_posthog, read_posthog_parquet};
 pub use proposal::{Proposal, Unsure, propose_mapping};
 pub use reviews::read_reviews;
-pub use segment::{read_segment, write_segment};
+pub use segment::{SegmentCall, read_segment, read_segment_call, write_segment};
 pub use shopify::read_shopify_orders;
 pub use table::{
     TableForm, TableSample, read_parquet_table, read_quarantined_rows, read_table, read_workbook_table,

@@ -109,7 +109,7 @@ const CONTEXT: [(&str, &str); 39] = [
     ("utm_content", "campaign.content"),
 ];
 /// Reserved properties of people, and of events about them.
-const TRAITS: [(&str, &str); 12] = [
+pub(crate) const TRAITS: [(&str, &str); 12] = [
     ("$email", "email"),
     ("$phone", "phone"),
     ("$name", "name"),
@@ -126,7 +126,8 @@ const TRAITS: [(&str, &str); 12] = [
 /// Those of the traits that an event may carry; the others of the names are its place.
 const N_TRAITS_OF_EVENTS: usize = 7;
 
-fn record(mut fields: Fields<'_>, clock: MixpanelClock, import: Import<'_>) -> Result<Made, Problem> {
+/// Makes the draft of one event or person.
+pub(crate) fn record(mut fields: Fields<'_>, clock: MixpanelClock, import: Import<'_>) -> Result<Made, Problem> {
     if fields.get("$properties").is_some() && fields.get("event").is_none() {
         return person(fields, clock, import);
     }
@@ -140,6 +141,8 @@ fn record(mut fields: Fields<'_>, clock: MixpanelClock, import: Import<'_>) -> R
     let insert_id = properties.text("$insert_id");
     let distinct_id = properties.text("distinct_id");
     let ids = [name.clone(), distinct_id.clone().unwrap_or_default()];
+    // The key of a project that was written to, of which an export says nothing.
+    properties.leave_out(&["token"]);
     identify(distinct_id, &mut properties, &mut draft);
     (draft.kind, draft.name) = kind_of(&name);
     if draft.kind == Some(EventKind::Alias) {
@@ -192,7 +195,7 @@ fn kind_of(name: &str) -> (Option<EventKind>, Option<String>) {
 }
 
 /// Reads who an event is about.
-fn identify(distinct_id: Option<String>, properties: &mut Fields<'_>, draft: &mut Draft) {
+pub(crate) fn identify(distinct_id: Option<String>, properties: &mut Fields<'_>, draft: &mut Draft) {
     draft.user_id = somebody(properties.text("$user_id"));
     draft.anonymous_id = somebody(properties.text("$device_id"));
     let Some(distinct_id) = somebody(distinct_id) else { return };

@@ -16,6 +16,7 @@ use throng_event::{Problem, ProblemKind};
 use crate::frames::{Frame, Frames};
 use crate::import::{Intake, raw_text};
 use crate::{Import, SourceError, StopReason, Taken, Tally, decompress};
+pub use message::SegmentCall;
 use message::{Batch, Message};
 
 pub(crate) use commerce::read_members;
@@ -65,7 +66,7 @@ pub fn read_segment(
 /// Takes one record of the input.
 pub(crate) fn take_frame(frame: Frame<'_>, intake: &mut Intake<'_>) -> Result<(), SourceError> {
     match frame {
-        Frame::Whole(record) => take_record(record, intake),
+        Frame::Whole(record) => take_record(record, None, intake),
         Frame::TooLong(beginning) => {
             let problem = Problem::new(ProblemKind::TooLarge, "a message longer than any may be");
             let row = intake.next_row();
@@ -74,12 +75,30 @@ pub(crate) fn take_frame(frame: Frame<'_>, intake: &mut Intake<'_>) -> Result<()
     }
 }
 
+/// Reads the body of one call of Segment's HTTP API, unpacked: a message, or a batch of them.
+///
+/// Differs from [`read_segment`] in what the call says: see [`SegmentCall`]. The clock of the
+/// source is corrected by `received_at − (sentAt − timestamp)` (Segment Spec: Common fields).
+///
+/// # Errors
+/// [`SourceError`] when the sink refuses; a body that is no message is put aside as a whole.
+pub fn read_segment_call(
+    body: &[u8],
+    call: SegmentCall,
+    import: Import<'_>,
+    sink: &mut dyn FnMut(Taken) -> Result<(), StopReason>,
+) -> Result<Tally, SourceError> {
+    let mut intake = Intake::new(import, sink);
+    take_record(body, Some(call), &mut intake)?;
+    Ok(intake.finish())
+}
+
 /// Bytes that the messages of one batch may take over together: 2,500 messages, which no
 /// library sends at once, with the 32 KB that Segment allows for each.
 const SHARED_BYTES_MAX: usize = 80 << 20;
 
 /// Takes one line: a message or a batch of them.
-fn take_record(record: &[u8], intake: &mut Intake<'_>) -> Result<(), SourceError> {
+fn take_record(record: &[u8], call: Option<SegmentCall>, intake: &mut Intake<'_>) -> Result<(), SourceError> {
     let message = match parse(record) {
         Ok(message) => message,
         Err(problem) => {
@@ -88,7 +107,8 @@ fn take_record(record: &[u8], intake: &mut Intake<'_>) -> Result<(), SourceError
         }
     };
     let Some(batch) = message.batch else {
-        return take_message(message, None, record, intake);
+        let alone = call.map(|call| Batch { call: Some(call), ..Batch::default() });
+        return take_message(message, alone.as_ref(), record, intake);
     };
     let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(batch.get()) else {
         let problem = Problem::new(ProblemKind::Unreadable, "the batch is no list");
@@ -96,11 +116,12 @@ fn take_record(record: &[u8], intake: &mut Intake<'_>) -> Result<(), SourceError
         return intake.put_aside(row, vec![problem], raw_text(record));
     };
     // Every message takes over what they share, and is put aside with it.
-    let Ok(shared) = serde_json::from_slice::<Batch<'_>>(record) else {
+    let Ok(mut shared) = serde_json::from_slice::<Batch<'_>>(record) else {
         let problem = Problem::new(ProblemKind::Unreadable, "what its messages share is written twice");
         let row = intake.next_row();
         return intake.put_aside(row, vec![problem], raw_text(record));
     };
+    shared.call = call;
     let values = [shared.context, shared.sent_at, shared.received_at];
     let n_shared = values.into_iter().flatten().map(|value| value.get().len()).sum::<usize>();
     if n_shared.saturating_mul(items.len()) > SHARED_BYTES_MAX {

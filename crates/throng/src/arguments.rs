@@ -6,6 +6,9 @@ mod data;
 mod identity;
 mod insight;
 mod journeys;
+mod load;
+mod model;
+mod server;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -30,6 +33,10 @@ pub(crate) use journeys::{
     OrderWanted, PathsArguments, PatternArguments, RepeatsWanted, RetentionArguments, ScopeWanted, Span,
     SurvivalArguments, TouchpointsArguments, TransitionsArguments, TypicalArguments, WhoseArguments, Within,
 };
+pub(crate) use load::LoadArguments;
+pub(crate) use model::{ModelCommand, Shadow};
+
+pub(crate) use server::{KeysAddArguments, KeysCommand, RoleWanted, ServeArguments, VerifyArguments, VerifyCommand};
 
 const EXAMPLES: &str = "\
 From a file to personas:
@@ -121,6 +128,9 @@ pub(crate) enum Command {
     /// The personas that were found, with the evidence for each statement
     #[command(subcommand)]
     Personas(PersonasCommand),
+    /// The models that say who belongs to which persona: list, compare, promote, roll back
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// What customers do one after the other: paths, flows, funnels, retention, friction and more
     #[command(subcommand)]
     Journeys(JourneysCommand),
@@ -132,7 +142,14 @@ pub(crate) enum Command {
     Report(ReportArguments),
     /// Compute everything again and compare it with what is stored
     #[command(after_help = VERIFY_EXAMPLES)]
-    Verify,
+    Verify(VerifyArguments),
+    /// Take events over HTTP and know everybody's persona as they happen
+    Serve(ServeArguments),
+    /// Send a server what a shop would, and tell how it bears it
+    Load(LoadArguments),
+    /// Who may send events to the server and read from it
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Make customers with known personas, to try things on
     Simulate(SimulateArguments),
     /// Go the whole way from data to a report in one command

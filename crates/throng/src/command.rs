@@ -10,11 +10,15 @@ mod identity;
 mod import;
 mod init;
 mod journeys;
+mod keys;
+mod load;
+mod model;
 mod personas;
 mod profile;
 mod quarantine;
 mod reliability;
 mod report;
+mod serve;
 mod simulate;
 mod sql;
 mod verify;
@@ -45,11 +49,15 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Features(command) => features::run(&session, command),
         Command::Discover(arguments) => discover::run(&session, &arguments),
         Command::Personas(command) => personas::run(&session, command),
+        Command::Model(command) => model::run(&session, command),
         Command::Journeys(command) => journeys::run(&session, command),
         Command::Profile(arguments) => profile::run(&session, &arguments),
         Command::Sql(arguments) => sql::run(&session, &arguments),
         Command::Report(arguments) => report::run(&session, &arguments),
-        Command::Verify => verify::run(&session),
+        Command::Verify(arguments) => verify::run(&session, &arguments),
+        Command::Serve(arguments) => serve::run(&session, &arguments),
+        Command::Load(arguments) => load::run(&session, &arguments),
+        Command::Keys(command) => keys::run(&session, command),
         Command::Simulate(arguments) => simulate::run(&session, &arguments),
         Command::Demo(arguments) => demo::run(&session, &arguments),
         Command::Completions { shell } => completions::run(&session, shell),

@@ -100,6 +100,8 @@ fn engine_usage(error: &EngineError) -> bool {
         | EngineError::Query(_)
         | EngineError::Import { .. }
         | EngineError::Missing { .. }
+        | EngineError::JourneyFeatures(_)
+        | EngineError::Live(_)
         | EngineError::Catalogue(_) => false,
     }
 }
@@ -196,6 +198,8 @@ fn engine_hint(error: &EngineError) -> Option<&'static str> {
         | EngineError::Table { .. }
         | EngineError::Import { .. }
         | EngineError::Missing { .. }
+        | EngineError::JourneyFeatures(_)
+        | EngineError::Live(_)
         | EngineError::Persona(_) => None,
     }
 }

@@ -30,6 +30,11 @@ impl Session {
         self.home.as_deref()
     }
 
+    /// Returns how many threads to use.
+    pub(crate) fn threads(&self) -> NonZeroUsize {
+        self.threads
+    }
+
     /// Returns the session with another home.
     pub(crate) fn at(&self, home: &Path) -> Self {
         Self { home: Some(home.to_owned()), ..self.clone() }

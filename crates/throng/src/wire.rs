@@ -1,12 +1,14 @@
 //! The JSON documents of the command line. Their keys are stable: a key is added, never
 //! renamed. Shares lie between 0 and 1, money is in minor units, instants are RFC 3339.
 
+mod model;
 mod reliability;
 
 use serde::Serialize;
 use throng_engine::{BookOutcome, PersonaBook, ValidatedOutcome, Validation};
 use throng_persona::{Claim, Confidence, HistoryEntry, HistoryPersona, LineageEvent, LineagePersona, Persona};
 
+pub(crate) use model::{ComparisonDocument, ModelDocument, RolesDocument, WholeModelDocument, rfc_3339};
 pub(crate) use reliability::ReliabilityDocument;
 
 /// `discover`, `personas list`, `personas export`, and `personas show` with what was asked for.

@@ -14,12 +14,20 @@ const EDGES: &[(&str, &[&str])] = &[
     ("source", &["event"]),
     ("profile", &["event"]),
     ("feature", &["event"]),
-    ("journey", &["event", "profile"]),
+    ("journey", &["event", "profile", "feature"]),
     ("learn", &[]),
     ("persona", &["event", "profile", "feature", "learn"]),
-    ("engine", &["event", "source", "profile", "feature", "journey", "learn", "persona"]),
+    ("live", &["event", "profile", "feature", "journey", "persona"]),
+    ("engine", &["event", "source", "profile", "feature", "journey", "learn", "persona", "live"]),
+    ("server", &["event", "source", "profile", "feature", "persona", "live"]),
     ("testkit", &["event"]),
-    ("throng", &["event", "source", "profile", "feature", "journey", "learn", "persona", "engine", "testkit"]),
+    (
+        "throng",
+        &[
+            "event", "source", "profile", "feature", "journey", "learn", "persona", "live", "engine", "server",
+            "testkit",
+        ],
+    ),
 ];
 
 /// What any crate's tests may use beside the crate's own dependencies.

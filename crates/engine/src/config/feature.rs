@@ -6,9 +6,10 @@ use std::num::NonZeroU32;
 use serde::Deserialize;
 use throng_event::Field;
 use throng_feature::{
-    EventSet, FeatureDefinition, FeatureKind, Filter, KindName, Pace, Quantity, SESSION_GAP_MINUTES, Term, ValueForm,
-    ValueSource, Weekdays, WhenEmpty,
+    EventSet, FeatureDefinition, FeatureKind, Filter, JourneyScope, JourneyWords, KindName, Pace, Quantity,
+    SESSION_GAP_MINUTES, SignalCategory, Term, ValueForm, ValueSource, Weekdays, WhenEmpty,
 };
+use throng_journey::Pattern;
 
 use super::quoted;
 
@@ -39,11 +40,14 @@ pub(super) struct FeatureForm {
     to: Option<u8>,
     #[serde(default)]
     days: Vec<String>,
-    #[serde(default)]
-    description: String,
+    pattern: Option<String>,
+    measure: Option<String>,
+    touchpoint: Option<String>,
+    within: Option<String>,
+    description: Option<String>,
     phrase: Option<String>,
-    unit: String,
-    category: String,
+    unit: Option<String>,
+    category: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -86,17 +90,24 @@ impl FeatureForm {
                     .ok_or_else(|| format!("half_life = {text:?} is no number of days such as 30d"))?,
             ),
         };
-        let description = self.description;
+        let window = parse(&self.window)?;
+        let words = kind.journey_words(window);
+        let said =
+            |own: Option<String>, of: fn(&JourneyWords) -> &str| own.or_else(|| Some(of(words.as_ref()?).to_owned()));
+        let needed = |key: &str| format!("it needs `{key}`");
+        let category = self
+            .category
+            .or_else(|| Some(SignalCategory::Behavioural.as_str().to_owned()).filter(|_| kind.of_journeys()));
         Ok(FeatureDefinition {
-            kind,
             filter: filter(self.events, self.equals)?,
-            window: parse(&self.window)?,
+            window,
             half_life_days,
-            phrase: self.phrase.unwrap_or_else(|| self.name.replace('_', " ")),
+            phrase: said(self.phrase, |words| &words.phrase).unwrap_or_else(|| self.name.replace('_', " ")),
             name: self.name,
-            description,
-            unit: self.unit,
-            category: parse(&self.category)?,
+            description: said(self.description, |words| &words.description).unwrap_or_default(),
+            unit: said(self.unit, |words| words.unit).ok_or_else(|| needed("unit"))?,
+            category: parse(&category.ok_or_else(|| needed("category"))?)?,
+            kind,
         })
     }
 
@@ -112,7 +123,12 @@ impl FeatureForm {
             Some(other) => Err(format!("form = {other:?}; use text or number")),
         };
         let gap_minutes = self.gap_minutes.unwrap_or(SESSION_GAP_MINUTES);
-        Ok(match parse::<KindName>(&self.kind)? {
+        // Whoever writes `next-step` means `next_step`.
+        Ok(match parse::<KindName>(&self.kind.replace('-', "_"))? {
+            KindName::Pattern => self.pattern(need("pattern", &self.pattern)?)?,
+            KindName::NextStep => {
+                FeatureKind::NextStep { touchpoint: need("touchpoint", &self.touchpoint)?, within: self.extent()? }
+            }
             KindName::Count => FeatureKind::Count,
             KindName::Sum => FeatureKind::Sum { of: field()? },
             KindName::Mean => FeatureKind::Mean { of: field()? },
@@ -152,6 +168,21 @@ impl FeatureForm {
             }
             KindName::ActiveDays => FeatureKind::ActiveDays,
         })
+    }
+
+    fn pattern(&self, pattern: String) -> Result<FeatureKind, String> {
+        // Whether there are such touchpoints is seen when there are events.
+        Pattern::parse_with(&pattern, |_| Ok(0)).map_err(|error| {
+            format!("pattern: {error}; `throng journeys pattern --help` says how patterns are written")
+        })?;
+        let measure = parse(self.measure.as_deref().unwrap_or("count")).map_err(|error| format!("measure: {error}"))?;
+        Ok(FeatureKind::Pattern { pattern, measure, within: self.extent()? })
+    }
+
+    fn extent(&self) -> Result<JourneyScope, String> {
+        let within = self.within.as_deref().unwrap_or("session");
+        JourneyScope::parse(within, self.gap_minutes.unwrap_or(SESSION_GAP_MINUTES))
+            .map_err(|error| format!("within: {error}"))
     }
 
     fn pace(&self) -> Result<Pace, String> {
@@ -294,12 +325,31 @@ fn parameters(kind: &FeatureKind) -> Vec<String> {
             };
             vec![side("numerator", numerator), side("denominator", denominator), format!("empty = \"{empty}\"")]
         }
+        FeatureKind::Pattern { pattern, measure, within } => {
+            let mut lines = vec![format!("pattern = {}", quoted(pattern)), format!("measure = \"{measure}\"")];
+            lines.extend(extent_pairs(*within));
+            lines
+        }
+        FeatureKind::NextStep { touchpoint, within } => {
+            let mut lines = vec![format!("touchpoint = {}", quoted(touchpoint))];
+            lines.extend(extent_pairs(*within));
+            lines
+        }
         FeatureKind::HourShare { from, to } => vec![format!("from = {from}"), format!("to = {to}")],
         FeatureKind::DayOfWeekShare { days } => {
             let names: Vec<String> = days.names().into_iter().map(quoted).collect();
             vec![format!("days = [{}]", names.join(", "))]
         }
     }
+}
+
+/// How far a journey goes, in keys.
+fn extent_pairs(within: JourneyScope) -> Vec<String> {
+    let mut lines = vec![format!("within = \"{}\"", within.as_str())];
+    if let JourneyScope::Session { gap_minutes } = within {
+        lines.push(format!("gap_minutes = {gap_minutes}"));
+    }
+    lines
 }
 
 fn term_to_toml(term: &Term) -> String {
@@ -372,6 +422,11 @@ mod tests {
             "name = \"a\"\nkind = \"day_of_week_share\"\ndays = [\"sunday\"]",
             "name = \"a\"\nkind = \"sessions\"\ngap_minutes = 20",
             "name = \"a\"\nkind = \"entropy\"\nof = \"hour_of_day\"",
+            "name = \"a\"\nkind = \"pattern\"\npattern = '\"Product Added\" -> [^\"Order\"]* -> end'\nmeasure = \"share\"",
+            "name = \"a\"\nkind = \"pattern\"\npattern = \"a\"\nmeasure = \"any\"\nwithin = \"day\"",
+            "name = \"a\"\nkind = \"pattern\"\npattern = \"start -> a\"\nwithin = \"session\"\ngap_minutes = 5",
+            "name = \"a\"\nkind = \"next_step\"\ntouchpoint = \"Order\"\nwithin = \"history\"",
+            "name = \"a\"\nkind = \"next-step\"\ntouchpoint = \"Order\"",
             "name = \"a\"\nkind = \"ratio\"\nempty = \"zero\"\nnumerator = [{ quantity = \"sum\", of = \"amount\" }]\n\
              denominator = [{ quantity = \"count\", events = [\"x\"] }, { quantity = \"sessions\", gap_minutes = 5 }]",
         ] {
@@ -380,10 +435,35 @@ mod tests {
     }
 
     #[test]
-    fn what_a_kind_needs_is_named() {
-        let toml = "name = \"a\"\nkind = \"sum\"\nunit = \"u\"\ncategory = \"behavioural\"";
-        let form: FeatureForm = toml::from_str(toml).unwrap();
-        let reason = form.check().unwrap_err();
-        assert!(reason.contains("\"a\"") && reason.contains("`of`"), "{reason}");
+    fn journeys_need_few_words_and_are_behaviour() {
+        let toml = "name = \"left\"\nkind = \"pattern\"\npattern = \"cart -> end\"\nwindow = \"30d\"";
+        let definition = toml::from_str::<FeatureForm>(toml).unwrap().check().unwrap();
+        assert_eq!(definition.category, SignalCategory::Behavioural);
+        assert_eq!(definition.unit, "sessions");
+        assert_eq!(definition.phrase, "sessions in the last 30 days that follow cart → end");
+        let own = format!("{toml}\nphrase = \"carts left\"\ncategory = \"transactional\"");
+        let definition = toml::from_str::<FeatureForm>(&own).unwrap().check().unwrap();
+        assert_eq!((definition.phrase.as_str(), definition.category), ("carts left", SignalCategory::Transactional));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_the_key_the_place_and_what_to_do() {
+        fn check(own: &str, parts: &[&str]) {
+            let form: FeatureForm = toml::from_str(&format!("name = \"a\"\n{own}")).unwrap();
+            let reason = form.check().unwrap_err();
+            for part in ["\"a\""].iter().chain(parts) {
+                assert!(reason.contains(part), "{reason} should say {part}");
+            }
+        }
+        check("kind = \"sum\"\nunit = \"u\"\ncategory = \"behavioural\"", &["`of`"]);
+        check("kind = \"count\"\ncategory = \"behavioural\"", &["`unit`"]);
+        check("kind = \"count\"\nunit = \"u\"", &["`category`"]);
+        check("kind = \"pattern\"", &["`pattern`"]);
+        check("kind = \"next_step\"", &["`touchpoint`"]);
+        let broken = ["pattern:", "\"cart -> (end\"", "character 13", "\")\" was expected", "journeys pattern --help"];
+        check("kind = \"pattern\"\npattern = \"cart -> (end\"", &broken);
+        let named = "kind = \"pattern\"\npattern = \"cart\"";
+        check(&format!("{named}\nmeasure = \"most\""), &["measure:", "\"most\"", "share"]);
+        check(&format!("{named}\nwithin = \"week\""), &["within:", "\"week\"", "history"]);
     }
 }

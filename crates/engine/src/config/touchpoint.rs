@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
+use throng_journey::{TouchpointKind, TouchpointRule};
+
 use super::quoted;
-use crate::touchpoints::{TouchpointKind, TouchpointRule};
 
 /// Rules beyond this nobody reads, and every event is held against each of them.
 const RULES_MAX: usize = 1_000;
@@ -21,7 +22,7 @@ pub(super) struct JourneysForm {
 #[serde(deny_unknown_fields)]
 pub(super) struct TouchpointForm {
     name: String,
-    kind: Option<TouchpointKind>,
+    kind: Option<KindForm>,
     #[serde(default)]
     events: Vec<String>,
     #[serde(default)]
@@ -30,6 +31,26 @@ pub(super) struct TouchpointForm {
     campaigns: Vec<String>,
     #[serde(default)]
     pages: Vec<String>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum KindForm {
+    Owned,
+    Earned,
+    Paid,
+    Offline,
+}
+
+impl KindForm {
+    fn kind(self) -> TouchpointKind {
+        match self {
+            Self::Owned => TouchpointKind::Owned,
+            Self::Earned => TouchpointKind::Earned,
+            Self::Paid => TouchpointKind::Paid,
+            Self::Offline => TouchpointKind::Offline,
+        }
+    }
 }
 
 /// Returns the rules, or what is wrong with one.
@@ -49,6 +70,7 @@ pub(super) fn check(forms: Vec<TouchpointForm>) -> Result<Vec<TouchpointRule>, S
                 "the touchpoint {name:?} would be every event; give it events, channels, campaigns or pages"
             ));
         }
+        let kind = kind.map(KindForm::kind);
         rules.push(TouchpointRule { name, kind, events, channels, campaigns, pages });
     }
     Ok(rules)

@@ -190,6 +190,22 @@ fn values(column: &ArrayRef) -> Result<Vec<Option<Value>>, ArrowError> {
     })
 }
 
+/// The column of one attribute, read without a copy where it is of texts.
+pub(crate) enum AttributeColumn {
+    Texts(StringArray),
+    Others(Vec<Option<Value>>),
+}
+
+impl AttributeColumn {
+    /// Reads a column of any type.
+    pub(crate) fn of(column: &ArrayRef) -> Result<Self, ArrowError> {
+        if matches!(column.data_type(), DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8) {
+            return Ok(Self::Texts(cast(column, &DataType::Utf8)?.as_string::<i32>().clone()));
+        }
+        values(column).map(Self::Others)
+    }
+}
+
 fn from_json(json: &Json) -> Value {
     if let Json::Object(object) = json {
         if let Some(number) = object.get("$number").and_then(Json::as_str).and_then(Decimal::parse) {

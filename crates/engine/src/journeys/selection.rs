@@ -4,6 +4,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use throng_event::{AsOf, Day};
+use throng_journey::TouchpointRule;
 use throng_profile::ProfileId;
 
 use super::{JourneyBook, JourneyRequest, Reading};
@@ -12,7 +13,7 @@ use crate::derive::timestamp_literal;
 use crate::engine::{Engine, View};
 use crate::error::EngineError;
 use crate::tables::{EVENTS, FEATURES};
-use crate::touchpoints::{TouchpointRule, propose};
+use crate::touchpoints::propose;
 
 impl Engine {
     /// Reads the touchpoints of everybody, with the id of every profile by its number.

@@ -314,7 +314,7 @@ fn a_million_pages_are_as_many_touchpoints_and_questions_end() {
     };
     let pages: ArrayRef = Arc::new((0..n_rows).map(|row| Some(letters(row))).collect::<StringArray>());
     let views = texts((0..n_rows).map(|_| Some("view")));
-    let numbers = names.numbers(&batch(vec![("event", views), ("page", pages)]).unwrap()).unwrap();
+    let numbers = names.numbers(&batch(vec![("event", views), ("p_path", pages)]).unwrap()).unwrap();
     assert_eq!(names.names.len(), n_rows);
     let touchpoint: Vec<u32> = numbers.into_iter().flatten().collect();
     let columns = EventColumns {

@@ -1,29 +1,19 @@
 //! The columns of the table of events in which sources write pages, campaigns and
-//! sessions, and the touchpoints of the rows of a batch.
+//! sessions, and the touchpoints of the rows of a batch: those that
+//! [`throng_journey::touchpoint_of`] gives the events of the rows.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use arrow::array::{Array, RecordBatch, StringArray};
 use arrow::error::ArrowError;
 use datafusion::prelude::SessionContext;
+use throng_journey::{Circumstances, RuleNeeds, RuledKind, TouchpointRule, Written, rule_needs, touchpoint};
 
-use super::{Needs, Occurrence, RuledKind, TouchpointRule, needs, page, touchpoint};
 use crate::context::explain;
 use crate::error::EngineError;
-use crate::event_table::text_column;
+use crate::event_table::{AttributeColumn, Part, attribute_from_json, column_name, text_column};
 use crate::tables::EVENTS;
-
-/// Where pages are written: by Segment and all that follow it, Google Analytics, and
-/// tables of web servers. The first with a value counts.
-const PAGE_COLUMNS: [&str; 8] =
-    ["c_page__path", "p_path", "c_page__url", "p_url", "p_page_location", "p_page_path", "p_page", "p_page_url"];
-
-/// Where whole addresses are written, which may name a campaign.
-const ADDRESS_COLUMNS: [&str; 4] = ["c_page__url", "p_url", "p_page_location", "p_page_url"];
-
-/// Where campaigns are written.
-const CAMPAIGN_COLUMNS: [&str; 5] =
-    ["c_campaign__name", "p_utm_campaign", "p_campaign_name", "p_campaign", "p_campaign_id"];
 
 /// Where the source's own sessions are written.
 pub(crate) const SESSION_COLUMNS: [&str; 8] = [
@@ -37,15 +27,18 @@ pub(crate) const SESSION_COLUMNS: [&str; 8] = [
     "p_session",
 ];
 
+/// Returns those columns that the table of events has.
+async fn existing(context: &SessionContext, columns: impl Iterator<Item = String>) -> Result<Vec<String>, EngineError> {
+    let events = context.table(EVENTS).await.map_err(|error| EngineError::Query(explain(&error)))?;
+    Ok(columns.filter(|column| events.schema().fields().iter().any(|field| field.name() == column)).collect())
+}
+
 /// Returns SQL for the first of some columns with a text in it, null where the table has
 /// none of them.
 pub(crate) async fn first_of(context: &SessionContext, columns: &[&str]) -> Result<String, EngineError> {
-    let events = context.table(EVENTS).await.map_err(|error| EngineError::Query(explain(&error)))?;
-    let there: Vec<String> = columns
-        .iter()
-        .filter(|column| events.schema().fields().iter().any(|field| field.name() == *column))
-        .map(|column| format!("nullif(arrow_cast(\"{column}\", 'Utf8'), '')"))
-        .collect();
+    let there = existing(context, columns.iter().map(|column| (*column).to_owned())).await?;
+    let there: Vec<String> =
+        there.iter().map(|column| format!("nullif(arrow_cast(\"{column}\", 'Utf8'), '')")).collect();
     Ok(match there.as_slice() {
         [] => "arrow_cast(NULL, 'Utf8')".to_owned(),
         [column] => column.clone(),
@@ -53,18 +46,11 @@ pub(crate) async fn first_of(context: &SessionContext, columns: &[&str]) -> Resu
     })
 }
 
-/// Returns SQL for what rules look at, as the columns `channel`, `page`, `address` and `campaign`.
-pub(crate) async fn looked_at(context: &SessionContext, needs: Needs) -> Result<String, EngineError> {
-    let mut columns = String::new();
-    if needs.channel {
-        columns.push_str(", channel");
-    }
-    if needs.place {
-        let (pages, addresses) = (first_of(context, &PAGE_COLUMNS).await?, first_of(context, &ADDRESS_COLUMNS).await?);
-        let campaigns = first_of(context, &CAMPAIGN_COLUMNS).await?;
-        columns.push_str(&format!(", {pages} AS page, {addresses} AS address, {campaigns} AS campaign"));
-    }
-    Ok(columns)
+/// Returns SQL for the first of some places with a text in it, of those that have a column of
+/// their own.
+pub(super) async fn first_written(context: &SessionContext, places: &[Written]) -> Result<String, EngineError> {
+    let columns: Vec<String> = places.iter().filter_map(|place| column_of(*place)).collect();
+    first_of(context, &columns.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
 
 /// Numbers of texts or of combinations of them.
@@ -76,7 +62,7 @@ type Codes<K> = std::collections::HashMap<K, u32, foldhash::fast::FixedState>;
 #[derive(Debug)]
 pub(crate) struct NamedColumns<'a> {
     rules: &'a [TouchpointRule],
-    needs: Needs,
+    needs: RuleNeeds,
     texts: Codes<String>,
     /// The touchpoint of each combination of texts.
     combinations: Codes<[u32; 5]>,
@@ -98,7 +84,7 @@ impl<'a> NamedColumns<'a> {
     pub(crate) fn new(rules: &'a [TouchpointRule]) -> Self {
         Self {
             rules,
-            needs: needs(rules),
+            needs: rule_needs(rules),
             texts: Codes::default(),
             combinations: Codes::default(),
             codes: Codes::default(),
@@ -109,7 +95,17 @@ impl<'a> NamedColumns<'a> {
 
     /// Returns the columns that a query must select beside `event`, for [`Self::numbers`].
     pub(crate) async fn selected(&self, context: &SessionContext) -> Result<String, EngineError> {
-        looked_at(context, self.needs).await
+        let mut columns = String::new();
+        if self.needs.channel {
+            columns.push_str(", channel");
+        }
+        if self.needs.place {
+            let places = Written::PAGES.iter().chain(&Written::CAMPAIGNS);
+            let wanted = places.filter_map(|place| column_of(*place)).chain(["other".to_owned()]);
+            let there = existing(context, wanted).await?;
+            there.iter().for_each(|column| columns.push_str(&format!(", \"{column}\"")));
+        }
+        Ok(columns)
     }
 
     /// Returns a number for every session's id; sessions without one are one.
@@ -123,57 +119,115 @@ impl<'a> NamedColumns<'a> {
         if self.rules.is_empty() {
             return Ok(events.iter().map(|event| Some(number(&mut self.codes, &mut self.names, event?))).collect());
         }
-        let columns =
-            [events, text_column(rows, "channel")?, text_column(rows, "campaign")?, text_column(rows, "page")?];
-        let addresses = text_column(rows, "address")?;
+        let channels = text_column(rows, "channel")?;
+        let places = if self.needs.place { Some(Places::of(rows)?) } else { None };
         if self.texts.len() > TEXTS_MAX || self.combinations.len() > TEXTS_MAX {
             self.texts = Codes::default();
             self.combinations = Codes::default();
         }
         let mut numbers = Vec::with_capacity(rows.num_rows());
         for row in 0..rows.num_rows() {
-            if columns[0].is_null(row) {
+            let Some(event) = value(&events, row) else {
                 numbers.push(None);
                 continue;
-            }
-            let mut key = [ABSENT; 5];
-            for (part, column) in key.iter_mut().zip(columns.iter().chain([&addresses])) {
-                *part = value(column, row).map_or(ABSENT, |text| text_number(&mut self.texts, text));
-            }
-            let named = match self.combinations.get(&key) {
-                Some(named) => *named,
-                None => {
-                    let named = self.name([&columns[0], &columns[1], &columns[2], &columns[3]], &addresses, row);
-                    self.combinations.insert(key, named);
-                    named
-                }
             };
-            numbers.push(Some(named));
+            let [page, address, campaign] = places.as_ref().map_or([None, None, None], |places| places.texts(row));
+            let circumstances = Circumstances {
+                event,
+                channel: value(&channels, row),
+                campaign: campaign.as_deref(),
+                page: page.as_deref(),
+                address: address.as_deref(),
+            };
+            numbers.push(Some(self.number(circumstances)));
         }
         Ok(numbers)
     }
 
-    fn name(
-        &mut self,
-        [events, channels, campaigns, pages]: [&StringArray; 4],
-        addresses: &StringArray,
-        row: usize,
-    ) -> u32 {
-        let page = value(pages, row).map(page::clean);
-        let campaign = value(campaigns, row).map(str::to_owned);
-        let campaign = campaign.or_else(|| value(addresses, row).and_then(page::campaign));
-        let occurrence = Occurrence {
-            event: events.value(row),
-            channel: value(channels, row),
-            campaign: campaign.as_deref(),
-            page: page.as_deref(),
-        };
-        let (name, kind) = touchpoint(self.rules, occurrence);
+    /// Returns the number of what an event is called in such circumstances.
+    fn number(&mut self, circumstances: Circumstances<'_>) -> u32 {
+        let Circumstances { event, channel, campaign, page, address } = circumstances;
+        let texts = [Some(event), channel, campaign, page, address];
+        let key = texts.map(|text| text.map_or(ABSENT, |text| text_number(&mut self.texts, text)));
+        if let Some(named) = self.combinations.get(&key) {
+            return *named;
+        }
+        let (name, kind) = touchpoint(self.rules, circumstances);
         if let Some(kind) = kind {
             add_kind(&mut self.kinds, name.clone(), kind);
         }
-        number(&mut self.codes, &mut self.names, &name)
+        let named = number(&mut self.codes, &mut self.names, &name);
+        self.combinations.insert(key, named);
+        named
     }
+}
+
+/// The columns of a batch that pages, addresses and campaigns are written in.
+struct Places {
+    /// Each place once.
+    columns: Vec<(Written, Option<AttributeColumn>)>,
+    /// The positions in these of pages, addresses and campaigns, in the order that they count.
+    ranked: [Vec<usize>; 3],
+    /// What has no column of its own and type.
+    other: StringArray,
+}
+
+impl Places {
+    fn of(rows: &RecordBatch) -> Result<Self, ArrowError> {
+        let wanted = [&Written::PAGES[..], &Written::ADDRESSES, &Written::CAMPAIGNS];
+        let mut columns: Vec<(Written, Option<AttributeColumn>)> = Vec::new();
+        for place in wanted.into_iter().flatten() {
+            if columns.iter().all(|(known, _)| known != place) {
+                let column = column_of(*place).and_then(|column| rows.column_by_name(&column));
+                columns.push((*place, column.map(AttributeColumn::of).transpose()?));
+            }
+        }
+        let ranked = wanted.map(|places| {
+            places.iter().filter_map(|place| columns.iter().position(|(known, _)| known == place)).collect()
+        });
+        Ok(Self { columns, ranked, other: text_column(rows, "other")? })
+    }
+
+    /// Returns the page, the address and the campaign of a row.
+    fn texts(&self, row: usize) -> [Option<Cow<'_, str>>; 3] {
+        self.ranked.each_ref().map(|ranked| ranked.iter().find_map(|position| self.text(&self.columns[*position], row)))
+    }
+
+    /// Returns what is written at a place: in its column, or where what does not fit one is.
+    fn text<'c>(&'c self, (place, column): &'c (Written, Option<AttributeColumn>), row: usize) -> Option<Cow<'c, str>> {
+        match column {
+            Some(AttributeColumn::Texts(texts)) if texts.is_valid(row) => {
+                Some(Cow::Borrowed(texts.value(row))).filter(|text| !text.is_empty())
+            }
+            Some(AttributeColumn::Others(values)) if values[row].is_some() => {
+                values[row].as_ref().and_then(Written::text)
+            }
+            Some(_) | None => self.left_over(*place, row),
+        }
+    }
+
+    fn left_over(&self, place: Written, row: usize) -> Option<Cow<'_, str>> {
+        let other = value(&self.other, row)?;
+        let (part, name) = attribute(place);
+        // What does not hold the name is not worth being read.
+        if !other.contains(name) {
+            return None;
+        }
+        let left_over = attribute_from_json(other, part, name)?;
+        Written::text(&left_over).map(|text| Cow::Owned(text.into_owned()))
+    }
+}
+
+fn attribute(place: Written) -> (Part, &'static str) {
+    match place {
+        Written::Context(name) => (Part::Context, name),
+        Written::Property(name) => (Part::Properties, name),
+    }
+}
+
+fn column_of(place: Written) -> Option<String> {
+    let (part, name) = attribute(place);
+    column_name(part, name)
 }
 
 /// Gives a name a kind, unless a rule before has given it one.
@@ -206,32 +260,4 @@ pub(crate) fn number(codes: &mut Codes<String>, names: &mut Vec<String>, name: &
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::{TouchpointRule, add_kind, touchpoint};
-    use crate::touchpoints::{Occurrence, TouchpointKind};
-
-    #[test]
-    fn name_of_several_rules_has_the_kind_of_the_first_whichever_is_met_first() {
-        let rule = |event: &str, kind| TouchpointRule {
-            name: "Visit".to_owned(),
-            kind,
-            events: vec![event.to_owned()],
-            ..TouchpointRule::default()
-        };
-        let rules = [
-            rule("walk in", None),
-            rule("drive in", Some(TouchpointKind::Offline)),
-            rule("click", Some(TouchpointKind::Paid)),
-        ];
-        for order in [["walk in", "drive in", "click"], ["click", "drive in", "walk in"]] {
-            let mut kinds = BTreeMap::new();
-            for event in order {
-                let (name, kind) = touchpoint(&rules, Occurrence { event, ..Occurrence::default() });
-                kind.into_iter().for_each(|kind| add_kind(&mut kinds, name.clone(), kind));
-            }
-            assert_eq!(kinds["Visit"].1, TouchpointKind::Offline);
-        }
-    }
-}
+mod tests;

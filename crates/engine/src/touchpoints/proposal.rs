@@ -8,8 +8,9 @@ use arrow::array::{Array, RecordBatch};
 use arrow::error::ArrowError;
 use datafusion::prelude::SessionContext;
 
-use super::columns::looked_at;
-use super::{Needs, TouchpointKind, TouchpointRule, page};
+use throng_journey::{TouchpointKind, TouchpointRule, Written, campaign_of, clean_page};
+
+use super::columns::first_written;
 use crate::context::for_each_batch;
 use crate::error::EngineError;
 use crate::event_table::text_column;
@@ -56,9 +57,12 @@ struct Seen {
 
 /// Returns rules that the events in the lake suggest; none where names of events say it all.
 pub(crate) async fn propose(context: &SessionContext) -> Result<Vec<TouchpointRule>, EngineError> {
-    let columns = looked_at(context, Needs { channel: true, place: true }).await?;
+    let page = first_written(context, &Written::PAGES).await?;
+    let address = first_written(context, &Written::ADDRESSES).await?;
+    let campaign = first_written(context, &Written::CAMPAIGNS).await?;
     let query = format!(
-        "SELECT event, kind, count(*) AS n_events{columns} FROM events WHERE kind IN ('track', 'page', 'screen') \
+        "SELECT event, kind, channel, {page} AS page, {address} AS address, {campaign} AS campaign, \
+         count(*) AS n_events FROM events WHERE kind IN ('track', 'page', 'screen') \
          GROUP BY event, kind, channel, page, address, campaign"
     );
     let mut seen = Seen::default();
@@ -80,7 +84,7 @@ impl Seen {
             let lower = event.to_lowercase();
             let is_page = kinds.value(row) != "track" || PAGE_EVENTS.contains(&lower.as_str());
             let named = campaigns.is_valid(row).then(|| campaigns.value(row).to_owned());
-            let addressed = || addresses.is_valid(row).then(|| page::campaign(addresses.value(row))).flatten();
+            let addressed = || addresses.is_valid(row).then(|| campaign_of(addresses.value(row))).flatten();
             if let Some(campaign) = named.or_else(addressed).filter(|_| is_page) {
                 *self.campaigns.entry(campaign).or_default() += n_events;
                 self.campaign_events.insert(event.to_owned());
@@ -90,7 +94,7 @@ impl Seen {
                 let by_channel = self.channels.entry(event.to_owned()).or_default();
                 *by_channel.entry(channel.to_owned()).or_default() += n_events;
             } else if pages.is_valid(row) {
-                let by_event = self.pages.entry(page::clean(pages.value(row))).or_default();
+                let by_event = self.pages.entry(clean_page(pages.value(row))).or_default();
                 *by_event.entry(event.to_owned()).or_default() += n_events;
             }
         }
@@ -220,10 +224,11 @@ mod tests {
 
     use arrow::array::{ArrayRef, StringArray};
 
+    use throng_journey::{Circumstances, touchpoint};
+
     use super::*;
     use crate::context::bare_session;
     use crate::rows::batch;
-    use crate::touchpoints::{Occurrence, touchpoint};
 
     /// Event, kind, channel, address.
     type Row = (&'static str, &'static str, Option<&'static str>, Option<&'static str>);
@@ -251,14 +256,14 @@ mod tests {
         context.register_batch("events", rows.unwrap()).unwrap();
         let rules = propose(&context).await.unwrap();
         let named = |event: &str, channel: Option<&str>, page: Option<&str>, campaign: Option<&str>| {
-            touchpoint(&rules, Occurrence { event, channel, campaign, page }).0
+            touchpoint(&rules, Circumstances { event, channel, campaign, page, address: None }).0
         };
         assert_eq!(named("Page Viewed", Some("web"), Some("/product/:id"), None), "Product page");
         assert_eq!(named("Page Viewed", Some("web"), Some("/product/:id"), Some("spring")), "Visit from spring");
         assert_eq!(named("Home", Some("web"), Some("/"), None), "Home");
         assert_eq!(named("Order Completed", Some("store"), None, None), "Order Completed (store)");
         assert_eq!(named("Order Completed", Some("web"), Some("/thanks"), None), "Order Completed (web)");
-        let wrapped = Occurrence { event: "Gift Wrapped", channel: Some("store"), ..Occurrence::default() };
+        let wrapped = Circumstances { event: "Gift Wrapped", channel: Some("store"), ..Circumstances::default() };
         assert_eq!(touchpoint(&rules, wrapped).1.map(|(_, kind)| kind), Some(TouchpointKind::Offline));
     }
 

@@ -1,7 +1,7 @@
 //! Proposals for the vocabularies of a grocer, a web shop, a help desk and of nothing.
 
 use super::*;
-use crate::{Catalogue, ValueForm};
+use crate::{Catalogue, JourneyStatistics, ValueForm};
 
 fn event(name: &str, kind: EventKind, n_events: u64) -> EventStatistics {
     EventStatistics { name: name.to_owned(), kind, n_events, n_profiles: 900 }
@@ -14,7 +14,24 @@ fn field(name: &str, form: ValueForm, n_distinct: u64) -> FieldStatistics {
 }
 
 fn vocabulary(events: Vec<EventStatistics>, fields: Vec<FieldStatistics>) -> Vocabulary {
-    Vocabulary { events, fields, currency: "USD".parse().ok(), span_days: 365, n_profiles: 1_000, n_hours: 18 }
+    let names = events.iter().map(|event| event.name.clone()).collect();
+    // Every event a visit of its own.
+    let n_events = events.iter().map(|event| event.n_events).sum();
+    Vocabulary {
+        events,
+        fields,
+        currency: "USD".parse().ok(),
+        span_days: 365,
+        n_profiles: 1_000,
+        n_hours: 18,
+        journeys: JourneyStatistics { names, n_sessions: n_events, n_steps: n_events },
+    }
+}
+
+/// A history whose visits have so many steps.
+fn with_steps(vocabulary: Vocabulary, n_steps: u64) -> Vocabulary {
+    let journeys = JourneyStatistics { n_sessions: 40_000, n_steps: 40_000 * n_steps, ..vocabulary.journeys };
+    Vocabulary { journeys, ..vocabulary }
 }
 
 fn grocer() -> Vocabulary {
@@ -111,6 +128,32 @@ fn a_web_shop_is_asked_about_visits_devices_and_steps() {
     let definitions = propose(&web_shop());
     let stated = definitions.iter().find(|definition| definition.name == "newsletter").unwrap();
     assert_eq!(stated.category, SignalCategory::Stated);
+}
+
+#[test]
+fn visits_with_steps_to_an_order_are_asked_where_they_lead_and_others_are_not() {
+    let kinds = |vocabulary: &Vocabulary| {
+        check(vocabulary, 10..=45);
+        let definitions = propose(vocabulary).into_iter().filter(|definition| definition.kind.of_journeys());
+        definitions.map(|definition| (definition.phrase, definition.kind)).collect::<Vec<_>>()
+    };
+    let found = kinds(&with_steps(web_shop(), 3));
+    let [(next, FeatureKind::NextStep { touchpoint, .. }), (left, FeatureKind::Pattern { pattern, .. })] = &found[..]
+    else {
+        unreachable!("{found:?}")
+    };
+    assert_eq!((&**next, &**touchpoint), ("probability that an order comes next", "purchase"));
+    assert_eq!(left, "share of visits that left something in the cart");
+    assert_eq!(pattern, "[\"Product Added\"] -> [^\"purchase\"]* -> end");
+    // Short visits, no order, no hours, and what rules call otherwise.
+    assert_eq!(kinds(&with_steps(web_shop(), 2)), []);
+    assert_eq!(kinds(&with_steps(help_desk(), 9)), []);
+    assert_eq!(kinds(&Vocabulary { n_hours: 1, ..with_steps(web_shop(), 9) }), []);
+    let mut renamed = with_steps(web_shop(), 9);
+    renamed.journeys.names = vec!["purchase (web)".to_owned(), "Product Added".to_owned()];
+    assert_eq!(kinds(&renamed), []);
+    // Where nothing is put into a cart only the order is asked about.
+    assert_eq!(kinds(&with_steps(grocer(), 4)).len(), 1);
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(super) fn window_suffix(window: Window) -> String {
 }
 
 /// Returns what a phrase gets for its window.
-pub(super) fn window_phrase(window: Window) -> String {
+pub(crate) fn window_phrase(window: Window) -> String {
     match window.n_days() {
         None => String::new(),
         Some(365) => " in the last year".to_owned(),

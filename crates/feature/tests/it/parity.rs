@@ -1,12 +1,16 @@
-//! Two computations, one answer: the live state against the kernel over columns.
+//! Three computations, one answer: the live state and the histories of a live server
+//! against the kernel over columns.
 //!
 //! The centre of the crate. Whatever the events, their order of arrival, the way they were
-//! divided among states that were merged, and the day that is asked about, both give the
+//! divided among states that were merged, and the day that is asked about, all give the
 //! same bits.
 
 use proptest::prelude::*;
-use throng_event::{AsOf, Calendar, Event};
-use throng_feature::{Catalogue, ColumnsBuilder, Compiled, FeatureMatrix, FeatureValue, ProfileState, Scratch};
+use throng_event::{AsOf, Calendar, Day, Event, Instant};
+use throng_feature::{
+    Catalogue, ColumnsBuilder, Compiled, FeatureMatrix, FeatureValue, History, HistoryFold, HistoryScratch,
+    ProfileState, Scratch,
+};
 
 use crate::sample::{bits, calendar, catalogue, catalogue_of_every_kind, day, event, events};
 
@@ -21,6 +25,51 @@ fn live(compiled: &Compiled, shards: &[Vec<Event>], calendar: &Calendar, as_of: 
         whole.merge(&ProfileState::from_state(compiled, &state.state()).unwrap());
     }
     whole.evaluate(as_of)
+}
+
+/// Every shard is the history of one carrier, and its events come twice.
+fn histories(
+    fold: &mut HistoryFold,
+    compiled: &Compiled,
+    shards: &[Vec<Event>],
+    calendar: &Calendar,
+    as_of: AsOf,
+) -> Vec<FeatureValue> {
+    let mut histories = vec![History::default(); shards.len()];
+    for (history, shard) in histories.iter_mut().zip(shards) {
+        for event in shard.iter().chain(shard) {
+            fold.add(history, (event, None), calendar);
+        }
+        assert_eq!(history.n_events(), shard.len());
+    }
+    let mut matrix = FeatureMatrix::new(compiled);
+    let mut scratch = HistoryScratch::default();
+    let histories: Vec<&History> = histories.iter().collect();
+    // The memory of a former profile leaves no trace.
+    fold.fold(&histories[1..], as_of, &mut scratch, &mut matrix);
+    fold.fold(&histories, as_of, &mut scratch, &mut matrix);
+    (0..compiled.n_features()).map(|column| matrix.value(1, column).unwrap()).collect()
+}
+
+/// One carrier, event by event, from a fold that is kept while it can be.
+fn running(
+    fold: &mut HistoryFold,
+    compiled: &Compiled,
+    events: &[Event],
+    calendar: &Calendar,
+    as_of: AsOf,
+) -> Vec<FeatureValue> {
+    let (mut history, mut scratch) = (History::default(), HistoryScratch::default());
+    let mut running = fold.start(&[&history], as_of, &mut scratch);
+    for event in events {
+        fold.add(&mut history, (event, None), calendar);
+        if !fold.extend(&mut running, &mut scratch) {
+            running = fold.start(&[&history], as_of, &mut scratch);
+        }
+    }
+    let mut matrix = FeatureMatrix::new(compiled);
+    fold.evaluate(&running, &mut scratch, &mut matrix);
+    (0..compiled.n_features()).map(|column| matrix.value(0, column).unwrap()).collect()
 }
 
 fn batch(compiled: &Compiled, profiles: &[&[Event]], calendar: &Calendar, as_of: AsOf) -> Vec<Vec<FeatureValue>> {
@@ -49,15 +98,25 @@ fn check(catalogue: &Catalogue, profiles: &[Vec<Event>], (calendar, as_of): (&Ca
     let compiled = Compiled::new(catalogue);
     let profile_slices: Vec<&[Event]> = profiles.iter().map(Vec::as_slice).collect();
     let batch = batch(&compiled, &profile_slices, calendar, as_of);
+    let mut fold = HistoryFold::new(&compiled);
     for (events, batch) in profiles.iter().zip(batch) {
         let mut shards = vec![Vec::new(); n_shards];
         for (idx, event) in events.iter().enumerate() {
             shards[idx * 7 % n_shards].push(event.clone());
         }
         let live = live(&compiled, &shards, calendar, as_of);
-        for ((definition, live), batch) in catalogue.definitions().iter().zip(&live).zip(&batch) {
-            let (live, batch) = ([live.clone()], [batch.clone()]);
+        let folded = histories(&mut fold, &compiled, &shards, calendar, as_of);
+        let mut in_order = events.clone();
+        in_order.sort_by_key(Event::position);
+        let as_they_came = running(&mut fold, &compiled, events, calendar, as_of);
+        let one_by_one = running(&mut fold, &compiled, &in_order, calendar, as_of);
+        for (idx, definition) in catalogue.definitions().iter().enumerate() {
+            let [live, folded, batch] = [&live, &folded, &batch].map(|values| [values[idx].clone()]);
+            for running in [&as_they_came, &one_by_one] {
+                assert_eq!(bits(&[running[idx].clone()]), bits(&batch), "running, not {batch:?}: {definition:?}");
+            }
             assert_eq!(bits(&live), bits(&batch), "{live:?} is not {batch:?}: {definition:?}");
+            assert_eq!(bits(&folded), bits(&batch), "{folded:?} is not {batch:?}: {definition:?}");
         }
     }
 }
@@ -92,7 +151,7 @@ proptest! {
 
 #[test]
 fn equal_times_are_ordered_by_the_key() {
-    let at = throng_event::Instant(20_000 * throng_event::Instant::DAY);
+    let at = Instant(20_000 * Instant::DAY);
     let tied: Vec<Event> = (0..20)
         .map(|idx| Event {
             channel: Some(["web", "app", "store"][idx % 3].to_owned()),
@@ -100,5 +159,24 @@ fn equal_times_are_ordered_by_the_key() {
         })
         .collect();
     let calendar = Calendar::utc();
-    check(&catalogue_of_every_kind(), &[tied], (&calendar, calendar.as_of(throng_event::Day(20_000))), 4);
+    check(&catalogue_of_every_kind(), &[tied], (&calendar, calendar.as_of(Day(20_000))), 4);
+}
+
+#[test]
+fn a_kept_fold_takes_in_what_is_next_and_nothing_else() {
+    let compiled = Compiled::new(&catalogue_of_every_kind());
+    let calendar = Calendar::utc();
+    let at = |day: i64, number: u8| event(&format!("e{number}"), "Order", Instant(day * Instant::DAY));
+    let as_of = calendar.as_of(Day(100));
+    let (mut fold, mut history) = (HistoryFold::new(&compiled), History::default());
+    let mut scratch = HistoryScratch::default();
+    let mut running = fold.start(&[&history], as_of, &mut scratch);
+    let mut extends = |event: &Event| {
+        fold.add(&mut history, (event, None), &calendar);
+        fold.extend(&mut running, &mut scratch)
+    };
+    assert!(extends(&at(90, 1)) && extends(&at(99, 2)) && extends(&at(100, 3)));
+    assert!(!extends(&at(100, 3)), "it is there already");
+    assert!(!extends(&at(98, 4)), "it is late");
+    assert!(!extends(&at(101, 5)), "it is of tomorrow");
 }

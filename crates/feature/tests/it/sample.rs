@@ -9,8 +9,8 @@ use throng_event::{
     Attributes, Calendar, Currency, Day, Decimal, Event, EventId, EventKind, Field, Instant, Money, ProductLine, Value,
 };
 use throng_feature::{
-    Catalogue, EventSet, FeatureDefinition, FeatureKind, FeatureValue, Filter, Pace, Quantity, SESSION_GAP_MINUTES,
-    SignalCategory, Term, ValueForm, ValueSource, Weekdays, WhenEmpty, Window,
+    Catalogue, EventSet, FeatureDefinition, FeatureKind, FeatureValue, Filter, JourneyScope, Pace, PatternMeasure,
+    Quantity, SESSION_GAP_MINUTES, SignalCategory, Term, ValueForm, ValueSource, Weekdays, WhenEmpty, Window,
 };
 
 /// The first day of the random histories: the 23-hour day of 2024 in Berlin lies inside.
@@ -163,6 +163,12 @@ fn every_kind() -> Vec<FeatureKind> {
         FeatureKind::HourShare { from: 22, to: 6 },
         FeatureKind::HourShare { from: 9, to: 24 },
         FeatureKind::DayOfWeekShare { days: Weekdays::WEEKEND },
+        FeatureKind::Pattern {
+            pattern: "View -> end".to_owned(),
+            measure: PatternMeasure::Count,
+            within: JourneyScope::Day,
+        },
+        FeatureKind::NextStep { touchpoint: "Order".to_owned(), within: JourneyScope::History },
     ];
     for of in [Field::Amount, Field::Rating, device(), Field::ProductAmount, Field::ProductQuantity] {
         kinds.push(FeatureKind::Sum { of: of.clone() });

@@ -86,7 +86,12 @@ fn a_label_is_found_by_name_and_an_unknown_one_gets_its_like() {
         let found = match histories(&[], &[], &[], &names).label(name) {
             Ok(label) => Ok(label),
             Err(JourneyError::UnknownLabel { similar, .. }) => Err(similar),
-            Err(error @ (JourneyError::TooManyEvents { .. } | JourneyError::Pattern { .. })) => panic!("{error}"),
+            Err(
+                error @ (JourneyError::TooManyEvents { .. }
+                | JourneyError::Pattern { .. }
+                | JourneyError::NextStepCounts { .. }
+                | JourneyError::Feature { .. }),
+            ) => panic!("{error}"),
         };
         assert_eq!(found, expected.map_err(|names| names.iter().map(|&name| name.to_owned()).collect()));
     }

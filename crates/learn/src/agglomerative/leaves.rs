@@ -83,6 +83,16 @@ impl Leaves {
         Ok(leaves)
     }
 
+    /// Returns leaves of which nothing is known but the points that rows are nearest to.
+    pub(super) fn of_points(points: Columns) -> Leaves {
+        let weights = vec![0; points.n_rows()];
+        Leaves { n_columns: points.n_columns(), points, means: Vec::new(), weights, leaf_of_row: Vec::new() }
+    }
+
+    pub(super) fn points(&self) -> &Columns {
+        &self.points
+    }
+
     pub(super) fn n_leaves(&self) -> usize {
         self.weights.len()
     }

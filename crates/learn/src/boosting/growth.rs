@@ -3,7 +3,9 @@
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 
 use crate::boosting::BoostingParams;
+use crate::error::LearnError;
 use crate::membership::{Memberships, softmax};
+use crate::state::{State, StateReader, StateWriter, invalid, require};
 use crate::tree::bins::{Bins, MISSING, N_RANGES_MAX};
 
 /// Penalty on the squared values of leaves.
@@ -189,5 +191,50 @@ impl Growth<'_> {
             }
         }
         best
+    }
+}
+
+impl Tree {
+    /// Returns the number above all columns it looks at.
+    pub(crate) fn n_inputs(&self) -> usize {
+        let columns = self.nodes.iter().filter_map(|node| match node {
+            Node::Leaf { .. } => None,
+            Node::Split { cut, .. } => Some(cut.column),
+        });
+        columns.max().map_or(0, |column| column + 1)
+    }
+}
+
+crate::state_of_fields!(Cut { column, range, threshold, missing_second });
+crate::state_of_fields!(Tree { nodes }, |tree| {
+    // A child comes after its parent, so that every way down ends.
+    let leads_on = |(node_idx, node): (usize, &Node)| match node {
+        Node::Leaf { .. } => true,
+        Node::Split { children, .. } => children.iter().all(|child| (node_idx + 1..tree.nodes.len()).contains(child)),
+    };
+    require(!tree.nodes.is_empty() && tree.nodes.iter().enumerate().all(leads_on), "a tree")
+});
+
+impl State for Node {
+    fn write(&self, writer: &mut StateWriter) {
+        match self {
+            Node::Leaf { value } => {
+                writer.byte(0);
+                value.write(writer);
+            }
+            Node::Split { cut, children } => {
+                writer.byte(1);
+                cut.write(writer);
+                children.write(writer);
+            }
+        }
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        match reader.byte()? {
+            0 => Ok(Node::Leaf { value: State::read(reader)? }),
+            1 => Ok(Node::Split { cut: State::read(reader)?, children: State::read(reader)? }),
+            _ => Err(invalid("a tree")),
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! bits of that from b to a.
 
 use crate::matrix::Matrix;
+use crate::state::require;
 
 /// Rows measured together; their partial sums stay in the nearest cache.
 const BLOCK_N_ROWS: usize = 1024;
@@ -68,3 +69,8 @@ impl Columns {
         }
     }
 }
+
+crate::state_of_fields!(Columns { columns }, |read| {
+    let n_rows = read.n_rows();
+    require(n_rows > 0 && read.columns.iter().all(|column| column.len() == n_rows), "the columns of rows")
+});

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::hdbscan::Prediction;
 use crate::hdbscan::spanning_tree::Edge;
 use crate::number::real;
+use crate::state::require;
 
 /// Distances below this share of the greatest in the tree count as it: equal rows would otherwise be
 /// infinitely dense, and outweigh every other sum.
@@ -259,5 +260,23 @@ impl Parts {
             root = self.parents[root];
         }
         root
+    }
+}
+
+crate::state_of_fields!(Cluster { parent, birth, death, densest, stability, n_rows });
+crate::state_of_fields!(CondensedTree { height_min, clusters, chosen, order, falls }, |tree| {
+    let n_clusters = tree.clusters.len();
+    // A parent comes before its children, so that every way up ends.
+    let rises = |(idx, cluster): (usize, &Cluster)| cluster.parent.is_none_or(|parent| parent < idx);
+    let chosen = tree.chosen.iter().flatten().all(|chosen| *chosen < tree.order.len());
+    require(tree.height_min > 0.0 && tree.clusters.iter().enumerate().all(rises), "the clusters of a tree")?;
+    require(chosen && tree.chosen.len() == n_clusters, "the chosen clusters of a tree")?;
+    require(tree.order.iter().all(|cluster| *cluster < n_clusters), "the chosen clusters of a tree")?;
+    require(tree.falls.iter().all(|(cluster, _)| *cluster < n_clusters), "the rows of a tree")
+});
+
+impl CondensedTree {
+    pub(super) fn n_rows(&self) -> usize {
+        self.falls.len()
     }
 }

@@ -1,12 +1,17 @@
 //! The triangular factor of a symmetric positive matrix, with which small systems are solved.
 
+use crate::error::LearnError;
 use crate::number::real;
+use crate::state::{State, StateReader, StateWriter, require};
 
-/// `L` of `A = L Lᵀ`, row after row; only the lower triangle is used.
+/// `L` of `A = L Lᵀ`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cholesky {
     n: usize,
+    /// Row after row; only the lower triangle is used.
     lower: Vec<f64>,
+    /// What is below the diagonal, column after column: what is subtracted together lies together.
+    by_column: Vec<f64>,
 }
 
 impl Cholesky {
@@ -29,7 +34,13 @@ impl Cholesky {
                 }
             }
         }
-        Some(Cholesky { n, lower: matrix })
+        Some(Cholesky::of_factor(matrix, n))
+    }
+
+    fn of_factor(lower: Vec<f64>, n: usize) -> Cholesky {
+        let below = |column: usize| (column + 1..n).map(move |row| (row, column));
+        let by_column = (0..n).flat_map(below).map(|(row, column)| lower[row * n + column]).collect();
+        Cholesky { n, lower, by_column }
     }
 
     /// Returns the factor after adding as much to the diagonal as it takes to make it positive.
@@ -57,12 +68,31 @@ impl Cholesky {
         Cholesky::of_nearly_positive(&matrix, kept.len())
     }
 
+    /// Returns the number of rows.
+    pub(crate) fn n(&self) -> usize {
+        self.n
+    }
+
     /// Replaces `b` by the solution of `L x = b`.
     pub(crate) fn half_solve(&self, b: &mut [f64]) {
+        self.half_solve_with(b, &mut vec![0.0; self.n]);
+    }
+
+    /// Replaces `b` by the solution of `L x = b`; `sums` is scratch space of the same length.
+    ///
+    /// Every row's sum is taken in the order of the columns, as along a row; but the sums of all rows
+    /// below grow together, column by column, which fills the vectors of a processor.
+    pub(crate) fn half_solve_with(&self, b: &mut [f64], sums: &mut [f64]) {
+        sums.fill(0.0);
+        let mut below = self.by_column.as_slice();
         for row in 0..self.n {
-            let lower = &self.lower[row * self.n..row * self.n + row];
-            let sum: f64 = lower.iter().zip(b.iter()).map(|(entry, value)| entry * value).sum();
-            b[row] = (b[row] - sum) / self.lower[row * self.n + row];
+            let solved = (b[row] - sums[row]) / self.lower[row * self.n + row];
+            b[row] = solved;
+            let (column, rest) = below.split_at(self.n - 1 - row);
+            for (sum, entry) in sums[row + 1..].iter_mut().zip(column) {
+                *sum += entry * solved;
+            }
+            below = rest;
         }
     }
 
@@ -85,9 +115,34 @@ impl Cholesky {
 /// Attempts at raising the diagonal, tenfold each: from rounding up to more than the trace.
 const N_ATTEMPTS: usize = 16;
 
+/// The lower triangle; the rest of the square is of no meaning.
+impl State for Cholesky {
+    fn write(&self, writer: &mut StateWriter) {
+        self.n.write(writer);
+        for row in 0..self.n {
+            writer.items(&self.lower[row * self.n..=row * self.n + row]);
+        }
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        let n = usize::read(reader)?;
+        let mut rows: Vec<Vec<f64>> = Vec::new();
+        for row in 0..n {
+            let entries: Vec<f64> = reader.items(row + 1)?;
+            require(entries[row] > 0.0, "the factor of a covariance")?;
+            rows.push(entries);
+        }
+        let mut lower = vec![0.0; n * n];
+        for (row, entries) in rows.iter().enumerate() {
+            lower[row * n..=row * n + row].copy_from_slice(entries);
+        }
+        Ok(Cholesky::of_factor(lower, n))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Cholesky;
+    use super::{Cholesky, real};
 
     #[test]
     fn solution_solves_the_system() {
@@ -100,6 +155,31 @@ mod tests {
         }
         // det = 4 * (30 - 9) - 2 * (12 - 3) + 1 * (6 - 5) = 67
         assert!((cholesky.half_log_determinant() - 0.5 * 67.0_f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn column_by_column_has_the_bits_of_row_by_row() {
+        let n = 17;
+        let lower = |row: usize, column: usize| real((7 * row + 3 * column) % 11) * 0.37 - 1.0;
+        let mut matrix = vec![0.0; n * n];
+        for row in 0..n {
+            for column in 0..n {
+                let products = (0..=row.min(column)).map(|inner| lower(row, inner) * lower(column, inner));
+                let ridge = if row == column { 3.0 } else { 0.0 };
+                matrix[row * n + column] = products.sum::<f64>() + ridge;
+            }
+        }
+        let cholesky = Cholesky::of(matrix, n).unwrap();
+        let mut found: Vec<f64> = (0..n).map(|row| lower(row, 5)).collect();
+        let mut expected = found.clone();
+        for row in 0..n {
+            let entries = &cholesky.lower[row * n..row * n + row];
+            let sum: f64 = entries.iter().zip(&expected).map(|(entry, value)| entry * value).sum();
+            expected[row] = (expected[row] - sum) / cholesky.lower[row * n + row];
+        }
+        cholesky.half_solve(&mut found);
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&found), bits(&expected));
     }
 
     #[test]

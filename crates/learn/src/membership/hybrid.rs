@@ -19,6 +19,7 @@ use crate::matrix::Matrix;
 use crate::membership::{MembershipModel, Memberships, fill_rest, greatest};
 use crate::number::real;
 use crate::random::{generator, sampled_rows};
+use crate::state::require;
 
 /// What the caller chooses about the ensemble.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -239,3 +240,27 @@ impl HybridModel {
 fn entropy(shares: &[f64]) -> f64 {
     -shares.iter().filter(|share| **share > 0.0).map(|share| share * share.ln()).sum::<f64>()
 }
+
+impl HybridModel {
+    /// Returns the mixture among its members.
+    #[must_use]
+    pub fn mixture(&self) -> &MembershipModel {
+        &self.mixture
+    }
+
+    /// Returns how many columns the logistic regression and the trees read.
+    #[must_use]
+    pub fn n_inputs(&self) -> usize {
+        self.boosting.shape().0
+    }
+}
+
+crate::state_of_fields!(HybridModel { mixture, logistic, boosting, weights, sureness_min }, |read| {
+    let n_classes = read.mixture.k_means().n_clusters() + 1;
+    let shape = read.boosting.shape();
+    require(read.logistic.shape() == shape && shape.1 == n_classes, "an ensemble")?;
+    // Rounding only, or shares would not sum to 1.
+    let total: f64 = read.weights.iter().sum();
+    let shares = read.weights.iter().all(|weight| *weight >= 0.0) && (total - 1.0).abs() <= 2.0 * f64::EPSILON;
+    require(shares && (0.0..=1.0).contains(&read.sureness_min), "the weights of an ensemble")
+});

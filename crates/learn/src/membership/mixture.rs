@@ -6,13 +6,17 @@
 //! takes the rows in the overlap from clusters whose borders cut off their own tails; stopping
 //! there would leave every width too small and every membership too sure.
 
+use std::ops::RangeInclusive;
+
 use rayon::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator, ParallelSliceMut};
 use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
 use statrs::function::gamma::ln_gamma;
 
+use crate::error::LearnError;
 use crate::matrix::Matrix;
 use crate::membership::cholesky::Cholesky;
 use crate::number::real;
+use crate::state::{State, StateReader, StateWriter, invalid, require};
 
 /// Which widths the components of a mixture may have, from the fewest numbers to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,17 +124,25 @@ impl Component {
         Some(Component { share: self.share, centre, width, log_scale })
     }
 
-    /// Returns the squared distance from the centre, in widths. `difference` is scratch space.
-    pub(crate) fn squared(&self, row: &[f32], difference: &mut Vec<f64>) -> f64 {
+    /// Returns the number of columns of its centre.
+    pub(crate) fn n_columns(&self) -> usize {
+        self.centre.len()
+    }
+
+    /// Returns the squared distance from the centre, in widths. `scratch` is space of any length.
+    pub(crate) fn squared(&self, row: &[f32], scratch: &mut Vec<f64>) -> f64 {
         match &self.width {
             Width::Columns(inverses) => {
                 let columns = row.iter().zip(&self.centre).zip(inverses);
                 columns.map(|((value, centre), inverse)| ((f64::from(*value) - centre) * inverse).powi(2)).sum()
             }
             Width::Full(cholesky) => {
-                difference.clear();
-                difference.extend(row.iter().zip(&self.centre).map(|(value, centre)| f64::from(*value) - centre));
-                cholesky.half_solve(difference);
+                scratch.resize(2 * row.len(), 0.0);
+                let (difference, sums) = scratch.split_at_mut(row.len());
+                for ((difference, value), centre) in difference.iter_mut().zip(row).zip(&self.centre) {
+                    *difference = f64::from(*value) - centre;
+                }
+                cholesky.half_solve_with(difference, sums);
                 difference.iter().map(|value| value * value).sum()
             }
         }
@@ -387,4 +399,54 @@ pub(crate) fn refine(
         components = maximise(matrix, &found.responsibilities, Some(&found.squared), family)?;
     }
     Some(components)
+}
+
+crate::state_of_variants!(Shape, "a shape", {
+    0 => Shape::Common,
+    1 => Shape::Round,
+    2 => Shape::Diagonal,
+    3 => Shape::Tied,
+    4 => Shape::Full,
+});
+crate::state_of_fields!(Family { shape, freedom }, |family| {
+    let known = family.freedom.is_none_or(|freedom| FREEDOM_RANGE.contains(&freedom));
+    require(known, "the degrees of freedom")
+});
+crate::state_of_fields!(Component { share, centre, width, log_scale }, |component| {
+    let n_columns = match &component.width {
+        Width::Columns(inverses) => inverses.len(),
+        Width::Full(cholesky) => cholesky.n(),
+    };
+    require(component.share > 0.0, "the share of a component")?;
+    require(n_columns > 0 && n_columns == component.centre.len(), "the width of a component")
+});
+
+/// Degrees of freedom that a stored mixture may have: with fewer it has no mean, with more it is normal.
+const FREEDOM_RANGE: RangeInclusive<f64> = 1.0..=1e6;
+
+impl State for Width {
+    fn write(&self, writer: &mut StateWriter) {
+        match self {
+            Width::Columns(inverses) => {
+                writer.byte(0);
+                inverses.write(writer);
+            }
+            Width::Full(cholesky) => {
+                writer.byte(1);
+                cholesky.write(writer);
+            }
+        }
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        match reader.byte()? {
+            0 => {
+                let inverses: Vec<f64> = State::read(reader)?;
+                require(inverses.iter().all(|inverse| *inverse > 0.0), "the width of a component")?;
+                Ok(Width::Columns(inverses))
+            }
+            1 => Ok(Width::Full(State::read(reader)?)),
+            _ => Err(invalid("the width of a component")),
+        }
+    }
 }

@@ -68,6 +68,11 @@ impl Kernel {
         Kernel { centre: centre.to_vec(), log_scales, shape }
     }
 
+    /// Returns what is taken off every row.
+    pub(super) fn centre(&self) -> &[f32] {
+        &self.centre
+    }
+
     /// Returns the log-likelihood of the rows, and their sums weighted by responsibility.
     pub(super) fn pass(&self, matrix: &Matrix) -> Pass {
         self.sum_blocks(matrix, |block, _| {

@@ -2,6 +2,7 @@
 
 use crate::number::{position, real};
 use crate::scale::transform::{ColumnTransform, NORMAL_INTERQUARTILE_RANGE, choose_transform, tails};
+use crate::state::require;
 use crate::statistics::quantile_of_sorted;
 
 /// What is done to one column, and what was seen in it.
@@ -132,3 +133,15 @@ fn moments(values: impl ExactSizeIterator<Item = f64> + Clone) -> (f64, f64) {
     let square: f64 = values.map(|value| (value - mean).powi(2)).sum();
     (mean, (square / n_values).sqrt())
 }
+
+crate::state_of_variants!(Spread, "a kind of spread", {
+    0 => Spread::InterquartileRange,
+    1 => Spread::TrimmedDeviation,
+    2 => Spread::Deviation,
+    3 => Spread::Constant,
+});
+
+crate::state_of_fields!(
+    ColumnScaling { transform, centre, spread, spread_kind, weight, shares_with, tail_ratio, n_missing },
+    |scaling| require(scaling.spread > 0.0 && scaling.weight >= 0.0, "the scaling of a column")
+);

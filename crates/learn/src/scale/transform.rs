@@ -14,8 +14,10 @@
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
+use crate::error::LearnError;
 use crate::number::{position, real};
 use crate::scale::yeo_johnson::{bend, lambda_of, unbend};
+use crate::state::{State, StateReader, StateWriter, invalid, require};
 use crate::statistics::quantile_of_sorted;
 
 /// Tail ratio above which a column is transformed: between a normal (2.3) and an exponential column
@@ -205,5 +207,48 @@ fn interpolated(knots: &[(f64, f64)], at: f64, pair: fn(&(f64, f64)) -> (f64, f6
         (Some(below), Some(above)) => below.1 + (at - below.0) / (above.0 - below.0) * (above.1 - below.1),
         (Some(outermost), None) | (None, Some(outermost)) => outermost.1,
         (None, None) => at,
+    }
+}
+
+impl State for ColumnTransform {
+    fn write(&self, writer: &mut StateWriter) {
+        match self {
+            ColumnTransform::Identity => writer.byte(0),
+            ColumnTransform::SignedLog { unit } => {
+                writer.byte(1);
+                unit.write(writer);
+            }
+            ColumnTransform::YeoJohnson { centre, unit, lambda } => {
+                writer.byte(2);
+                writer.items(&[*centre, *unit, *lambda]);
+            }
+            ColumnTransform::NormalScores { knots } => {
+                writer.byte(3);
+                knots.write(writer);
+            }
+        }
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        let (transform, fits) = match reader.byte()? {
+            0 => (ColumnTransform::Identity, true),
+            1 => {
+                let unit = f64::read(reader)?;
+                (ColumnTransform::SignedLog { unit }, unit > 0.0)
+            }
+            2 => {
+                let [centre, unit, lambda] = State::read(reader)?;
+                (ColumnTransform::YeoJohnson { centre, unit, lambda }, unit > 0.0)
+            }
+            3 => {
+                let knots: Vec<(f64, f64)> = State::read(reader)?;
+                let ascending = knots.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1);
+                let some = !knots.is_empty();
+                (ColumnTransform::NormalScores { knots }, some && ascending)
+            }
+            _ => return Err(invalid("a transform")),
+        };
+        require(fits, "a transform")?;
+        Ok(transform)
     }
 }

@@ -52,6 +52,8 @@ pub struct Interval {
     pub high: f64,
 }
 
+crate::state_of_fields!(Interval { estimate, low, high });
+
 /// So many of so many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proportion {

@@ -22,3 +22,4 @@ mod mixture;
 mod preparation;
 mod scale;
 mod selection;
+mod state;

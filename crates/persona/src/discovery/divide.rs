@@ -13,6 +13,7 @@ use super::{
     Separation, attempted,
 };
 use crate::chance::{drawn, hashed};
+use crate::columns::raw_matrix;
 use crate::format::{n, share};
 use crate::number::{count, floor, real_count, single};
 use crate::refusal::from_learn;
@@ -90,7 +91,10 @@ impl Subject<'_> {
             Method::Auto | Method::KMeans | Method::Mixture | Method::Ward | Method::Hdbscan => None,
         };
         let shares = match &mix {
-            Some(mix) => Some(attempted("read the features", mix.matrix(self.columns, self.population))?),
+            Some(mix) => {
+                let raw = raw_matrix(self.columns, self.population).and_then(|raw| mix.matrix(self.columns, &raw));
+                Some(attempted("read the features", raw)?)
+            }
             None => None,
         };
         let space = shares.as_ref().unwrap_or(self.matrix);

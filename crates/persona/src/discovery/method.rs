@@ -9,13 +9,14 @@
 
 use throng_learn::{
     Agglomerative, AgglomerativeParams, Clusters, Covariance, Factorisation, FactorisationParams, GaussianMixture,
-    GaussianMixtureParams, Hdbscan, HdbscanParams, KMeans, KMeansParams, LearnError, Matrix,
+    GaussianMixtureParams, Hdbscan, HdbscanParams, KMeans, KMeansParams, LearnError, Matrix, State, StateReader,
+    StateWriter, state_of_fields, state_of_variants,
 };
 
 use super::mix::Mix;
 use super::{N_INIT, N_ITER_MAX, Separation, TOLERANCE};
 use crate::number::{floor, real_count};
-use crate::{ModelColumn, PersonaError, Population};
+use crate::{ModelColumn, PersonaError};
 
 /// By which method customers are divided into personas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -225,18 +226,103 @@ impl FittedDivision {
         Self { fitted, clusters }
     }
 
-    /// Returns the cluster of each profile, `matrix` being its prepared features.
-    pub(super) fn predict(
+    /// Returns the cluster of each row: `raw` are the values of the columns, `matrix` the same prepared.
+    pub(crate) fn predict(
         &self,
+        (columns, raw): (&[ModelColumn], &Matrix),
         matrix: &Matrix,
-        (columns, population): (&[ModelColumn], &Population),
     ) -> Result<Vec<Option<usize>>, LearnError> {
         let groups = match &self.fitted {
-            Fitted::Factorisation(mix, fitted) => fitted.predict(&mix.matrix(columns, population)?)?,
+            Fitted::Factorisation(mix, fitted) => fitted.predict(&mix.matrix(columns, raw)?)?,
             Fitted::KMeans(_) | Fitted::Mixture(_) | Fitted::Ward(_) | Fitted::Hdbscan(_) => {
                 self.fitted.predict(matrix)?
             }
         };
         Ok(groups.into_iter().map(|group| group.map(|group| self.clusters[group])).collect())
+    }
+}
+
+state_of_variants!(Separation, "whether there are borders", {
+    0 => Separation::Distinct,
+    1 => Separation::Gradual,
+});
+state_of_fields!(FittedDivision { fitted, clusters });
+
+impl FittedDivision {
+    /// Whether it divides rows of these columns, of which there are `n_parts` when they are prepared, into
+    /// clusters of so many.
+    pub(crate) fn fits(&self, columns: &[ModelColumn], (n_parts, n_clusters): (usize, usize)) -> bool {
+        let n_columns = match &self.fitted {
+            Fitted::KMeans(fitted) => Some(fitted.centroids().n_columns()),
+            Fitted::Mixture(fitted) => Some(fitted.n_columns()),
+            Fitted::Ward(fitted) => Some(fitted.n_columns()),
+            Fitted::Hdbscan(fitted) => Some(fitted.n_columns()),
+            Fitted::Factorisation(mix, fitted) => {
+                mix.n_columns(columns).filter(|found| *found == fitted.components().n_columns()).map(|_| n_parts)
+            }
+        };
+        let within = self.clusters.iter().all(|cluster| *cluster < n_clusters);
+        n_columns == Some(n_parts) && within && self.clusters.len() == self.fitted.n_clusters()
+    }
+}
+
+impl State for Division {
+    fn write(&self, writer: &mut StateWriter) {
+        match self {
+            Self::Largest => writer.byte(0),
+            Self::Nearest => writer.byte(1),
+            Self::Method(fitted) => {
+                writer.byte(2);
+                fitted.write(writer);
+            }
+        }
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        match reader.byte()? {
+            0 => Ok(Self::Largest),
+            1 => Ok(Self::Nearest),
+            2 => Ok(Self::Method(State::read(reader)?)),
+            _ => Err(LearnError::InvalidState { what: "how customers are divided" }),
+        }
+    }
+}
+
+impl State for Fitted {
+    fn write(&self, writer: &mut StateWriter) {
+        match self {
+            Self::KMeans(fitted) => {
+                writer.byte(0);
+                fitted.write(writer);
+            }
+            Self::Mixture(fitted) => {
+                writer.byte(1);
+                fitted.write(writer);
+            }
+            Self::Ward(fitted) => {
+                writer.byte(2);
+                fitted.write(writer);
+            }
+            Self::Hdbscan(fitted) => {
+                writer.byte(3);
+                fitted.write(writer);
+            }
+            Self::Factorisation(mix, fitted) => {
+                writer.byte(4);
+                mix.write(writer);
+                fitted.write(writer);
+            }
+        }
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        match reader.byte()? {
+            0 => Ok(Self::KMeans(State::read(reader)?)),
+            1 => Ok(Self::Mixture(State::read(reader)?)),
+            2 => Ok(Self::Ward(State::read(reader)?)),
+            3 => Ok(Self::Hdbscan(State::read(reader)?)),
+            4 => Ok(Self::Factorisation(State::read(reader)?, State::read(reader)?)),
+            _ => Err(LearnError::InvalidState { what: "a method" }),
+        }
     }
 }

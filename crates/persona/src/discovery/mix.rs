@@ -1,7 +1,7 @@
 //! Features as a factorisation takes them: not negative, and each a share of a usual greatest value,
 //! so that a row is a sum of habits and no unit outweighs another.
 
-use throng_learn::{LearnError, Matrix, Preparation};
+use throng_learn::{LearnError, Matrix, Preparation, state_of_fields};
 
 use crate::columns::raw_matrix;
 use crate::lineage::listed;
@@ -66,10 +66,9 @@ impl Mix {
         Err(PersonaError::Method { method: "factorisation", reason })
     }
 
-    /// Returns a population's features as shares: one column for a number, one for each level of a
+    /// Returns features, `raw` being as they come, as shares: one column for a number, one for each level of a
     /// category.
-    pub(super) fn matrix(&self, columns: &[ModelColumn], population: &Population) -> Result<Matrix, LearnError> {
-        let raw = raw_matrix(columns, population)?;
+    pub(super) fn matrix(&self, columns: &[ModelColumn], raw: &Matrix) -> Result<Matrix, LearnError> {
         let mut shares: Vec<Vec<f32>> = Vec::new();
         for (column_idx, (column, scale)) in columns.iter().zip(&self.scales).enumerate() {
             let values = raw.column(column_idx).into_iter().map(f64::from);
@@ -100,4 +99,15 @@ fn quantile(sorted: &[f32], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     let position = usize::try_from(floor(share * real_count(last))).unwrap_or(0);
     sorted.get(position).map_or(0.0, |value| f64::from(*value))
+}
+
+state_of_fields!(Scale { whole, typical, weight });
+state_of_fields!(Mix { scales });
+
+impl Mix {
+    /// Returns how many columns its matrix has; `None` when it is of other columns.
+    pub(super) fn n_columns(&self, columns: &[ModelColumn]) -> Option<usize> {
+        let own = |column: &ModelColumn| column.levels.len().max(1);
+        (self.scales.len() == columns.len()).then(|| columns.iter().map(own).sum())
+    }
 }

@@ -7,9 +7,9 @@
 use throng_learn::{KMeans, Matrix, align};
 
 use super::choice::Choice;
-use super::{Fit, Model, Outcome, attempted, found};
+use super::{Fit, Outcome, attempted, found};
 use crate::columns::scaled_matrix;
-use crate::{Discovery, PersonaError, Population, Separation};
+use crate::{Discovery, Model, PersonaError, Population, Separation};
 
 impl Model {
     /// Returns where the profiles of a population lie in the space in which personas are told apart.

@@ -1,6 +1,9 @@
 //! What memberships said, beside what came of it (Murphy and Winkler 1977).
 
-use throng_learn::{Calibration, CalibrationParams, Confidence, Interval, LearnError, Proportion, mean_difference};
+use throng_learn::{
+    Calibration, CalibrationParams, Confidence, Interval, LearnError, Proportion, State, StateReader, StateWriter,
+    mean_difference, state_of_fields,
+};
 
 use super::{COMPLETE_HISTORY_DAYS, attempted};
 use crate::PersonaError;
@@ -157,6 +160,49 @@ pub(super) fn judged(said: &[Said], truth: &[Option<usize>]) -> Result<Diagram, 
         agreement,
         n_profiles: count(said.len()),
     })
+}
+
+state_of_fields!(DiagramBin { low, high, said, observed, n_profiles });
+state_of_fields!(Diagram {
+    bins,
+    expected_error,
+    log_loss,
+    accuracy,
+    accuracy_of_largest,
+    n_sure,
+    accuracy_of_sure,
+    agreement,
+    n_profiles,
+});
+state_of_fields!(Reliability { n_days_ago, today, complete, early_mixture, early_hybrid, verdict });
+
+impl State for Verdict {
+    fn write(&self, writer: &mut StateWriter) {
+        match self {
+            Self::TooFew { n_fitted, n_judged } => {
+                writer.byte(0);
+                writer.items(&[*n_fitted, *n_judged]);
+            }
+            Self::Mixture { gain } => {
+                writer.byte(1);
+                gain.write(writer);
+            }
+            Self::Hybrid { gain, weights } => {
+                writer.byte(2);
+                gain.write(writer);
+                weights.write(writer);
+            }
+        }
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        match reader.byte()? {
+            0 => Ok(Self::TooFew { n_fitted: State::read(reader)?, n_judged: State::read(reader)? }),
+            1 => Ok(Self::Mixture { gain: State::read(reader)? }),
+            2 => Ok(Self::Hybrid { gain: State::read(reader)?, weights: State::read(reader)? }),
+            _ => Err(LearnError::InvalidState { what: "the verdict on partial histories" }),
+        }
+    }
 }
 
 fn confidence() -> Result<Confidence, LearnError> {

@@ -14,8 +14,12 @@ mod meaning;
 #[cfg(test)]
 mod method;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod partial;
 #[cfg(test)]
 mod scale;
+#[cfg(test)]
+mod shift;
 #[cfg(test)]
 mod shop;

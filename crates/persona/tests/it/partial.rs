@@ -15,7 +15,7 @@ const DAYS_AGO: i32 = 90;
 
 /// How customers looked early.
 #[derive(Clone, Copy, PartialEq)]
-enum Early {
+pub(crate) enum Early {
     /// They had done little, and what they had done was not yet typical.
     Little,
     /// As they look today.
@@ -24,7 +24,7 @@ enum Early {
 
 /// Returns a shop in which the last tenth of the customers are new, all of them as they were known 90
 /// days ago.
-fn shop(n_profiles: usize, early: Early, seed: u64) -> Population {
+pub(crate) fn shop(n_profiles: usize, early: Early, seed: u64) -> Population {
     let (mut population, _) = planted(n_profiles, seed);
     let n_known = n_profiles - n_profiles / 10;
     let mut chance = Chance(seed + 1);
@@ -62,7 +62,7 @@ fn little(population: &mut Population, days: &[u32], chance: &mut Chance) {
     }
 }
 
-fn find(population: &Population) -> Discovery {
+pub(crate) fn find(population: &Population) -> Discovery {
     let params = DiscoveryParams { continuum: Continuum::Cut, ..DiscoveryParams::new(PersonaCount::Exactly(3), 1) };
     discover(population, &params).unwrap()
 }

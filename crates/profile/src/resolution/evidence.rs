@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use throng_event::{EventKey, Identity, IdentityKind, Instant};
 
 use super::classes::Classes;
+use super::facts::{self, Facts};
 use crate::graph::{NEVER, Store, StoredLink};
 use crate::intern::next_number;
 use crate::{Decision, IdentityRules, LinkKind, Proof, Proposal, Refusal, Verdict};
@@ -54,18 +55,14 @@ impl<'a> Evidence<'a> {
         evidence
     }
 
-    pub(super) fn link(&self, number: u32) -> &StoredLink {
-        link(self.store, &self.extra, number)
+    fn link(&self, number: u32) -> &StoredLink {
+        self.facts().link(number)
     }
 
     /// Returns the links of events and decisions in the order of their proofs.
     pub(super) fn in_order(&mut self) -> Vec<u32> {
         let accepted = std::mem::take(&mut self.accepted);
-        // The proofs stand beside the numbers, for a sort that jumps about in the links is slow.
-        let mut order: Vec<(Proof, u32)> =
-            accepted.into_iter().map(|number| (self.link(number).proof, number)).collect();
-        order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| self.compare(a.1, b.1)));
-        order.into_iter().map(|(_, number)| number).collect()
+        self.facts().in_order(accepted)
     }
 
     /// Returns the proposed links that are probable enough, the most probable first.
@@ -162,24 +159,18 @@ impl<'a> Evidence<'a> {
 
     fn add(&mut self, from: u32, to: u32, kind: LinkKind, proof: Proof) -> u32 {
         self.extra.push(StoredLink { from, to, kind, proof });
-        next_number(self.store.links().len() + self.extra.len() - 1)
+        facts::extra_number(self.extra.len() - 1)
     }
 
     /// Orders links of one proof: the more telling first, then by content.
     fn compare(&self, a: u32, b: u32) -> Ordering {
-        let (link_a, link_b) = (self.link(a), self.link(b));
-        let rank = |link: &StoredLink| {
-            let rank_of = |identity: u32| self.rules.rank(self.classes.kind(identity));
-            rank_of(link.from).max(rank_of(link.to))
-        };
-        rank(link_a).cmp(&rank(link_b)).then_with(|| self.store.compare(link_a, link_b))
+        self.facts().compare(a, b)
     }
-}
 
-/// Returns the link of a number, of the graph or beyond.
-pub(super) fn link<'a>(store: &'a Store, extra: &'a [StoredLink], number: u32) -> &'a StoredLink {
-    let (of_graph, position) = (store.links(), number as usize);
-    of_graph.get(position).unwrap_or_else(|| &extra[position - of_graph.len()])
+    pub(super) fn facts(&self) -> Facts<'_> {
+        let &Self { rules, store, classes, .. } = self;
+        Facts { rules, store, classes, extra: &self.extra }
+    }
 }
 
 fn pair(store: &Store, a: &Identity, b: &Identity) -> Option<(u32, u32)> {
@@ -189,6 +180,7 @@ fn pair(store: &Store, a: &Identity, b: &Identity) -> Option<(u32, u32)> {
 
 /// Returns which identities are shared, see [`IdentityRules::shared_above`].
 fn shared(rules: &IdentityRules, store: &Store, classes: &Classes) -> Vec<bool> {
+    let facts = Facts { rules, store, classes, extra: &[] };
     let mut n_links = vec![0_u32; store.n_identities()];
     let together = || store.links().iter().filter(|link| link.kind == LinkKind::SeenTogether);
     for identity in together().flat_map(|link| [link.from, link.to]) {
@@ -198,10 +190,9 @@ fn shared(rules: &IdentityRules, store: &Store, classes: &Classes) -> Vec<bool> 
     let mut seen_with: Vec<(u32, u8)> = Vec::new();
     for link in together() {
         for (identity, other) in [(link.from, link.to), (link.to, link.from)] {
-            let kind = classes.kind(identity);
-            let telling =
-                rules.rank(classes.kind(other)) < rules.rank(kind) || classes.class(other) == classes.class(identity);
-            if telling && kind != IdentityKind::UserId && n_links[identity as usize] > rules.shared_above {
+            let known_person = classes.kind(identity) == IdentityKind::UserId;
+            let many = n_links[identity as usize] > rules.shared_above;
+            if many && !known_person && facts.counts_for_sharing(identity, other) {
                 seen_with.push((identity, classes.class(other)));
             }
         }
@@ -220,7 +211,7 @@ fn shared(rules: &IdentityRules, store: &Store, classes: &Classes) -> Vec<bool> 
 /// Orders refused links by content.
 pub(super) fn sort_refused(store: &Store, extra: &[StoredLink], refused: &mut [(u32, Refusal)]) {
     refused.sort_by_cached_key(|(number, refusal)| {
-        let link = link(store, extra, *number);
+        let link = facts::link(store, extra, *number);
         let (from, to) = store.ends(link);
         (link.kind, store.text(from), store.text(to), *refusal)
     });

@@ -1,5 +1,6 @@
 //! What the rules of resolution say on small histories; `laws.rs` has random ones.
 
+mod growing;
 mod laws;
 mod naive;
 
@@ -43,15 +44,18 @@ impl Said {
         Self { line: line.to_owned(), proof, user, anonymous, previous, others }
     }
 
-    fn observe(&self, graph: &mut IdentityGraph) {
-        let observation = Observation {
+    fn observation(&self) -> Observation<'_> {
+        Observation {
             user_id: self.user.as_deref(),
             anonymous_id: self.anonymous.as_deref(),
             previous_id: self.previous.as_deref(),
             occurred_at: self.proof.occurred_at,
             key: self.proof.key,
-        };
-        graph.observe(&observation, self.others.iter().map(|id| (id.kind, id.value.as_str())));
+        }
+    }
+
+    fn observe(&self, graph: &mut IdentityGraph) {
+        graph.observe(&self.observation(), self.others.iter().map(|id| (id.kind, id.value.as_str())));
     }
 }
 

@@ -46,13 +46,25 @@ pub(super) struct Message<'a> {
 }
 
 /// What the messages of a batch share.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Batch<'a> {
     #[serde(borrow)]
     pub(super) sent_at: Option<&'a RawValue>,
     pub(super) received_at: Option<&'a RawValue>,
     pub(super) context: Option<&'a RawValue>,
+    #[serde(skip)]
+    pub(super) call: Option<SegmentCall>,
+}
+
+/// What a server knows of a call of Segment's HTTP API that its messages do not say, or that it
+/// does not believe them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SegmentCall {
+    /// When the call arrived, by the server's clock.
+    pub received_at: Instant,
+    /// The kind of messages without one: what the path says (`/v1/track`).
+    pub kind: Option<EventKind>,
 }
 
 impl<'a> Message<'a> {
@@ -143,6 +155,8 @@ impl<'a> Message<'a> {
             previous_id: id("previousId", self.previous_id, mended),
             ..Draft::default()
         };
+        let call = batch.and_then(|batch| batch.call);
+        draft.kind = call.and_then(|call| call.kind);
         let filled = self
             .read_kind(&mut draft)
             .and_then(|()| self.read_times(batch, import, &mut draft, mended))
@@ -156,6 +170,10 @@ impl<'a> Message<'a> {
             write::apply_exact(integrations.get(), &mut draft);
         }
         draft.problems.extend(filled.err());
+        if let Some(call) = call.filter(|_| !told_apart) {
+            // Two calls that say the same are two events; only an id says that they are one.
+            draft.content.extend_from_slice(&call.received_at.0.to_le_bytes());
+        }
         draft
     }
 
@@ -195,6 +213,13 @@ impl<'a> Message<'a> {
         let original = time(self.original_timestamp, import)?;
         draft.received_at = received_at;
         draft.occurred_at = timestamp.or(original);
+        if let Some(call) = batch.and_then(|batch| batch.call) {
+            // Nobody has corrected the source's clock yet, and only ours is trusted.
+            draft.received_at = Some(call.received_at);
+            draft.sent_at = sent_at;
+            draft.occurred_at = draft.occurred_at.or(Some(call.received_at));
+            return Ok(());
+        }
         if timestamp.is_none() && original.is_some() {
             draft.sent_at = sent_at;
         }

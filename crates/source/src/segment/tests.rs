@@ -5,7 +5,7 @@ use std::io::{self, Read};
 
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
-use throng_event::{Calendar, Event, Instant, Limits, PersonalData};
+use throng_event::{Calendar, Event, EventKind, Instant, Limits, PersonalData, Value};
 
 use super::*;
 use crate::shown::collect;
@@ -345,5 +345,71 @@ proptest! {
             }
             events = read;
         }
+    }
+}
+
+/// Reads the body of a call that arrived at 12:00:10 on 2024-03-01.
+fn called(body: &str, kind: Option<EventKind>) -> Vec<Taken> {
+    let received_at = Instant::parse_rfc3339("2024-03-01T12:00:10Z").unwrap();
+    let personal = PersonalData::default();
+    let limits = Limits { source: "web".to_owned(), earliest: Instant(0), latest: Instant(i64::MAX), personal };
+    let import = Import { limits: &limits, calendar: &Calendar::utc(), currency: None };
+    let mut all = Vec::new();
+    let call = SegmentCall { received_at, kind };
+    read_segment_call(body.as_bytes(), call, import, &mut |taken| {
+        all.push(taken);
+        Ok(())
+    })
+    .unwrap();
+    all
+}
+
+fn called_event(body: &str, kind: Option<EventKind>) -> Event {
+    match called(body, kind).remove(0) {
+        Taken::Event { event, .. } => *event,
+        Taken::Quarantined(quarantined) => panic!("{quarantined:?}"),
+    }
+}
+
+#[test]
+fn a_call_corrects_the_clock_of_its_sender_by_when_it_arrived() {
+    // Sent five seconds after it happened, by a clock that is a day behind.
+    let body = r#"{"event":"A","userId":"u","timestamp":"2024-02-29T12:00:00Z","sentAt":"2024-02-29T12:00:05Z"}"#;
+    let event = called_event(body, Some(EventKind::Track));
+    assert_eq!(event.occurred_at, Instant::parse_rfc3339("2024-03-01T12:00:05Z").unwrap());
+    assert_eq!(event.received_at, Instant::parse_rfc3339("2024-03-01T12:00:10Z").unwrap());
+}
+
+#[test]
+fn the_path_says_the_kind_and_the_arrival_the_time_where_a_message_does_not() {
+    let event = called_event(r#"{"userId":"u","receivedAt":"1999-01-01T00:00:00Z"}"#, Some(EventKind::Page));
+    assert_eq!(event.kind, EventKind::Page);
+    assert_eq!(event.occurred_at, Instant::parse_rfc3339("2024-03-01T12:00:10Z").unwrap());
+    assert_eq!(event.received_at, event.occurred_at);
+    assert!(matches!(called(r#"{"userId":"u"}"#, None)[0], Taken::Quarantined(_)));
+}
+
+#[test]
+fn a_batch_of_a_call_shares_context_and_time_of_sending() {
+    let body = r#"{"sentAt":"2024-03-01T12:00:10Z","context":{"ip":"1.2.3.4"},"batch":[
+        {"type":"track","event":"A","userId":"u","messageId":"m-1","timestamp":"2024-03-01T11:00:00Z"},
+        {"type":"identify","anonymousId":null,"userId":"u","context":{"traits":{"plan":"pro"}},"messageId":"m-2"},
+        {"type":"track","userId":"u"}]}"#;
+    let all = called(body, None);
+    let [Taken::Event { event: first, .. }, Taken::Event { event: second, .. }, Taken::Quarantined(third)] = &all[..]
+    else {
+        panic!("{all:?}")
+    };
+    assert_eq!(first.occurred_at, Instant::parse_rfc3339("2024-03-01T11:00:00Z").unwrap());
+    assert_eq!(first.context.get("ip"), Some(&Value::text("1.2.3.4")));
+    assert_eq!(second.traits.get("plan"), Some(&Value::text("pro")));
+    assert_eq!(third.problem.kind, ProblemKind::MissingName);
+}
+
+#[test]
+fn a_body_that_is_no_message_is_put_aside_with_its_text() {
+    for body in ["", "[1]", "nonsense", "{\"batch\":7}", "{\"batch\":[7]}"] {
+        let all = called(body, Some(EventKind::Track));
+        assert!(matches!(&all[..], [Taken::Quarantined(_)]), "{body}: {all:?}");
     }
 }

@@ -163,7 +163,7 @@ Examples:
   throng sql 'SHOW TABLES'
 
 Tables: events quarantine imports; after discover also identities profiles traits features
-memberships personas claims models.
+memberships personas claims models model_versions model_roles.
 profile_of(user_id, anonymous_id) gives the customer an event belongs to.")]
 pub(crate) struct SqlArguments {
     /// The query

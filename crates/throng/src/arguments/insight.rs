@@ -15,6 +15,28 @@ pub(crate) enum FeaturesCommand {
     /// Look at the events and write a catalogue into throng.toml
     Propose(FeaturesProposeArguments),
     /// Show the catalogue
+    #[command(after_help = "\
+In throng.toml every feature is a table [[feature]]: edit, remove or add. Two kinds are about journeys:
+
+  [[feature]]
+  name = \"carts_left_share\"
+  kind = \"pattern\"
+  pattern = '\"Product Added\" -> [^\"Order Completed\"]* -> end'      as for `throng journeys pattern`
+  measure = \"share\"       count: how many journeys follow it [default]; any: 1 where any does,
+                          else 0; share: their share in all journeys
+  within = \"session\"      how far a journey goes: session [default], day or history
+  gap_minutes = 30        the longest gap within a session [default: 30]
+  window = \"90d\"          the days that are seen [default: all]
+
+  [[feature]]
+  name = \"order_next\"
+  kind = \"next_step\"
+  touchpoint = \"Order Completed\"     how probable it is as the next step of the last journey in the
+                                     window, by what came next in everybody's journeys up to the day
+  within, gap_minutes and window as above
+
+Both also take description, phrase, unit and category; where these are absent they are made of the rest,
+and the category is behavioural. Of one customer the newest 65,536 events of the window are looked at.")]
     List,
     /// Compute the features of every customer and write them to a Parquet file
     Export(FeaturesExportArguments),

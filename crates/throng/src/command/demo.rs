@@ -17,7 +17,7 @@ use crate::format::duration;
 use crate::home::Session;
 use crate::output::{Align, Grid, Steps};
 use crate::wording::Wording;
-use crate::world::Stopwatch;
+use crate::world::{self, Stopwatch};
 
 /// The home of a demo when none is named.
 const HOME: &str = "throng-demo";
@@ -57,7 +57,7 @@ pub(super) fn run(session: &Session, arguments: &DemoArguments) -> anyhow::Resul
     parts.time("personas", || {
         let mut steps = Steps::new(output);
         engine.discover(
-            &DiscoverRequest { continuum: Some(Continuum::Cut), ..DiscoverRequest::default() },
+            &DiscoverRequest { continuum: Some(Continuum::Cut), now: Some(world::now()), ..DiscoverRequest::default() },
             &mut |step| steps.begin(step),
         )?;
         steps.finish();

@@ -3,6 +3,7 @@
 use throng_engine::{BookOutcome, DiscoverRequest, PersonaBook, Rediscovery};
 use throng_persona::{Candidate, DriftParams, Method, Persona, PersonaCount};
 
+use super::model::print_waiting;
 use super::personas::{list_grid, shown};
 use crate::arguments::{ContinuumWanted, DiscoverArguments, Format, PersonasWanted};
 use crate::format::{clean, counted, day, share, wrapped};
@@ -10,6 +11,7 @@ use crate::home::Session;
 use crate::output::{Align, Grid, Output, Steps};
 use crate::wire::BookDocument;
 use crate::wording::{advice, drawn};
+use crate::world;
 
 /// The most personas looked for when the configuration names a number and the caller says auto.
 const PERSONAS_AUTO_MAX: usize = 8;
@@ -30,6 +32,7 @@ pub(super) fn run(session: &Session, arguments: &DiscoverArguments) -> anyhow::R
         seed: arguments.seed,
         continuum: arguments.continuum.map(ContinuumWanted::continuum),
         method: arguments.method,
+        now: Some(world::now()),
     };
     let mut steps = Steps::new(session.output);
     let made = engine.discover(&request, &mut |step| steps.begin(step))?;
@@ -41,6 +44,9 @@ pub(super) fn run(session: &Session, arguments: &DiscoverArguments) -> anyhow::R
     }
     print(session.output, &book)?;
     print_changes(session.output, &made)?;
+    if let BookOutcome::Found(..) = &book.outcome {
+        print_waiting(session.output, &engine)?;
+    }
     session.output.note(match &book.outcome {
         BookOutcome::Found(..) => "Next: throng personas show, throng journeys paths, throng report -o personas.html",
         BookOutcome::Refused(_) => "Next: throng features list, throng quarantine list",

@@ -195,6 +195,7 @@ fn validate(output: Output, engine: &Engine, arguments: &PersonasValidateArgumen
         seed: arguments.seed,
         continuum: arguments.continuum.map(ContinuumWanted::continuum),
         method: arguments.method,
+        now: None,
     };
     let validation = engine.validate_personas(&request, arguments.days)?;
     if output.format() == Format::Json {

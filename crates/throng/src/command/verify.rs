@@ -2,13 +2,24 @@
 
 use serde_json::json;
 
-use crate::arguments::Format;
+use throng_engine::{Follower, Scores};
+use throng_event::Day;
+use throng_live::Live;
+
+use crate::arguments::{Format, VerifyArguments, VerifyCommand};
 use crate::failure::Negative;
 use crate::format::{clean, count};
 use crate::home::Session;
 use crate::output::{Align, Grid, Steps};
 
-pub(super) fn run(session: &Session) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session, arguments: &VerifyArguments) -> anyhow::Result<()> {
+    match arguments.what {
+        Some(VerifyCommand::Parity { as_of }) => parity(session, as_of),
+        None => tables(session),
+    }
+}
+
+fn tables(session: &Session) -> anyhow::Result<()> {
     let engine = session.engine()?;
     let mut steps = Steps::new(session.output);
     let report = engine.verify(&mut |step| steps.begin(step))?;
@@ -48,4 +59,39 @@ pub(super) fn run(session: &Session) -> anyhow::Result<()> {
         session.output.text(if report.agrees() { "everything agrees" } else { "not everything agrees" })?;
     }
     if report.agrees() { Ok(()) } else { Err(Negative.into()) }
+}
+
+/// Compares every live profile with what batch makes of the same events.
+fn parity(session: &Session, as_of: Option<Day>) -> anyhow::Result<()> {
+    let engine = session.engine()?;
+    let mut steps = Steps::new(session.output);
+    steps.begin("reading the log");
+    let live = Live::open(engine.live_settings(engine.live_models(Scores::Everybody)?)?)?;
+    steps.begin("bringing the lake up to the log");
+    let mut follower = Follower::default();
+    while engine.follow(&live, &mut follower)?.more {}
+    steps.begin("folding the lake");
+    let day = as_of.unwrap_or_else(|| live.with_core(throng_live::Core::last_day));
+    let report = engine.live_parity(&live, day)?;
+    steps.finish();
+    if session.output.format() == Format::Json {
+        session.output.json(&json!({
+            "agrees": report.n_different == 0,
+            "as_of": day.to_string(),
+            "n_events": report.n_events,
+            "n_profiles": report.n_profiles,
+            "n_values": report.n_values,
+            "n_different": report.n_different,
+            "differences": report.differences,
+        }))?;
+    } else {
+        let (profiles, events) = (count(report.n_profiles), count(report.n_events));
+        session.output.text(&format!("{profiles} live profiles of {events} events, as of the end of {day}"))?;
+        let (values, different) = (count(report.n_values), count(report.n_different));
+        session.output.text(&format!("{values} values compared with batch, bit for bit; {different} differ"))?;
+        for difference in &report.differences {
+            session.output.text(&format!("  {}", clean(difference)))?;
+        }
+    }
+    if report.n_different == 0 { Ok(()) } else { Err(Negative.into()) }
 }

@@ -8,12 +8,12 @@ use super::*;
 use crate::{Link, resolution::tests::naive::Found};
 
 /// Few values, so that shared devices, chains and circles of aliases are common.
-const IDS: [&str; 19] = [
+pub(super) const IDS: [&str; 19] = [
     "u:1", "u:2", "u:3", "u:4", "u:null", "a:1", "a:2", "a:3", "a:0", "e:1", "e:2", "e:3", "p:1", "p:2", "x:crm:1",
     "x:crm:2", "x:shop:1", "d:1", "d:2",
 ];
 
-fn said() -> impl Strategy<Value = Vec<Said>> {
+pub(super) fn said() -> impl Strategy<Value = Vec<Said>> {
     let users = prop::sample::select(vec!["", "", "u:1", "u:2", "u:3", "u:4", "u:null"]);
     let anonymous = prop::sample::select(vec!["", "a:1", "a:2", "a:3", "a:0"]);
     let previous = prop::sample::select(vec!["", "", "", "<1", "<2", "<3", "<e:1", "<null"]);
@@ -27,7 +27,7 @@ fn said() -> impl Strategy<Value = Vec<Said>> {
     prop::collection::vec(event, 0..24)
 }
 
-fn rules() -> impl Strategy<Value = IdentityRules> {
+pub(super) fn rules() -> impl Strategy<Value = IdentityRules> {
     let limit = (0_usize..6, 0_u32..4, prop::sample::select(Period::ALL.to_vec()));
     let limits = prop::collection::vec(limit, 0..4);
     let priority = prop::collection::vec(prop::sample::select(IdentityKind::ALL.to_vec()), 0..3);
@@ -43,7 +43,7 @@ fn rules() -> impl Strategy<Value = IdentityRules> {
     })
 }
 
-fn decisions() -> impl Strategy<Value = Vec<Decision>> {
+pub(super) fn decisions() -> impl Strategy<Value = Vec<Decision>> {
     let one = || prop::sample::select(IDS.to_vec());
     let verdict = prop::sample::select(vec![Verdict::Merge, Verdict::Split]);
     let decision =
@@ -51,7 +51,7 @@ fn decisions() -> impl Strategy<Value = Vec<Decision>> {
     prop::collection::vec(decision, 0..4)
 }
 
-fn shuffled(said: &[Said], order: u64) -> Vec<Said> {
+pub(super) fn shuffled(said: &[Said], order: u64) -> Vec<Said> {
     let mut shuffled = said.to_vec();
     shuffled.sort_by_key(|event| EventId(format!("{order}{event:?}")).key());
     shuffled

@@ -239,9 +239,11 @@ impl<'a> Asked<'a> {
     fn unknown(&self, name: &str, error: &JourneyError) -> Usage {
         let similar = match error {
             JourneyError::UnknownLabel { similar, .. } if !similar.is_empty() => similar.join(", "),
-            JourneyError::UnknownLabel { .. } | JourneyError::TooManyEvents { .. } | JourneyError::Pattern { .. } => {
-                String::new()
-            }
+            JourneyError::UnknownLabel { .. }
+            | JourneyError::TooManyEvents { .. }
+            | JourneyError::Pattern { .. }
+            | JourneyError::NextStepCounts { .. }
+            | JourneyError::Feature { .. } => String::new(),
         };
         let what = format!("nothing called {name:?} ever happened");
         let hint = if similar.is_empty() {

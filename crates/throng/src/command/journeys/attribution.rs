@@ -6,9 +6,10 @@ use std::rc::Rc;
 
 use anyhow::bail;
 use serde_json::json;
-use throng_engine::{Engine, JourneyRequest, TouchpointRule};
+use throng_engine::{Engine, JourneyRequest};
 use throng_journey::{
-    Attribution, AttributionMethod, AttributionOptions, ProfileSet, attribute, credited_profiles, touchpoint_profiles,
+    Attribution, AttributionMethod, AttributionOptions, ProfileSet, TouchpointRule, attribute, credited_profiles,
+    touchpoint_profiles,
 };
 
 use super::answer::{Answer, Beside, Cell, Column, Row, Table};

@@ -27,9 +27,10 @@ pub(super) fn parse(text: &str, book: &JourneyBook) -> anyhow::Result<Pattern> {
     Pattern::parse(text, book.view().histories()).map_err(|error| {
         let hint = match &error {
             JourneyError::Pattern { .. } => "`throng journeys pattern --help` says how patterns are written",
-            JourneyError::UnknownLabel { .. } | JourneyError::TooManyEvents { .. } => {
-                "`throng journeys touchpoints` lists what there is"
-            }
+            JourneyError::UnknownLabel { .. }
+            | JourneyError::TooManyEvents { .. }
+            | JourneyError::NextStepCounts { .. }
+            | JourneyError::Feature { .. } => "`throng journeys touchpoints` lists what there is",
         };
         Usage { what: error.to_string(), hint: hint.to_owned() }.into()
     })

@@ -14,7 +14,8 @@ const ID_CHARS_MIN: usize = 8;
 
 /// Returns the path of an address without query and fragment, ids in it replaced, no
 /// slash at its end: `https://shop.example/product/4711/?ref=a#b` is `/product/:id`.
-pub(crate) fn clean(address: &str) -> String {
+#[must_use]
+pub fn clean_page(address: &str) -> String {
     let path = path(address.trim());
     let mut page = String::with_capacity(path.len());
     for segment in path.split('/').filter(|segment| !segment.is_empty()) {
@@ -31,10 +32,11 @@ pub(crate) fn clean(address: &str) -> String {
 }
 
 /// Returns the campaign that an address names (`utm_campaign`), where it does.
-pub(crate) fn campaign(address: &str) -> Option<String> {
+#[must_use]
+pub fn campaign_of(address: &str) -> Option<String> {
     let (_, query) = address.split_once('?')?;
     let query = query.split('#').next()?;
-    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
     let value = pairs.find(|(name, _)| name == "utm_campaign").map(|(_, value)| value.into_owned());
     value.filter(|value| !value.is_empty())
 }
@@ -87,7 +89,7 @@ mod tests {
             ("/2024/05/sale", "/:id/:id/sale"),
             ("/größe/käse", "/größe/käse"),
         ] {
-            assert_eq!(clean(address), expected, "{address}");
+            assert_eq!(clean_page(address), expected, "{address}");
         }
     }
 
@@ -95,15 +97,15 @@ mod tests {
     fn a_page_is_clean_once_it_was_cleaned_and_no_longer_than_is_told_apart() {
         let long = format!("/ä{}", "ö/".repeat(400));
         for address in ["https://a.example/x/1?y", "/b/deadbeef01", &long] {
-            let page = clean(address);
-            assert_eq!(clean(&page), page.trim_end_matches('/'), "{address}");
+            let page = clean_page(address);
+            assert_eq!(clean_page(&page), page.trim_end_matches('/'), "{address}");
             assert!(page.chars().count() <= PAGE_CHARS_MAX);
         }
     }
 
     #[test]
     fn a_campaign_is_read_from_the_address() {
-        let check = |address: &str, expected: Option<&str>| assert_eq!(campaign(address).as_deref(), expected);
+        let check = |address: &str, expected: Option<&str>| assert_eq!(campaign_of(address).as_deref(), expected);
         check("/a?x=1&utm_campaign=Spring%20Sale#utm_campaign=no", Some("Spring Sale"));
         check("/a?utm_campaign=", None);
         check("/a#?utm_campaign", None);

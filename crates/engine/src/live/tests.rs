@@ -1,0 +1,145 @@
+//! The lake and the log of a server hold the same events, each once, whoever brought them and
+//! whatever was cut off in between.
+
+use throng_event::{Event, Instant, Limits, PersonalData};
+use throng_live::{LakeNote, Live, Offset, Submission};
+use throng_source::{Import, Taken, read_segment};
+
+use super::{Engine, Follower, LiveModels};
+use crate::fixture::{self, chance};
+
+const CONFIG: &str = r#"format = 1
+time_zone = "Europe/Berlin"
+[[feature]]
+name = "events"
+kind = "count"
+unit = "events"
+category = "behavioural"
+[[feature]]
+name = "recency"
+kind = "recency"
+unit = "days"
+category = "behavioural"
+[[feature]]
+name = "kinds"
+kind = "distinct"
+of = "event"
+unit = "kinds"
+category = "behavioural"
+"#;
+
+/// Messages of a range of numbers, one a line; the same numbers are the same messages.
+fn messages(numbers: std::ops::Range<u64>) -> String {
+    let message = |number: u64| {
+        let dice = chance(number);
+        let (day, hour, name) =
+            (1 + dice % 28, dice / 3 % 24, ["View", "Add", "Order"][usize::try_from(dice / 5 % 3).unwrap()]);
+        format!(
+            "{{\"messageId\":\"m{number}\",\"type\":\"track\",\"userId\":\"u{}\",\"event\":\"{name}\",\
+             \"timestamp\":\"2024-03-{day:02}T{hour:02}:00:00Z\",\"properties\":{{\"n\":{number}}}}}\n",
+            dice / 7 % 9
+        )
+    };
+    numbers.map(message).collect()
+}
+
+fn events(engine: &Engine, messages: &str) -> Vec<Event> {
+    let personal = PersonalData::default();
+    let limits = Limits { source: "shop".to_owned(), earliest: Instant(0), latest: Instant(i64::MAX), personal };
+    let import = Import { limits: &limits, calendar: engine.calendar(), currency: None };
+    let mut events = Vec::new();
+    read_segment(messages.as_bytes(), import, &mut |taken| {
+        if let Taken::Event { event, .. } = taken {
+            events.push(*event);
+        }
+        Ok(())
+    })
+    .unwrap();
+    events
+}
+
+fn open(engine: &Engine) -> Live {
+    Live::open(engine.live_settings(LiveModels::default()).unwrap()).unwrap()
+}
+
+fn submit(engine: &Engine, live: &Live, numbers: std::ops::Range<u64>) {
+    submit_messages(engine, live, &messages(numbers));
+}
+
+pub(super) fn submit_messages(engine: &Engine, live: &Live, messages: &str) {
+    let events = events(engine, messages);
+    engine.runtime.block_on(async {
+        let receipt = live.submit(Submission { events, refused: Vec::new() }).await.unwrap();
+        live.applied(receipt.end).await.unwrap();
+    });
+}
+
+/// Brings lake and log together in commits of seven; returns how many events the log took over.
+pub(super) fn follow(engine: &Engine, live: &Live, follower: &mut Follower) -> usize {
+    let mut n_adopted = 0;
+    loop {
+        let followed = engine.follow(live, follower).unwrap();
+        n_adopted += followed.n_adopted;
+        if !followed.more {
+            engine.runtime.block_on(live.applied(live.log().end().unwrap())).unwrap();
+            return n_adopted;
+        }
+    }
+}
+
+fn follower() -> Follower {
+    Follower { n_commit_max: 7, ..Follower::default() }
+}
+
+/// Checks that the lake has so many events, each once, and that live and batch agree on them.
+fn check(engine: &Engine, live: &Live, n_events: u64) {
+    let sql = "SELECT count(*) AS n, count(DISTINCT event_id) AS d FROM events";
+    let rows = arrow::util::pretty::pretty_format_batches(&[engine.query(sql).unwrap()]).unwrap().to_string();
+    let numbers: Vec<u64> = rows.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok()).collect();
+    assert_eq!(numbers, [n_events, n_events]);
+    let report = engine.live_parity(live, live.with_core(throng_live::Core::last_day)).unwrap();
+    assert_eq!((report.n_events, report.n_different), (n_events, 0), "{:?}", report.differences);
+    assert!(report.n_values > 0);
+}
+
+#[test]
+fn what_is_imported_and_what_arrives_is_everywhere_once() {
+    let (_folder, mut engine) = fixture::home(CONFIG, 2);
+    // Some history first, of which a new server learns.
+    fixture::import(&mut engine, &messages(0..50));
+    let live = open(&engine);
+    let mut own = follower();
+    assert_eq!(follow(&engine, &live, &mut own), 50);
+    check(&engine, &live, 50);
+    // Some arrives that is known, and some that is not.
+    submit(&engine, &live, 40..80);
+    assert_eq!(follow(&engine, &live, &mut own), 0);
+    check(&engine, &live, 80);
+    // More arrives; before the lake has it, an import brings most of the same and some else.
+    submit(&engine, &live, 80..120);
+    fixture::import(&mut engine, &messages(90..140));
+    assert_eq!(follow(&engine, &live, &mut own), 20);
+    check(&engine, &live, 140);
+    // A new follower, of a new server, finds nothing to do, and looks through nothing.
+    drop(live);
+    let live = open(&engine);
+    let mut own = follower();
+    assert_eq!(follow(&engine, &live, &mut own), 0);
+    assert_eq!(own.doubtful, Offset(0));
+    check(&engine, &live, 140);
+}
+
+#[test]
+fn a_commit_that_nobody_noted_is_not_made_twice() {
+    let (_folder, engine) = fixture::home(CONFIG, 1);
+    let live = open(&engine);
+    submit(&engine, &live, 0..30);
+    // One step, and then the server is gone before it could note what it wrote.
+    let mut own = follower();
+    engine.follow(&live, &mut own).unwrap();
+    live.log().note_lake(LakeNote { version: 1_000, end: Offset(0) }).unwrap();
+    drop((live, own));
+    let live = open(&engine);
+    assert_eq!(follow(&engine, &live, &mut follower()), 0);
+    check(&engine, &live, 30);
+}

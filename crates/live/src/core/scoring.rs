@@ -1,0 +1,255 @@
+//! Who counts for which persona: shares by the live model, hysteresis, shifts and their
+//! reasons; and beside it, silently, what a shadow model would say.
+
+use std::sync::Arc;
+
+use throng_event::{Calendar, Day, Instant};
+use throng_feature::{FeatureMatrix, FeatureValue, History};
+use throng_persona::PersonaId;
+
+use super::warm::Keep;
+use super::{Core, Scratch, index};
+use crate::model::{Known, Labelled, Why};
+use crate::{Cause, LiveModel, Offset, Scoring, ScoringComparison, Shift, ShiftId};
+
+/// Which persona a profile counts for, and how lately that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct State {
+    pub(super) present: Present,
+    pub(super) since: Instant,
+    /// The last day at whose end the profile was found to be where it is.
+    pub(super) settled: Day,
+    /// The day that was last scored; [`NEVER`] for one that has to be.
+    pub(super) scored: Day,
+    /// Of the models that scored it last.
+    pub(super) generation: u16,
+    /// What the shadow model says.
+    pub(super) shadow: Silent,
+    /// Whether it stands among those that were put off.
+    pub(super) waits: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Present {
+    /// Nobody has looked yet.
+    Unknown,
+    /// In none of the personas.
+    Unassigned,
+    /// In the persona of this place in [`Core`]'s list.
+    Persona(u16),
+}
+
+/// What a shadow model said of a profile: the position of a persona in that model, in one byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Silent(pub(super) u8);
+
+impl Silent {
+    /// Nobody has looked yet.
+    const UNKNOWN: Self = Self(u8::MAX);
+    /// In none of the personas.
+    const UNASSIGNED: Self = Self(u8::MAX - 1);
+
+    fn of(assigned: Option<usize>) -> Self {
+        let known = assigned.and_then(|position| u8::try_from(position).ok());
+        known.filter(|position| *position < Self::UNASSIGNED.0).map_or(Self::UNASSIGNED, Self)
+    }
+}
+
+pub(super) const NEVER: Day = Day(i32::MIN);
+
+impl State {
+    pub(super) const NEW: Self = Self {
+        present: Present::Unknown,
+        since: Instant(0),
+        settled: NEVER,
+        scored: NEVER,
+        generation: 0,
+        shadow: Silent::UNKNOWN,
+        waits: false,
+    };
+}
+
+/// The live model, and where its personas stand in the core's list.
+#[derive(Debug)]
+pub(super) struct InUse {
+    pub(super) model: Labelled,
+    places: Vec<u16>,
+}
+
+impl InUse {
+    /// Puts the personas of a model in a list, those that are not in it yet.
+    fn new(model: Labelled, personas: &mut Vec<PersonaId>) -> Self {
+        let place = |id: &PersonaId| {
+            let known = personas.iter().position(|known| known == id);
+            let place = known.unwrap_or_else(|| {
+                personas.push(id.clone());
+                personas.len() - 1
+            });
+            // So many personas nobody finds in a lifetime; those beyond would be one.
+            u16::try_from(place).unwrap_or(u16::MAX)
+        };
+        let places = model.ids().iter().map(place).collect();
+        Self { model, places }
+    }
+
+    pub(super) fn present(&self, assigned: Option<usize>) -> Present {
+        assigned
+            .and_then(|position| self.places.get(position))
+            .map_or(Present::Unassigned, |place| Present::Persona(*place))
+    }
+
+    /// Returns the position in the model; `None` for no persona or one of an earlier model.
+    pub(super) fn position(&self, present: Present) -> Option<usize> {
+        match present {
+            Present::Persona(place) => self.places.iter().position(|known| *known == place),
+            Present::Unknown | Present::Unassigned => None,
+        }
+    }
+}
+
+impl Core {
+    /// Has other models score from now on: everybody is looked at again, a share with each tick.
+    pub(super) fn score_by(&mut self, scoring: &Scoring) {
+        let known = |version: &Option<String>| {
+            let model: &Arc<LiveModel> = self.models.get(version.as_ref()?)?;
+            Some(Labelled::new(Arc::clone(model), self.fold.touchpoint_names()))
+        };
+        let (live, shadow) = (known(&scoring.live), known(&scoring.shadow));
+        self.live = live.map(|model| InUse::new(model, &mut self.personas));
+        self.shadow = shadow;
+        self.scoring = scoring.clone();
+        self.generation = self.generation.wrapping_add(1);
+        self.sweep = Some(0);
+    }
+
+    pub(super) fn score(&mut self, profile: u32, offset: Offset, at: Instant, cause: impl FnOnce() -> Cause) {
+        let Some(live) = self.live.as_ref() else {
+            let state = &mut self.states[index(profile)];
+            (state.scored, state.generation) = (self.today, self.generation);
+            return;
+        };
+        let (today, model) = (self.today, &live.model);
+        let Scratch { fold, journey, matrix, scorer, scored, shadow } = &mut self.scratch;
+        let histories: Vec<&History> = self.people.carriers(profile).map(|idx| &self.histories[index(idx)]).collect();
+        let calendar = &self.settings.calendar;
+        let moment = |day| (calendar, calendar.as_of(day));
+        matrix.clear();
+        let again = self.states[index(profile)].scored == today && !self.compiled.of_journeys();
+        let kept = if again { Keep::More } else { Keep::AsItIs };
+        self.warm.fold((&self.fold, profile, kept), (&histories, calendar.as_of(today)), (fold, matrix));
+        let first_at = histories.iter().filter_map(|history| history.first_at()).min();
+        let history_days = |day: Day| days_known(calendar, first_at, day);
+        let state = &mut self.states[index(profile)];
+        let former = *state;
+        (state.scored, state.generation) = (today, self.generation);
+        if let Some(silent) = &self.shadow {
+            silent.fill(self.fold.touchpoints(fold), moment(today), (matrix, 0), journey);
+            let said = silent.score((matrix, 0), history_days(today), (&mut shadow.0, &mut shadow.1));
+            state.shadow = said.map_or(Silent::UNKNOWN, |()| Silent::of(shadow.1.assigned));
+        }
+        model.fill(self.fold.touchpoints(fold), moment(today), (matrix, 0), journey);
+        if model.score((matrix, 0), history_days(today), (scorer, scored)).is_err() {
+            return;
+        }
+        let (from, to) = (live.position(former.present), scored.assigned);
+        let proposed = live.present(to);
+        // Whoever counts for a persona that the model does not have has to go.
+        let homeless = from.is_none() && matches!(former.present, Present::Persona(_));
+        let unknown = former.present == Present::Unknown;
+        if !(unknown || homeless || self.settings.shifts.moves(from, to, &scored.shares)) {
+            if former.present == proposed {
+                state.settled = today;
+            }
+            return;
+        }
+        *state = State { present: proposed, since: at, settled: today, ..*state };
+        let by_model = !unknown && former.generation != self.generation;
+        let cause = if by_model { Cause::Model } else { cause() };
+        if unknown && !matches!(cause, Cause::Event { .. }) || offset < self.told {
+            // Who was here before the server looked has not moved, and no shift is told twice.
+            return;
+        }
+        let why = if unknown {
+            // Whoever is new comes from nowhere; there is nothing to explain it against.
+            Why::default()
+        } else {
+            let then = compared_day(&cause, former.settled, today);
+            let now_values = values(matrix, 0);
+            self.fold.fold(&histories, calendar.as_of(then), fold, matrix);
+            model.fill(self.fold.touchpoints(fold), moment(then), (matrix, 1), journey);
+            let then_values = values(matrix, 1);
+            let known = |features, day| Known { features, history_days: history_days(day) };
+            model.why((from, known(&then_values, then)), (to, known(&now_values, today)), scorer)
+        };
+        let before = self.shifts.last().filter(|shift| shift.id.offset == offset);
+        let shift = Shift {
+            id: ShiftId { offset, index: before.map_or(0, |before| before.id.index + 1) },
+            profile: self.people.profile_id(profile),
+            at,
+            from: persona(&self.personas, former.present),
+            to: persona(&self.personas, proposed),
+            share: scored.share(to),
+            cause,
+            because: why.because,
+            reversed_by: why.reversed_by,
+            model: model.version().to_owned(),
+        };
+        self.shifts.push(shift);
+    }
+
+    /// Returns how the shadow model divides everybody beside the live one; `None` without one.
+    #[must_use]
+    pub fn comparison(&self) -> Option<ScoringComparison> {
+        let (live, shadow) = (self.live.as_ref()?, self.shadow.as_ref()?);
+        let (n_live, n_shadow) = (live.model.ids().len(), shadow.ids().len());
+        let mut n_profiles = vec![vec![0_u64; n_shadow + 1]; n_live + 1];
+        let mut n_waiting = 0;
+        for profile in self.profiles() {
+            let state = self.states[index(profile)];
+            if state.generation != self.generation || state.shadow == Silent::UNKNOWN {
+                n_waiting += 1;
+                continue;
+            }
+            let row = live.position(state.present).unwrap_or(n_live);
+            n_profiles[row][usize::from(state.shadow.0).min(n_shadow)] += 1;
+        }
+        Some(ScoringComparison {
+            live: live.model.version().to_owned(),
+            shadow: shadow.version().to_owned(),
+            live_personas: live.model.ids().to_vec(),
+            shadow_personas: shadow.ids().to_vec(),
+            n_profiles,
+            n_waiting,
+        })
+    }
+}
+
+/// Returns the day whose features a shift of today is explained against: the last that the former
+/// persona was found on; of today's, the evening before.
+fn compared_day(cause: &Cause, settled: Day, today: Day) -> Day {
+    let yesterday = Day(today.0.saturating_sub(1));
+    match cause {
+        // Nothing happened to them: another model sees the same.
+        Cause::Model => today,
+        Cause::Event { .. } | Cause::Silence if settled == NEVER => yesterday,
+        Cause::Event { .. } | Cause::Silence => settled.min(yesterday),
+    }
+}
+
+pub(super) fn persona(personas: &[PersonaId], present: Present) -> Option<PersonaId> {
+    match present {
+        Present::Persona(place) => personas.get(usize::from(place)).cloned(),
+        Present::Unknown | Present::Unassigned => None,
+    }
+}
+
+/// Returns the whole days from the first event to a day; `None` before it.
+pub(super) fn days_known(calendar: &Calendar, first_at: Option<i64>, day: Day) -> Option<u32> {
+    let first = calendar.local(Instant(first_at?)).0;
+    u32::try_from(i64::from(day.0) - i64::from(first.0)).ok()
+}
+
+/// Returns one row of a matrix.
+pub(super) fn values(matrix: &FeatureMatrix, row: usize) -> Vec<FeatureValue> {
+    (0..matrix.columns().len()).filter_map(|column| matrix.value(row, column)).collect()
+}

@@ -1,0 +1,291 @@
+//! The threads behind a live server: the writer of the log, the applier to the core, the keeper of
+//! checkpoints.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, oneshot, watch};
+
+use super::Receipt;
+use crate::checkpoint;
+use crate::index::Index;
+use crate::{Core, Entry, LiveError, Log, Offset, Prepared, Refused, Shift};
+
+/// Events of one group commit: what a sync costs is shared by so many at most, and the first
+/// of them waits no longer than it takes to write so many.
+const COMMIT_EVENTS_MAX: usize = 4_096;
+/// Bytes of one group commit, for events that are not usual.
+const COMMIT_BYTES_MAX: usize = 8 << 20;
+/// Events that are applied before readers get a turn.
+const APPLY_EVENTS: usize = 64;
+/// Records that a start may have to read beside a checkpoint: some three seconds.
+const CHECKPOINT_RECORDS: u64 = 500_000;
+/// Bytes of state for each of which a record more may be read, so that writing checkpoints costs no
+/// more than about twice what writing the log does.
+const CHECKPOINT_BYTES: u64 = 1_024;
+
+/// How far the threads have come.
+#[derive(Debug)]
+pub(super) struct Progress {
+    pub(super) written: watch::Sender<Offset>,
+    pub(super) applied: watch::Sender<Offset>,
+    pub(super) stored: watch::Sender<Offset>,
+    pub(super) failure: watch::Sender<Option<String>>,
+    pub(super) shifts: broadcast::Sender<Arc<Shift>>,
+}
+
+/// One call that waits to be written.
+pub(super) struct Call {
+    pub(super) records: Vec<Prepared>,
+    pub(super) refused: Vec<Refused>,
+    pub(super) reply: oneshot::Sender<Result<Receipt, LiveError>>,
+}
+
+impl Call {
+    /// Returns the bytes it will take on disk.
+    pub(super) fn n_bytes(&self) -> usize {
+        let of_refused = self.refused.iter().map(|refused| refused.raw.len() + refused.detail.len());
+        self.records.iter().map(Prepared::n_bytes).chain(of_refused).sum()
+    }
+}
+
+/// Applies what is in the log already, and writes what a crash kept out of the index; returns how
+/// many records that were.
+pub(super) fn replay(log: &Log, index: &Index, core: &mut Core) -> Result<u64, LiveError> {
+    let (from, written) = (core.applied(), index.written()?);
+    core.hush(written);
+    let mut pending = Vec::new();
+    let mut entries = log.read(core.applied()).peekable();
+    while let Some(entry) = entries.next().transpose()? {
+        let carrier = core.apply(&entry);
+        while core.sweep() {}
+        if entry.offset < written {
+            continue;
+        }
+        pending.push((entry, carrier));
+        if pending.len() >= COMMIT_EVENTS_MAX || entries.peek().is_none() {
+            index.write(&pending, &core.take_shifts())?;
+            pending.clear();
+        }
+    }
+    Ok(core.applied().0 - from.0)
+}
+
+pub(super) struct Writer {
+    pub(super) log: Log,
+    pub(super) waiting: Arc<AtomicUsize>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) commits: SyncSender<Vec<Entry>>,
+}
+
+impl Writer {
+    pub(super) fn run(self, calls: &Receiver<Call>) {
+        while let Ok(first) = calls.recv() {
+            let (mut n_events, mut n_bytes) = (first.records.len(), first.n_bytes());
+            let mut group = vec![first];
+            while n_events < COMMIT_EVENTS_MAX
+                && n_bytes < COMMIT_BYTES_MAX
+                && let Ok(call) = calls.try_recv()
+            {
+                n_events += call.records.len();
+                n_bytes += call.n_bytes();
+                group.push(call);
+            }
+            let written = self.write(group);
+            self.waiting.fetch_sub(n_bytes, Ordering::Relaxed);
+            if let Err(error) = written {
+                self.progress.failure.send_replace(Some(error.to_string()));
+                return;
+            }
+        }
+    }
+
+    fn write(&self, group: Vec<Call>) -> Result<(), LiveError> {
+        let mut records = Vec::new();
+        let mut refused = Vec::new();
+        let mut replies = Vec::with_capacity(group.len());
+        for call in group {
+            replies.push((call.reply, call.records.len(), call.refused.len()));
+            records.extend(call.records);
+            refused.extend(call.refused);
+        }
+        let appended = self.log.append(records, &refused);
+        let (entries, is_new) = match appended {
+            Ok(appended) => appended,
+            Err(error) => {
+                for (reply, ..) in replies {
+                    drop(reply.send(Err(error.clone())));
+                }
+                return Err(error);
+            }
+        };
+        let end = entries.last().map_or(*self.progress.written.borrow(), |last| Offset(last.offset.0 + 1));
+        self.progress.written.send_replace(end);
+        let mut is_new = is_new.into_iter();
+        for (reply, n_records, n_refused) in replies {
+            let admitted = is_new.by_ref().take(n_records).filter(|is_new| *is_new).count();
+            // Whoever asked may have gone; the events are on disk all the same.
+            let receipt = Receipt { admitted, repeated: n_records - admitted, refused: n_refused, end };
+            drop(reply.send(Ok(receipt)));
+        }
+        // Waits while the applier is behind; whoever wrote has been answered.
+        if !entries.is_empty() && self.commits.send(entries).is_err() {
+            return Err(LiveError::Closed("the applier has ended".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+pub(super) struct Applier {
+    pub(super) core: Arc<RwLock<Core>>,
+    pub(super) index: Index,
+    pub(super) progress: Arc<Progress>,
+    pub(super) keeper: Arc<Keeper>,
+    pub(super) due: SyncSender<()>,
+}
+
+impl Applier {
+    pub(super) fn run(self, commits: &Receiver<Vec<Entry>>) {
+        while let Ok(entries) = commits.recv() {
+            if let Err(error) = self.apply(entries) {
+                self.progress.failure.send_replace(Some(error.to_string()));
+                return;
+            }
+        }
+    }
+
+    fn apply(&self, entries: Vec<Entry>) -> Result<(), LiveError> {
+        let mut entries = entries.into_iter().peekable();
+        let mut applied = Vec::with_capacity(APPLY_EVENTS);
+        while entries.peek().is_some() {
+            for entry in entries.by_ref().take(APPLY_EVENTS) {
+                applied.push((entry, None));
+            }
+            let shifts = self.apply_some(&mut applied);
+            self.index.write(&applied, &shifts)?;
+            let end = applied.last().map(|(entry, _): &(Entry, Option<u32>)| Offset(entry.offset.0 + 1));
+            applied.clear();
+            for shift in shifts {
+                // Nobody may be listening.
+                drop(self.progress.shifts.send(Arc::new(shift)));
+            }
+            if let Some(end) = end {
+                self.progress.applied.send_replace(end);
+                if self.keeper.is_due(end) {
+                    // One that waits already is as good.
+                    _ = self.due.try_send(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_some(&self, entries: &mut [(Entry, Option<u32>)]) -> Vec<Shift> {
+        let lock = || self.core.write().unwrap_or_else(PoisonError::into_inner);
+        let mut core = lock();
+        for (entry, carrier) in entries {
+            *carrier = core.apply(entry);
+            while core.sweep() {
+                // Readers get a turn.
+                drop(core);
+                core = lock();
+            }
+        }
+        core.take_shifts()
+    }
+}
+
+/// Writes checkpoints.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    pub(super) path: PathBuf,
+    pub(super) log: Log,
+    pub(super) core: Arc<RwLock<Core>>,
+    pub(super) progress: Arc<Progress>,
+    /// The offset at which the next one is due.
+    pub(super) next: AtomicU64,
+    /// The offset of the last one, and why there is no later one.
+    pub(super) kept: Mutex<(Offset, Option<String>)>,
+    /// Held while one is written.
+    pub(super) keeping: Mutex<()>,
+}
+
+/// How long the keeper waits before it looks again whether the applier has come so far.
+const SETTLE_EVERY: Duration = Duration::from_millis(1);
+
+impl Keeper {
+    pub(super) fn run(&self, due: &Receiver<()>) {
+        while due.recv().is_ok() {
+            self.keep_news();
+        }
+    }
+
+    pub(super) fn is_due(&self, end: Offset) -> bool {
+        end.0 >= self.next.load(Ordering::Relaxed)
+    }
+
+    /// Plans the next checkpoint behind one.
+    pub(super) fn plan(&self, kept: Offset) {
+        let bytes = self.core.read().unwrap_or_else(PoisonError::into_inner).memory();
+        self.next.store(kept.0 + CHECKPOINT_RECORDS.max(bytes / CHECKPOINT_BYTES), Ordering::Relaxed);
+    }
+
+    pub(super) fn kept(&self) -> (Offset, Option<String>) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Writes a checkpoint unless the last one says all; what goes wrong is told by the status.
+    pub(super) fn keep_news(&self) {
+        if self.kept().0 == *self.progress.applied.borrow() {
+            return;
+        }
+        if let Err(error) = self.keep() {
+            self.plan(*self.progress.applied.borrow());
+            self.kept.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(error.to_string());
+        }
+    }
+
+    pub(super) fn keep(&self) -> Result<Offset, LiveError> {
+        // One at a time.
+        let _alone = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        let offset = checkpoint::write(&self.path, &self.core, |offset| {
+            while *self.progress.applied.borrow() < offset {
+                if let Some(failure) = self.progress.failure.borrow().clone() {
+                    return Err(LiveError::Closed(failure));
+                }
+                std::thread::park_timeout(SETTLE_EVERY);
+            }
+            self.log.sync()
+        })?;
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = (offset, None);
+        self.plan(offset);
+        Ok(offset)
+    }
+}
+
+/// Says so when the thread that holds it panics: nobody waits for it any more then.
+struct Watch(Arc<Progress>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.failure.send_replace(Some("a thread of the live driver panicked; restart the server".to_owned()));
+        }
+    }
+}
+
+pub(super) fn spawn(
+    name: &str,
+    progress: Arc<Progress>,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, LiveError> {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _watch = Watch(progress);
+        body();
+    });
+    started.map_err(|error| LiveError::Closed(format!("could not start a thread: {error}")))
+}

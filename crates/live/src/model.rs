@@ -1,0 +1,216 @@
+//! The live model: from a row of features to shares in personas, and why they changed.
+//!
+//! What the features of journeys ask belongs to the model that reads them: what came next in
+//! everybody's journeys when it was fitted, and what touchpoints were called then.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use throng_event::{AsOf, Calendar};
+use throng_feature::{FeatureMatrix, FeatureValue, NO_CODE, Touchpoints};
+use throng_journey::{History, JourneyFeatures, UNNAMED};
+use throng_persona::{Moment, PersonaError, PersonaId, Scorer, ScorerScratch};
+
+use crate::Because;
+
+/// A fitted model with the names of its personas, and the features it is given.
+#[derive(Debug, Clone)]
+pub struct LiveModel {
+    version: String,
+    scorer: Scorer,
+    /// In the order of the model.
+    names: Vec<String>,
+    /// Those of the catalogue, where the model reads any.
+    journeys: Option<JourneyFeatures>,
+}
+
+/// A model, and how it knows the touchpoints of the core's histories.
+#[derive(Debug)]
+pub(crate) struct Labelled {
+    model: Arc<LiveModel>,
+    /// By the codes of the histories.
+    labels: Vec<u32>,
+}
+
+/// One person's events as a model knows them; the memory is used again for everybody.
+#[derive(Debug, Default)]
+pub(crate) struct Journey {
+    occurred_at: Vec<i64>,
+    labels: Vec<u32>,
+}
+
+/// How much one row of features belongs to each persona.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Scored {
+    /// The shares in the personas, and last the unassigned one.
+    pub(crate) shares: Vec<f64>,
+    /// The persona it counts for.
+    pub(crate) assigned: Option<usize>,
+}
+
+/// Someone at one instant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<'k> {
+    /// In the order of the catalogue.
+    pub(crate) features: &'k [FeatureValue],
+    /// Whole days since the first event.
+    pub(crate) history_days: Option<u32>,
+}
+
+/// Why someone counts for another persona.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Why {
+    pub(crate) because: Vec<Because>,
+    pub(crate) reversed_by: Option<String>,
+}
+
+/// Reasons that are kept of a shift: what people read, and no list of everything that changed.
+const REASONS_MAX: usize = 5;
+
+impl LiveModel {
+    /// Returns a model of a version; `names` are of its personas, in its order.
+    #[must_use]
+    pub fn new(version: &str, scorer: Scorer, names: Vec<String>) -> Self {
+        Self { version: version.to_owned(), scorer, names, journeys: None }
+    }
+
+    /// Returns the model with the features of journeys that it reads, bound to the catalogue.
+    /// Without them, and without a model, such features are missing.
+    #[must_use]
+    pub fn with_journeys(self, journeys: Option<JourneyFeatures>) -> Self {
+        Self { journeys, ..self }
+    }
+
+    /// Returns the features of journeys that it reads.
+    #[must_use]
+    pub fn journeys(&self) -> Option<&JourneyFeatures> {
+        self.journeys.as_ref()
+    }
+
+    /// Returns the version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Returns the personas with their names, in the order of the model.
+    #[must_use]
+    pub fn personas(&self) -> Vec<(PersonaId, String)> {
+        let names = self.names.iter().cloned().chain(std::iter::repeat(String::new()));
+        self.ids().iter().cloned().zip(names).collect()
+    }
+
+    /// Returns its personas, in its order.
+    pub(crate) fn ids(&self) -> &[PersonaId] {
+        &self.scorer.model().personas
+    }
+
+    pub(crate) fn position(&self, persona: &PersonaId) -> Option<usize> {
+        self.ids().iter().position(|known| known == persona)
+    }
+
+    pub(crate) fn name(&self, position: usize) -> Option<String> {
+        self.names.get(position).cloned()
+    }
+
+    /// Scores one row of a matrix of the catalogue.
+    ///
+    /// # Errors
+    /// [`PersonaError`] when the row is not of the catalogue.
+    pub(crate) fn score(
+        &self,
+        (matrix, row): (&FeatureMatrix, usize),
+        history_days: Option<u32>,
+        (scratch, scored): (&mut ScorerScratch, &mut Scored),
+    ) -> Result<(), PersonaError> {
+        let found = self.scorer.score_row((matrix, row), history_days, scratch)?;
+        scored.shares.clear();
+        scored.shares.extend_from_slice(found.shares);
+        scored.shares.push(found.unassigned);
+        scored.assigned = found.assigned;
+        Ok(())
+    }
+
+    /// Returns why someone who counted for one persona counts for another.
+    pub(crate) fn why(
+        &self,
+        (former, then): (Option<usize>, Known<'_>),
+        (present, now): (Option<usize>, Known<'_>),
+        scratch: &mut ScorerScratch,
+    ) -> Why {
+        fn moment(known: Known<'_>) -> Moment<'_> {
+            Moment { features: known.features, history_days: known.history_days }
+        }
+        let explained = self.scorer.explain((former, moment(then)), (present, moment(now)), scratch);
+        // Both rows were scored before, so nothing is wrong with either.
+        let Ok(shift) = explained else { return Why::default() };
+        let for_it = shift.causes.into_iter().filter(|cause| cause.contribution > 0.0).take(REASONS_MAX);
+        let because = for_it.map(|cause| Because {
+            feature: cause.feature.unwrap_or_default(),
+            sentence: cause.statement,
+            contribution: cause.contribution,
+        });
+        Why { because: because.collect(), reversed_by: shift.reversal_statement }
+    }
+}
+
+impl Deref for Labelled {
+    type Target = LiveModel;
+
+    fn deref(&self) -> &LiveModel {
+        &self.model
+    }
+}
+
+impl Labelled {
+    /// Returns a model that knows the touchpoints of these codes.
+    pub(crate) fn new(model: Arc<LiveModel>, names: &[String]) -> Self {
+        let mut labelled = Self { model, labels: Vec::new() };
+        labelled.learn(names);
+        labelled
+    }
+
+    /// Learns the touchpoints that came since.
+    pub(crate) fn learn(&mut self, names: &[String]) {
+        if let Some(journeys) = &self.model.journeys {
+            self.labels.extend(names[self.labels.len()..].iter().map(|name| journeys.label(name)));
+        }
+    }
+
+    /// Puts the features of journeys into the row of whoever did this.
+    pub(crate) fn fill(
+        &self,
+        touchpoints: Touchpoints<'_>,
+        (calendar, as_of): (&Calendar, AsOf),
+        (matrix, row): (&mut FeatureMatrix, usize),
+        journey: &mut Journey,
+    ) {
+        let Some(journeys) = &self.model.journeys else { return };
+        let Journey { occurred_at, labels } = journey;
+        occurred_at.clear();
+        labels.clear();
+        for (at, code) in touchpoints.occurred_at.iter().zip(touchpoints.codes).filter(|(_, code)| **code != NO_CODE) {
+            let known = usize::try_from(*code).ok().and_then(|code| self.labels.get(code));
+            occurred_at.push(*at);
+            labels.push(known.copied().unwrap_or(UNNAMED));
+        }
+        for (column, value) in journeys.values(History { occurred_at, labels }, calendar, as_of) {
+            let number = match value {
+                FeatureValue::Number(number) => Some(number),
+                FeatureValue::Category(_) | FeatureValue::Missing => None,
+            };
+            matrix.set_number(row, column, number);
+        }
+    }
+}
+
+impl Scored {
+    /// Returns the share in a persona, or the unassigned one.
+    pub(crate) fn share(&self, persona: Option<usize>) -> f64 {
+        let share = match persona {
+            Some(persona) => self.shares.get(persona),
+            None => self.shares.last(),
+        };
+        share.copied().unwrap_or(0.0)
+    }
+}

@@ -1,0 +1,178 @@
+//! What stands in the log, and how it is stored: a byte that says what it is, and its body.
+
+use serde::{Deserialize, Serialize};
+use throng_event::{Event, EventKey, Fingerprint, Identity, Instant};
+use throng_profile::{Decision, Verdict};
+
+use crate::LiveError;
+use crate::codec::{decode, encode};
+
+const EVENT: u8 = 1;
+const KNOWN: u8 = 2;
+const TICK: u8 = 3;
+const SCORING: u8 = 4;
+const DECISION: u8 = 5;
+
+/// The place of a record in the log, from 0 without gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Offset(pub u64);
+
+/// One record of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// An event that arrived here.
+    Event(Box<Event>),
+    /// An event that the lake had before the log.
+    Known(Box<Event>),
+    /// Time went on; what depends on it is brought up to this instant, so much at a time.
+    Tick(Instant),
+    /// From here on these models score.
+    Scoring(Scoring),
+    /// The next of the decisions about identities.
+    Decision(Box<Decision>),
+}
+
+/// Which models score, by their versions.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Scoring {
+    /// The one that people are told by; `None` to know features only.
+    pub live: Option<String>,
+    /// One that scores silently beside it.
+    pub shadow: Option<String>,
+}
+
+/// A record with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it stands.
+    pub offset: Offset,
+    /// What it is.
+    pub record: Record,
+    /// Of an event, its key: to find it is to hash its id.
+    pub(crate) key: EventKey,
+}
+
+impl Entry {
+    /// Returns a record in its place.
+    #[must_use]
+    pub fn new(offset: Offset, record: Record) -> Self {
+        let key = record.event().map_or(EventKey(0), |event| event.id.key());
+        Self { offset, record, key }
+    }
+}
+
+/// A message that was not admitted, kept to be worked on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// The configured source that sent it.
+    pub source: String,
+    /// When it came, microseconds.
+    pub received_at: i64,
+    /// The reason's stable name.
+    pub reason: String,
+    /// What was seen.
+    pub detail: String,
+    /// The message as it came, or its beginning.
+    pub raw: String,
+}
+
+/// A record as it will stand in the log: made by whoever brings it, so that the one thread that
+/// writes has only to look up and append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    pub(crate) record: Record,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) fingerprint: Option<Fingerprint>,
+}
+
+impl Prepared {
+    /// Returns a record in its stored form.
+    ///
+    /// # Errors
+    /// [`LiveError::Encode`] for one that has none.
+    pub fn new(record: Record) -> Result<Self, LiveError> {
+        let (bytes, fingerprint) = (record.to_bytes()?, record.event().map(|event| event.id.fingerprint()));
+        Ok(Self { record, bytes, fingerprint })
+    }
+
+    /// Returns the bytes it takes in the log.
+    #[must_use]
+    pub fn n_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl Record {
+    /// Returns the event, if it is one.
+    #[must_use]
+    pub fn event(&self) -> Option<&Event> {
+        match self {
+            Self::Event(event) | Self::Known(event) => Some(event),
+            Self::Tick(_) | Self::Scoring(_) | Self::Decision(_) => None,
+        }
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>, LiveError> {
+        match self {
+            Self::Event(event) => encode(event, vec![EVENT]),
+            Self::Known(event) => encode(event, vec![KNOWN]),
+            Self::Tick(now) => Ok([&[TICK], now.0.to_be_bytes().as_slice()].concat()),
+            Self::Scoring(scoring) => stored(scoring, vec![SCORING]),
+            Self::Decision(decision) => stored(&StoredDecision::of(decision), vec![DECISION]),
+        }
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, LiveError> {
+        match bytes.split_first() {
+            Some((&EVENT, body)) => Ok(Self::Event(Box::new(decode(body)?))),
+            Some((&KNOWN, body)) => Ok(Self::Known(Box::new(decode(body)?))),
+            Some((&TICK, body)) => Ok(Self::Tick(Instant(number(body)?.cast_signed()))),
+            Some((&SCORING, body)) => Ok(Self::Scoring(read_stored(body)?)),
+            Some((&DECISION, body)) => {
+                let decision = read_stored::<StoredDecision>(body)?.decision();
+                let decision = decision.ok_or_else(|| LiveError::Damaged("a decision about nobody".to_owned()))?;
+                Ok(Self::Decision(Box::new(decision)))
+            }
+            _ => Err(LiveError::Damaged("a record of an unknown kind".to_owned())),
+        }
+    }
+}
+
+/// A decision about identities as it is stored, in the log and in checkpoints.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredDecision {
+    splits: bool,
+    /// As identities are written.
+    a: String,
+    b: String,
+    /// Microseconds.
+    at: i64,
+}
+
+impl StoredDecision {
+    pub(crate) fn of(decision: &Decision) -> Self {
+        let splits = decision.verdict == Verdict::Split;
+        Self { splits, a: decision.a.to_string(), b: decision.b.to_string(), at: decision.at.0 }
+    }
+
+    /// Returns the decision; `None` when its ends write no identities.
+    pub(crate) fn decision(&self) -> Option<Decision> {
+        let verdict = if self.splits { Verdict::Split } else { Verdict::Merge };
+        Some(Decision { verdict, a: Identity::parse(&self.a)?, b: Identity::parse(&self.b)?, at: Instant(self.at) })
+    }
+}
+
+/// Appends the stored form of a value to some bytes.
+pub(crate) fn stored<T: Serialize>(value: &T, bytes: Vec<u8>) -> Result<Vec<u8>, LiveError> {
+    postcard::to_extend(value, bytes).map_err(|error| LiveError::Encode(error.to_string()))
+}
+
+/// Reads what [`stored`] wrote.
+pub(crate) fn read_stored<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, LiveError> {
+    postcard::from_bytes(bytes).map_err(|error| LiveError::Damaged(error.to_string()))
+}
+
+pub(crate) fn number(bytes: &[u8]) -> Result<u64, LiveError> {
+    let bytes = bytes.try_into().map_err(|_| LiveError::Damaged("a number that is not of 8 bytes".to_owned()))?;
+    Ok(u64::from_be_bytes(bytes))
+}

@@ -1,0 +1,297 @@
+//! Why a profile moved from one persona to another: what each feature that changed did to the log-odds of
+//! the two.
+//!
+//! With `f` the logarithm of the present persona's share over the former's, a feature's contribution is the
+//! mean of what it does alone to the row as it was, and of what it does last to the row as it is:
+//!
+//! `φᵢ = ½ [f(then, with i now) − f(then)] + ½ [f(now) − f(now, with i then)]`
+//!
+//! Of all orders in which features could have changed, these are the first place and the last. Where `f` is
+//! quadratic, which the log-odds of two normal components are, their mean is the mean over all orders, the
+//! value of Shapley (1953): an interaction of two features is halved between them either way. Long tails,
+//! a calibrated temperature and the unassigned share bend `f`; what the contributions leave of the change is
+//! told as the remainder.
+
+use throng_feature::{FeatureDefinition, FeatureValue};
+
+use super::scorer::{Scorer, ScorerScratch};
+use crate::change::{change_statement, known_for_statement, reversal_statement};
+use crate::membership::GRID;
+use crate::{PersonaError, PersonaId, Scored};
+
+/// Causes of which two together are tried as what would turn a shift back: of twelve there are 66 pairs, a
+/// tenth of a millisecond.
+const CAUSES_PAIRED_MAX: usize = 12;
+
+/// A profile at one instant.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Moment<'a> {
+    /// Its features, in the order of the scorer's catalogue.
+    pub features: &'a [FeatureValue],
+    /// Days since its first event, where they are known.
+    pub history_days: Option<u32>,
+}
+
+/// Why a profile counts for another persona than before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shift {
+    /// The persona it counted for; `None` for none.
+    pub former: Option<PersonaId>,
+    /// The persona it counts for.
+    pub present: Option<PersonaId>,
+    /// By how much the logarithm of the present persona's share over the former's has grown.
+    pub change: f64,
+    /// What changed, the most telling first; a negative contribution speaks against the shift.
+    pub causes: Vec<Cause>,
+    /// What the contributions leave of the change.
+    pub remainder: f64,
+    /// What would turn it back, by positions among the causes: one of them, or two, set to what they were.
+    /// Empty where no one or two would.
+    pub reversal: Vec<usize>,
+    /// The same in a sentence; `None` where there is none.
+    pub reversal_statement: Option<String>,
+}
+
+/// Something that changed about a profile.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cause {
+    /// The feature; `None` for how long the profile has been known.
+    pub feature: Option<String>,
+    /// What it was.
+    pub then: FeatureValue,
+    /// What it is.
+    pub now: FeatureValue,
+    /// Its part of the change in log-odds.
+    pub contribution: f64,
+    /// The change in words: "3 support tickets in the last 7 days (was 0)".
+    pub statement: String,
+}
+
+/// What may have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// A feature, by its position in the catalogue.
+    Feature(usize),
+    History,
+}
+
+impl Scorer {
+    /// Returns why a profile that counted for one persona counts for another, by their positions in the
+    /// model; `None` is to belong to none. Features that the model does not read are no causes.
+    ///
+    /// # Errors
+    /// As [`Scorer::score`]; [`PersonaError::Unknown`] for a persona that the model does not have.
+    pub fn explain(
+        &self,
+        (former, then): (Option<usize>, Moment<'_>),
+        (present, now): (Option<usize>, Moment<'_>),
+        scratch: &mut ScorerScratch,
+    ) -> Result<Shift, PersonaError> {
+        let id = |position: Option<usize>| -> Result<Option<PersonaId>, PersonaError> {
+            let Some(position) = position else { return Ok(None) };
+            let id = self.model().personas.get(position).cloned();
+            id.map(Some).ok_or_else(|| PersonaError::Unknown { what: "persona", name: format!("at {position}") })
+        };
+        let (former_id, present_id) = (id(former)?, id(present)?);
+        // Rows of another width are refused before anything in them is compared.
+        self.score(then.features, then.history_days, scratch)?;
+        self.score(now.features, now.history_days, scratch)?;
+        let changed = self.changed(then, now);
+        let mut between = Between { scorer: self, then, now, changed: &changed, row: then.features.to_vec() };
+        let mut log_odds = |mask: &[bool]| {
+            let scored = between.scored(mask, scratch)?;
+            Ok(log_share(&scored, present) - log_share(&scored, former))
+        };
+        let contributions = contributions(changed.len(), &mut log_odds)?;
+        let change = log_odds(&vec![true; changed.len()])? - log_odds(&vec![false; changed.len()])?;
+        let remainder = change - contributions.iter().sum::<f64>();
+        let mut order: Vec<usize> = (0..changed.len()).collect();
+        order.sort_by(|&a, &b| contributions[b].total_cmp(&contributions[a]).then(a.cmp(&b)));
+        let reversal = reversal(&order, &mut |mask| Ok(between.scored(mask, scratch)?.assigned == former))?;
+        let back: Vec<(Option<&FeatureDefinition>, &FeatureValue)> = reversal
+            .iter()
+            .map(|&position| match changed[order[position]] {
+                Subject::Feature(at) => (Some(&self.features()[at]), &then.features[at]),
+                Subject::History => (None, &FeatureValue::Missing),
+            })
+            .collect();
+        let reversal_statement = (!back.is_empty()).then(|| reversal_statement(&back, former_id.as_ref()));
+        let causes = order.iter().map(|&at| self.cause(changed[at], contributions[at], (then, now))).collect();
+        Ok(Shift { former: former_id, present: present_id, change, causes, remainder, reversal, reversal_statement })
+    }
+
+    fn changed(&self, then: Moment<'_>, now: Moment<'_>) -> Vec<Subject> {
+        let mut positions: Vec<usize> = self.positions().to_vec();
+        positions.sort_unstable();
+        positions.dedup();
+        positions.retain(|&position| then.features[position] != now.features[position]);
+        let history = (then.history_days != now.history_days).then_some(Subject::History);
+        positions.into_iter().map(Subject::Feature).chain(history).collect()
+    }
+
+    fn cause(&self, subject: Subject, contribution: f64, (then, now): (Moment<'_>, Moment<'_>)) -> Cause {
+        match subject {
+            Subject::Feature(position) => {
+                let (then, now) = (&then.features[position], &now.features[position]);
+                let definition = &self.features()[position];
+                let statement = change_statement(definition, then, now);
+                let feature = Some(definition.name.clone());
+                Cause { feature, then: then.clone(), now: now.clone(), contribution, statement }
+            }
+            Subject::History => {
+                let value =
+                    |days: Option<u32>| days.map_or(FeatureValue::Missing, |n| FeatureValue::Number(f64::from(n)));
+                let statement = known_for_statement(then.history_days, now.history_days);
+                let (then, now) = (value(then.history_days), value(now.history_days));
+                Cause { feature: None, then, now, contribution, statement }
+            }
+        }
+    }
+}
+
+/// The rows between then and now.
+struct Between<'a> {
+    scorer: &'a Scorer,
+    then: Moment<'a>,
+    now: Moment<'a>,
+    changed: &'a [Subject],
+    row: Vec<FeatureValue>,
+}
+
+impl Between<'_> {
+    /// Scores the row in which what the mask picks is as it is now, and all else as it was.
+    fn scored<'s>(&mut self, mask: &[bool], scratch: &'s mut ScorerScratch) -> Result<Scored<'s>, PersonaError> {
+        let mut history_days = self.then.history_days;
+        for (subject, now) in self.changed.iter().zip(mask) {
+            let of = if *now { self.now } else { self.then };
+            match *subject {
+                Subject::Feature(position) => self.row[position].clone_from(&of.features[position]),
+                Subject::History => history_days = of.history_days,
+            }
+        }
+        self.scorer.score(&self.row, history_days, scratch)
+    }
+}
+
+/// Returns the logarithm of a share, one too small to be written counting as the least that can be.
+fn log_share(scored: &Scored<'_>, persona: Option<usize>) -> f64 {
+    persona.map_or(scored.unassigned, |persona| scored.shares[persona]).max(1.0 / GRID).ln()
+}
+
+/// Returns the contribution of each of `n` changes to the growth of a value, by what the value is when some
+/// of them have happened.
+fn contributions<E>(n: usize, value: &mut impl FnMut(&[bool]) -> Result<f64, E>) -> Result<Vec<f64>, E> {
+    let mut mask = vec![false; n];
+    let at_first = value(&mask)?;
+    let mut contributions = Vec::with_capacity(n);
+    for at in 0..n {
+        mask[at] = true;
+        contributions.push(0.5 * (value(&mask)? - at_first));
+        mask[at] = false;
+    }
+    mask.fill(true);
+    let at_last = value(&mask)?;
+    for at in 0..n {
+        mask[at] = false;
+        contributions[at] += 0.5 * (at_last - value(&mask)?);
+        mask[at] = true;
+    }
+    Ok(contributions)
+}
+
+/// Returns the first of the ordered changes, or else the first two of them, without which the former persona
+/// is the one again, by their positions in the order.
+fn reversal<E>(order: &[usize], former_again: &mut impl FnMut(&[bool]) -> Result<bool, E>) -> Result<Vec<usize>, E> {
+    let mut mask = vec![true; order.len()];
+    if order.is_empty() || former_again(&mask)? {
+        return Ok(Vec::new());
+    }
+    for (position, &at) in order.iter().enumerate() {
+        mask[at] = false;
+        if former_again(&mask)? {
+            return Ok(vec![position]);
+        }
+        mask[at] = true;
+    }
+    let n_paired = order.len().min(CAUSES_PAIRED_MAX);
+    for second in 1..n_paired {
+        for first in 0..second {
+            (mask[order[first]], mask[order[second]]) = (false, false);
+            if former_again(&mask)? {
+                return Ok(vec![first, second]);
+            }
+            (mask[order[first]], mask[order[second]]) = (true, true);
+        }
+    }
+    Ok(Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::{contributions, reversal};
+
+    /// A quadratic function of what changed, with every interaction.
+    fn quadratic(mask: &[bool]) -> f64 {
+        let x = |at: usize| if mask[at] { [1.5, -2.0, 0.7, 3.0][at] } else { [0.2, 1.0, -1.0, 0.0][at] };
+        let mut value = 0.3;
+        for a in 0..mask.len() {
+            value += [1.0, -0.5, 2.0, 0.1][a] * x(a);
+            for b in 0..=a {
+                value += [0.4, -1.1, 0.9, 0.6, -0.2, 1.3, 0.8, -0.7, 0.5, 0.25][a * (a + 1) / 2 + b] * x(a) * x(b);
+            }
+        }
+        value
+    }
+
+    /// The mean of what each change does over all orders.
+    fn shapley(n: usize, value: impl Fn(&[bool]) -> f64) -> Vec<f64> {
+        fn orders(n: usize) -> Vec<Vec<usize>> {
+            if n == 0 {
+                return vec![Vec::new()];
+            }
+            let shorter = orders(n - 1);
+            let at_each = |order: &Vec<usize>| {
+                (0..n).map(|at| [&order[..at], &[n - 1], &order[at..]].concat()).collect::<Vec<_>>()
+            };
+            shorter.iter().flat_map(at_each).collect()
+        }
+        let all = orders(n);
+        let mut sums = vec![0.0; n];
+        for order in &all {
+            let mut mask = vec![false; n];
+            for &at in order {
+                let before = value(&mask);
+                mask[at] = true;
+                sums[at] += (value(&mask) - before) / 24.0;
+            }
+        }
+        sums
+    }
+
+    #[test]
+    fn contributions_to_a_quadratic_are_shapley_values() {
+        let found = contributions(4, &mut |mask: &[bool]| Ok::<_, Infallible>(quadratic(mask))).unwrap();
+        for (found, expected) in found.iter().zip(shapley(4, quadratic)) {
+            assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
+        }
+        let change = quadratic(&[true; 4]) - quadratic(&[false; 4]);
+        assert!((found.iter().sum::<f64>() - change).abs() < 1e-12);
+    }
+
+    #[test]
+    fn fewest_changes_turn_back() {
+        let check = |needed: &[&[usize]], expected: &[usize]| {
+            let mut again =
+                |mask: &[bool]| Ok::<_, Infallible>(needed.iter().any(|changes| changes.iter().all(|&at| !mask[at])));
+            assert_eq!(reversal(&[2, 0, 1, 3], &mut again).unwrap(), expected);
+        };
+        // Positions in the order 2, 0, 1, 3.
+        check(&[&[1]], &[2]);
+        check(&[&[3, 2], &[0]], &[1]);
+        check(&[&[3, 2], &[0, 1]], &[1, 2]);
+        check(&[&[0, 1, 2]], &[]);
+        check(&[], &[]);
+    }
+}
