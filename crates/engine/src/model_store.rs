@@ -451,7 +451,7 @@ pub(crate) async fn read_model(
 #[cfg(test)]
 impl Engine {
     /// Writes all models again as they were written before features of journeys were kept with them.
-    pub(crate) fn forget_journeys_of_models(&mut self) {
+    pub(crate) fn forget_journeys_of_models(&self) {
         self.runtime.block_on(async {
             let context = session(&self.store, 1).await.unwrap();
             let rows = collect(&context, "SELECT * FROM model_versions").await.unwrap();

@@ -132,7 +132,7 @@ fn the_table_of_features_is_what_the_server_says_on_the_day_of_the_discovery() {
 
 #[test]
 fn a_model_kept_before_such_were_kept_is_read_and_refused_only_where_it_has_to_score() {
-    let (_folder, mut engine) = discovered();
+    let (_folder, engine) = discovered();
     engine.forget_journeys_of_models();
     let fitted = engine.model(Some(ModelVersion(1))).unwrap();
     assert!(fitted.journeys.is_none());

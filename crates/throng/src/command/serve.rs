@@ -44,7 +44,7 @@ pub(super) fn run(session: &Session, arguments: &ServeArguments) -> anyhow::Resu
     let n_keys = settings.keys.len() + settings.sources.iter().map(|source| source.keys.len()).sum::<usize>();
     let secure = settings.tls.is_some();
     // From here on an end is asked for and not just made.
-    let stop = runtime.block_on(stop()).context("cannot wait for signals")?;
+    let stop = runtime.block_on(async { stop() }).context("cannot wait for signals")?;
     let bound = runtime.block_on(bind(settings, live.clone()))?;
     let address = bound.address().context("cannot tell where it listens")?;
     let status = live.status();
@@ -193,9 +193,10 @@ impl Trouble {
     }
 }
 
-/// Returns what is ready when somebody wants the server to end; signals are waited for from now on.
+/// Returns what is ready when somebody wants the server to end; signals are waited for from now on, which
+/// a runtime has to do.
 #[cfg(unix)]
-async fn stop() -> std::io::Result<impl Future<Output = ()>> {
+fn stop() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
@@ -207,6 +208,6 @@ async fn stop() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 #[cfg(not(unix))]
-async fn stop() -> std::io::Result<impl Future<Output = ()>> {
+fn stop() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async { drop(tokio::signal::ctrl_c().await) })
 }

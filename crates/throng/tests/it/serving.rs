@@ -66,7 +66,8 @@ impl Home {
 
     fn messages(range: std::ops::Range<u64>) -> String {
         let message = |number: u64| {
-            let (user, name) = (number % 37, ["Order Completed", "Product Viewed"][usize::from(number % 3 > 0)]);
+            let (user, name) =
+                (number % 37, ["Order Completed", "Product Viewed"][usize::from(!number.is_multiple_of(3))]);
             format!(r#"{{"type":"track","messageId":"m{number}","userId":"u{user}","event":"{name}"}}"#)
         };
         let messages: Vec<String> = range.map(message).collect();
