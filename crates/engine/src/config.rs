@@ -22,7 +22,7 @@ use crate::error::EngineError;
 
 pub use feature::{feature_to_toml, features_to_toml};
 pub use identity::IdentityConfig;
-pub use server::{ServerConfig, ServerKey, ServerRole};
+pub use server::{ServerConfig, ServerKey, ServerRole, ServerUser};
 pub use touchpoint::touchpoints_to_toml;
 
 /// The newest home format this binary reads and the one it writes.

@@ -7,6 +7,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::context::SQLOptions;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
@@ -57,6 +58,21 @@ pub(crate) async fn collect(context: &SessionContext, query: &str) -> Result<Rec
     let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
     let batches = frame.collect().await.map_err(failed)?;
     let schema = batches.first().map_or(schema, RecordBatch::schema);
+    concat_batches(&schema, &batches).map_err(|error| EngineError::Query(error.to_string()))
+}
+
+/// Runs a query that may only read and returns the first of its rows as one batch.
+pub(crate) async fn first_rows(
+    context: &SessionContext,
+    query: &str,
+    n_rows_max: usize,
+) -> Result<RecordBatch, EngineError> {
+    let failed = |error: datafusion::error::DataFusionError| EngineError::Query(explain(&error));
+    let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let frame = context.sql_with_options(query, reading).await.and_then(|frame| frame.limit(0, Some(n_rows_max)));
+    let frame = frame.map_err(failed)?;
+    let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
+    let batches = frame.collect().await.map_err(failed)?;
     concat_batches(&schema, &batches).map_err(|error| EngineError::Query(error.to_string()))
 }
 

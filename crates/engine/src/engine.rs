@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use crate::accounts::write_accounts;
 use crate::audit::{Audit, AuditSubject, audit};
 use crate::book::{PersonaBook, read_book};
-use crate::context::{collect, session};
+use crate::context::{collect, first_rows, session};
 use crate::derive::{profile_of, timestamp_literal, write_people};
 use crate::discover::discover;
 use crate::error::EngineError;
@@ -163,13 +163,29 @@ impl Engine {
     /// [`EngineError::Query`] with what is wrong in it.
     pub fn query(&self, sql: &str) -> Result<RecordBatch, EngineError> {
         self.runtime.block_on(async {
-            let context = session(&self.store, self.threads.get()).await?;
-            if context.table_exist(EVENTS).unwrap_or(false) && sql.contains("profile_of") {
-                let people = People::read(&context, &self.home.config().identity.rules).await?;
-                context.register_udf(profile_of(Arc::new(people)));
-            }
+            let context = self.query_context(sql).await?;
             collect(&context, sql).await
         })
+    }
+
+    /// Runs a query for somebody who may read and nothing else; returns the first of its rows.
+    ///
+    /// # Errors
+    /// [`EngineError::Query`] with what is wrong in it, be it that it would change something.
+    pub fn read_query(&self, sql: &str, n_rows_max: usize) -> Result<RecordBatch, EngineError> {
+        self.runtime.block_on(async {
+            let context = self.query_context(sql).await?;
+            first_rows(&context, sql, n_rows_max).await
+        })
+    }
+
+    async fn query_context(&self, sql: &str) -> Result<SessionContext, EngineError> {
+        let context = session(&self.store, self.threads.get()).await?;
+        if context.table_exist(EVENTS).unwrap_or(false) && sql.contains("profile_of") {
+            let people = People::read(&context, &self.home.config().identity.rules).await?;
+            context.register_udf(profile_of(Arc::new(people)));
+        }
+        Ok(context)
     }
 
     /// Writes a query's rows to a Parquet file and returns how many.

@@ -15,6 +15,8 @@ use crate::store::Store;
 pub const CONFIG_FILE: &str = "throng.toml";
 const LOCK_FILE: &str = ".lock";
 const KEY_FILE: &str = "identity.key";
+/// The key that those who sign in are known by.
+const SESSION_KEY_FILE: &str = "session.key";
 const MAPPINGS: &str = "mappings";
 
 /// A home on disk with its configuration read and checked.
@@ -120,12 +122,21 @@ impl Home {
     /// [`EngineError::Io`] or [`EngineError::Configuration`] when the key cannot be read or made.
     pub fn personal_data(&self) -> Result<PersonalData, EngineError> {
         let identity = &self.config.identity;
-        let key = if identity.hash_personal_data { Some(self.identity_key()?) } else { None };
+        let key = if identity.hash_personal_data { Some(self.key(KEY_FILE)?) } else { None };
         Ok(PersonalData { calling_code: identity.calling_code, key })
     }
 
-    fn identity_key(&self) -> Result<[u8; 32], EngineError> {
-        let path = self.root.join(KEY_FILE);
+    /// Returns what the cookies of those who sign in are signed with, made when it is first needed. To
+    /// delete its file signs everybody out.
+    ///
+    /// # Errors
+    /// As [`Self::personal_data`].
+    pub fn session_key(&self) -> Result<[u8; 32], EngineError> {
+        self.key(SESSION_KEY_FILE)
+    }
+
+    fn key(&self, file: &str) -> Result<[u8; 32], EngineError> {
+        let path = self.root.join(file);
         match fs::read_to_string(&path) {
             Ok(text) => blake3::Hash::from_hex(text.trim()).map(|key| *key.as_bytes()).map_err(|error| {
                 EngineError::Configuration { path, reason: format!("it is no key of 64 hexadecimal digits: {error}") }

@@ -9,13 +9,12 @@ mod file;
 mod intake;
 mod quarantine;
 mod readmission;
-mod seal;
 mod seen;
 mod workers;
 
 use std::path::{Path, PathBuf};
 
-use throng_event::{Currency, Instant, Limits, PersonalData};
+use throng_event::{Currency, Instant, Limits, PersonalData, Seal};
 use throng_source::{
     Blocks, Form, Import, Mapping, SourceError, StopReason, TableForm, Taken, Tally, read_complete_journey,
     read_parquet_table, read_table, read_workbook_table, table_blocks,
@@ -29,12 +28,11 @@ use crate::store::Store;
 use crate::tables::IMPORTS;
 use file::{Counted, open};
 use intake::Intake;
-use seal::Seal;
 use seen::NEWEST_MAX;
 
 pub use file::{MappingChoice, choose_mapping, detect_form, files_at};
-pub(crate) use quarantine::quarantine;
 pub use quarantine::{Quarantine, QuarantineRow};
+pub(crate) use quarantine::{quarantine, quarantine_batch};
 pub(crate) use readmission::readmit;
 pub use readmission::{Readmission, ReadmitRequest};
 

@@ -54,8 +54,8 @@ pub use audit::{Audit, AuditCheck, Coverage, Finding, Severity, Sufficiency, Suf
 pub use bench::{fold_parquet, histories_of_parquet};
 pub use book::{BookOutcome, PersonaBook};
 pub use config::{
-    Config, IdentityConfig, Promotion, ServerConfig, ServerKey, ServerRole, feature_to_toml, features_to_toml,
-    touchpoints_to_toml, with_features, with_proposals,
+    Config, IdentityConfig, Promotion, ServerConfig, ServerKey, ServerRole, ServerUser, feature_to_toml,
+    features_to_toml, touchpoints_to_toml, with_features, with_proposals,
 };
 pub use engine::{CatalogueProposal, DiscoverRequest, Engine, Summary};
 pub use error::EngineError;

@@ -6,30 +6,40 @@
 //! that the table has from elsewhere (imports) are adopted by the log, and none that the
 //! table has already is written to it again, so both hold the same events, each once.
 
+mod parity;
+
 use std::collections::BTreeSet;
 
 use arrow::array::RecordBatch;
 use deltalake::DeltaTable;
-use throng_event::{Day, Event};
-use throng_feature::{Catalogue, FeatureDefinition, FeatureValue};
-use throng_live::{CoreSettings, Entry, LakeNote, Live, LiveModel, LiveSettings, Offset, Record, Scoring, ShiftRules};
+use throng_event::{Day, Event, Seal};
+use throng_feature::{Catalogue, FeatureDefinition};
+use throng_live::{
+    CoreSettings, Entry, LakeNote, Live, LiveModel, LiveSettings, Offset, Record, Refused, Scoring, ShiftRules,
+};
 use throng_persona::{PersonaId, Scorer};
-use throng_profile::{Decision, ProfileId};
+use throng_profile::Decision;
 
 use crate::context::{bare_session, for_each_batch, session};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::event_table::{Chunk, EventRows, Promoted, read_events, text_column};
-use crate::features::{FeatureRun, by_number};
+use crate::import::{QuarantineRow, quarantine_batch};
 use crate::model_roles::ModelRole;
 use crate::model_store::FittedModel;
 use crate::people::read_decisions;
-use crate::tables::{EVENTS, IDENTITY_DECISIONS, MODEL_ROLES, MODEL_VERSIONS};
+use crate::tables::{EVENTS, IDENTITY_DECISIONS, MODEL_ROLES, MODEL_VERSIONS, QUARANTINE};
+
+pub use parity::ParityReport;
 
 /// The folder of the log in a home.
 const LIVE_FOLDER: &str = "live";
 /// The application that commits of a server are of, for the Delta protocol.
 const APPLICATION: &str = "throng-live";
+/// The same for messages that a server refused.
+const APPLICATION_REFUSED: &str = "throng-live-refused";
+/// Refused messages of one commit: of the longest that are kept, some tens of megabytes.
+const REFUSED_AT_ONCE: usize = 1_000;
 /// Events of one commit; a commit costs some tens of milliseconds and a file.
 const COMMIT_EVENTS_MAX: usize = 50_000;
 /// Events that are handed to the log at once.
@@ -43,6 +53,8 @@ pub struct Follower {
     /// Records before this offset may be in the lake already: somebody else wrote to it when
     /// they stood in the log and not yet in the table.
     doubtful: Offset,
+    /// The number of the refused message that quarantine goes on with.
+    next_refused: Option<u64>,
     /// The versions of the tables of [`DECIDED`] that the server knows.
     decided: [Option<u64>; DECIDED.len()],
     /// [`COMMIT_EVENTS_MAX`], fewer in tests.
@@ -72,7 +84,13 @@ pub struct LiveModels {
 
 impl Default for Follower {
     fn default() -> Self {
-        Self { next: None, doubtful: Offset(0), decided: [None; DECIDED.len()], n_commit_max: COMMIT_EVENTS_MAX }
+        Self {
+            next: None,
+            doubtful: Offset(0),
+            next_refused: None,
+            decided: [None; DECIDED.len()],
+            n_commit_max: COMMIT_EVENTS_MAX,
+        }
     }
 }
 
@@ -84,24 +102,6 @@ pub struct Followed {
     /// Whether more is waiting already.
     pub more: bool,
 }
-
-/// How live and batch compare.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ParityReport {
-    /// Events of the log.
-    pub n_events: u64,
-    /// Profiles compared.
-    pub n_profiles: u64,
-    /// Values compared.
-    pub n_values: u64,
-    /// What differs, the first few in words.
-    pub differences: Vec<String>,
-    /// How many values or profiles differ.
-    pub n_different: u64,
-}
-
-/// Differences that are told in words.
-const DIFFERENCES_SHOWN: usize = 20;
 
 impl Engine {
     /// Returns what a live server of this home starts from.
@@ -183,7 +183,7 @@ impl Engine {
             (Some(next), _) => next,
             // A step that finds all of its events in the table makes no commit.
             (None, Some(noted)) => noted.end,
-            (None, None) => committed(table.as_ref()).await?,
+            (None, None) => committed(table.as_ref(), APPLICATION).await?,
         };
         follower.next = Some(next);
         let mut followed = Followed::default();
@@ -209,7 +209,30 @@ impl Engine {
         }
         follower.next = Some(end);
         live.stored(end);
+        followed.more |= self.follow_refused(live, follower).await?;
         Ok(followed)
+    }
+
+    /// Takes messages that a server refused into quarantine, each once, where they wait to be worked
+    /// on like rows of files. Returns whether there are more.
+    async fn follow_refused(&self, live: &Live, follower: &mut Follower) -> Result<bool, EngineError> {
+        let next = match follower.next_refused {
+            Some(next) => next,
+            None => committed(self.store.open(QUARANTINE).await?.as_ref(), APPLICATION_REFUSED).await?.0,
+        };
+        let refused = live.refused(next, REFUSED_AT_ONCE)?;
+        let Some(end) = refused.last().map(|(number, _)| number + 1) else {
+            follower.next_refused = Some(next);
+            return Ok(false);
+        };
+        let seal = Seal::of(&self.home.personal_data()?);
+        let more = refused.len() == REFUSED_AT_ONCE;
+        let rows: Vec<QuarantineRow> = refused.into_iter().map(|refused| quarantined(refused, seal.as_ref())).collect();
+        let rows = quarantine_batch(&rows, seal.as_ref());
+        let rows = rows.map_err(|error| EngineError::table("write", QUARANTINE, error))?;
+        self.store.append_as(QUARANTINE, vec![rows], (APPLICATION_REFUSED, txn_of(Offset(end)))).await?;
+        follower.next_refused = Some(end);
+        Ok(more)
     }
 
     /// Hands the events of the lake that the log does not have to it.
@@ -257,42 +280,6 @@ impl Engine {
         for_each_batch(&context, "SELECT event_id FROM events", &mut take).await?;
         events.retain(|event| !known.contains(&event.id.fingerprint().0));
         Ok(())
-    }
-
-    /// Compares everybody's state in a live server with what batch makes of the lake: who is who,
-    /// and the bits of every feature as of a day, those of journeys as the live model was fitted to
-    /// them. The lake must have followed the log to its end.
-    ///
-    /// # Errors
-    /// When the lake cannot be read.
-    pub fn live_parity(&self, live: &Live, day: Day) -> Result<ParityReport, EngineError> {
-        let config = self.home.config();
-        let as_of = config.calendar.as_of(day);
-        let run = FeatureRun::new(&config.features, config.currency, &config.calendar, as_of)?;
-        let journeys = live.with_core(|core| core.model().and_then(LiveModel::journeys).cloned());
-        let (people, rows) = self.runtime.block_on(async {
-            let view = self.view().await?;
-            let rows = run.fold_lake(&view.context, &view.people, config.currency).await?;
-            let journeys = (journeys.as_ref(), &config.calendar, as_of);
-            let rows = self.fill_journeys_by(&view, rows, journeys).await?;
-            Ok::<_, EngineError>((view.people, rows))
-        })?;
-        let read = |error| EngineError::table("read", EVENTS, error);
-        let (ids, rows) = by_number(&rows, &people.ids()).map_err(read)?;
-        let mut batch: std::collections::BTreeMap<&str, usize> =
-            ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
-        let mut report = ParityReport::default();
-        live.with_core(|core| {
-            report.n_events = core.n_events();
-            for (profile, values) in core.features_of_all(day) {
-                let row = batch.remove(profile.as_str());
-                report.compare(&profile, (&rows, row), &values);
-            }
-        });
-        for profile in batch.into_keys() {
-            report.differs(format!("{profile}: live does not know this profile"));
-        }
-        Ok(report)
     }
 }
 
@@ -350,69 +337,37 @@ fn live_model(fitted: FittedModel, features: &[FeatureDefinition]) -> Result<Liv
     Ok(LiveModel::new(&entry.version.to_string(), Scorer::new(model, features)?, names).with_journeys(journeys))
 }
 
-impl ParityReport {
-    /// Compares the values of one live profile with its row in batch.
-    fn compare(&mut self, profile: &ProfileId, (rows, row): (&RecordBatch, Option<usize>), values: &[FeatureValue]) {
-        self.n_profiles += 1;
-        let Some(row) = row else {
-            // Who has no event up to the day has no row in batch.
-            if values.iter().any(|value| !is_empty(value)) {
-                self.differs(format!("{profile}: batch does not know this profile"));
-            }
-            return;
-        };
-        let schema = rows.schema();
-        for ((field, column), value) in schema.fields().iter().zip(rows.columns()).skip(1).zip(values) {
-            self.n_values += 1;
-            let found = cell(column, row);
-            if !same(&found, value) {
-                let name = field.name();
-                self.differs(format!("{profile}: {name} is {value:?} live and {found:?} in batch"));
-            }
-        }
-    }
-
-    fn differs(&mut self, what: String) {
-        self.n_different += 1;
-        if self.differences.len() < DIFFERENCES_SHOWN {
-            self.differences.push(what);
-        }
-    }
-}
-
-fn is_empty(value: &FeatureValue) -> bool {
-    match value {
-        FeatureValue::Number(number) => *number == 0.0,
-        FeatureValue::Category(_) => false,
-        FeatureValue::Missing => true,
-    }
-}
-
-/// Whether two values are the same bits.
-fn same(a: &FeatureValue, b: &FeatureValue) -> bool {
-    match (a, b) {
-        (FeatureValue::Number(a), FeatureValue::Number(b)) => a.to_bits() == b.to_bits(),
-        _ => a == b,
-    }
-}
-
-fn cell(column: &arrow::array::ArrayRef, row: usize) -> FeatureValue {
-    use arrow::array::{Array, AsArray};
-    if column.is_null(row) {
-        return FeatureValue::Missing;
-    }
-    match column.as_primitive_opt::<arrow::datatypes::Float64Type>() {
-        Some(numbers) => FeatureValue::Number(numbers.value(row)),
-        None => FeatureValue::Category(column.as_string::<i32>().value(row).to_owned()),
+/// Returns a message that a server refused as a row of the quarantine. What was seen in it is opened, for
+/// the table seals it again, to the same bytes.
+fn quarantined((number, refused): (u64, Refused), seal: Option<&Seal>) -> QuarantineRow {
+    let opened = |text: String| match seal {
+        Some(seal) => seal.open(text),
+        None => text,
+    };
+    // Alike messages that came twice were refused twice.
+    let parts = [refused.source.as_bytes(), b"live", &number.to_be_bytes()];
+    let id = parts.iter().fold(blake3::Hasher::new(), |mut hasher, part| {
+        hasher.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes()).update(part);
+        hasher
+    });
+    QuarantineRow {
+        id: id.finalize().to_hex().to_string(),
+        path: refused.source.clone(),
+        source: refused.source,
+        form: refused.form,
+        row: number + 1,
+        reason: refused.reason,
+        detail: opened(refused.detail),
+        raw: opened(refused.raw),
     }
 }
 
 /// Returns the offset behind what the table has of the log.
-async fn committed(table: Option<&DeltaTable>) -> Result<Offset, EngineError> {
+async fn committed(table: Option<&DeltaTable>, application: &str) -> Result<Offset, EngineError> {
     let Some(table) = table else { return Ok(Offset(0)) };
     let read = |error| EngineError::table("read", EVENTS, error);
     let snapshot = table.snapshot().map_err(read)?;
-    let version = snapshot.transaction_version(&*table.log_store(), APPLICATION).await.map_err(read)?;
+    let version = snapshot.transaction_version(&*table.log_store(), application).await.map_err(read)?;
     Ok(Offset(version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0)))
 }
 

@@ -10,7 +10,8 @@ use arrow::array::RecordBatch;
 use arrow::compute::{sort_to_indices, take_record_batch};
 use arrow::error::ArrowError;
 use throng_event::{AsOf, Day};
-use throng_persona::{Histories, ModelComparison, ModelTally};
+use throng_feature::FeatureDefinition;
+use throng_persona::{Histories, Memberships, Model, ModelComparison, ModelTally};
 
 use crate::context::collect;
 use crate::engine::{Engine, View};
@@ -23,7 +24,7 @@ use crate::rows::Rows;
 use crate::tables::FEATURES;
 
 /// Customers scored at a time: their features and shares take some 20 MB.
-const PIECE_N_ROWS: usize = 10_000;
+pub(crate) const PIECE_N_ROWS: usize = 10_000;
 
 impl Engine {
     /// Returns who goes from which persona of one model to which of another, among everybody, as of the day
@@ -51,11 +52,8 @@ impl Engine {
             let mut found = Vec::new();
             for (fitted, rows) in models.iter().zip(&rows) {
                 let piece = rows.slice(start, PIECE_N_ROWS.min(rows.num_rows().saturating_sub(start)));
-                let failed = |error: ArrowError| EngineError::table("read", FEATURES, error);
-                let mut population = population_of(&piece, &fitted.features, as_of).map_err(failed)?;
-                let known = population.profiles.iter().map(|profile| days.get(profile.as_str()).copied().unwrap_or(0));
-                population.histories = Some(Histories { days: known.collect(), earlier: Vec::new() });
-                found.push(pool.install(|| fitted.model.memberships(&population))?);
+                let scored = || scored((&fitted.model, &fitted.features), (&piece, &days), as_of);
+                found.push(pool.install(scored)?);
             }
             tally.take(&found[0], &found[1])?;
         }
@@ -97,11 +95,26 @@ impl Engine {
         sorted.map_err(|error| EngineError::table("compute", FEATURES, error))
     }
 
-    async fn history_days(&self, view: &View, as_of: AsOf) -> Result<BTreeMap<String, u32>, EngineError> {
+    /// Returns how many whole days before a day everybody's first event was.
+    pub(crate) async fn history_days(&self, view: &View, as_of: AsOf) -> Result<BTreeMap<String, u32>, EngineError> {
         let first = self.first_days(view, as_of).await?;
         let since = |(id, first): (String, Day)| (id, u32::try_from(as_of.day.0 - first.0).unwrap_or(0));
         Ok(first.into_iter().map(since).collect())
     }
+}
+
+/// Returns what a model that reads these features says of the profiles in rows of them, who have been known
+/// for so many days.
+pub(crate) fn scored(
+    (model, features): (&Model, &[FeatureDefinition]),
+    (rows, days): (&RecordBatch, &BTreeMap<String, u32>),
+    as_of: AsOf,
+) -> Result<Memberships, EngineError> {
+    let failed = |error: ArrowError| EngineError::table("read", FEATURES, error);
+    let mut population = population_of(rows, features, as_of).map_err(failed)?;
+    let known = population.profiles.iter().map(|profile| days.get(profile.as_str()).copied().unwrap_or(0));
+    population.histories = Some(Histories { days: known.collect(), earlier: Vec::new() });
+    Ok(model.memberships(&population)?)
 }
 
 /// Returns the day that the table `features` is of.

@@ -14,6 +14,7 @@ mod field;
 mod identity;
 mod instant;
 mod money;
+mod seal;
 
 pub use admission::{Admission, Limits, PRODUCTS_MAX, Problem, ProblemKind, admit};
 pub use attributes::{Attributes, Value};
@@ -24,3 +25,4 @@ pub use field::{Field, UnknownField};
 pub use identity::{Identity, IdentityKind, PersonalData};
 pub use instant::Instant;
 pub use money::{Currency, Money};
+pub use seal::Seal;

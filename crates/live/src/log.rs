@@ -278,6 +278,7 @@ mod tests {
         let log = Log::open(folder.path()).unwrap();
         let message = |detail: &str| Refused {
             source: "web".to_owned(),
+            form: "segment".to_owned(),
             received_at: 7,
             reason: "unreadable".to_owned(),
             detail: detail.to_owned(),

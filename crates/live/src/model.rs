@@ -9,7 +9,8 @@ use std::sync::Arc;
 use throng_event::{AsOf, Calendar};
 use throng_feature::{FeatureMatrix, FeatureValue, NO_CODE, Touchpoints};
 use throng_journey::{History, JourneyFeatures, UNNAMED};
-use throng_persona::{Moment, PersonaError, PersonaId, Scorer, ScorerScratch};
+use throng_persona::{Membership, Moment, PersonaError, PersonaId, Scorer, ScorerScratch};
+use throng_profile::ProfileId;
 
 use crate::Because;
 
@@ -100,6 +101,12 @@ impl LiveModel {
         self.ids().iter().cloned().zip(names).collect()
     }
 
+    /// Returns the fitted model and the features it is given.
+    #[must_use]
+    pub fn scorer(&self) -> &Scorer {
+        &self.scorer
+    }
+
     /// Returns its personas, in its order.
     pub(crate) fn ids(&self) -> &[PersonaId] {
         &self.scorer.model().personas
@@ -129,6 +136,20 @@ impl LiveModel {
         scored.shares.push(found.unassigned);
         scored.assigned = found.assigned;
         Ok(())
+    }
+
+    /// Returns how much the profile in one row of a matrix of the catalogue belongs to each persona; `None`
+    /// for a row that is not of the catalogue.
+    pub(crate) fn membership(
+        &self,
+        profile: ProfileId,
+        row: (&FeatureMatrix, usize),
+        history_days: u32,
+        scratch: &mut ScorerScratch,
+    ) -> Option<Membership> {
+        let found = self.scorer.score_row(row, Some(history_days), scratch).ok()?;
+        let (shares, unassigned) = (found.shares.to_vec(), found.unassigned);
+        Some(Membership { profile, shares, unassigned, assigned: found.assigned, by: found.by })
     }
 
     /// Returns why someone who counted for one persona counts for another.

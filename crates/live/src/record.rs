@@ -66,6 +66,8 @@ impl Entry {
 pub struct Refused {
     /// The configured source that sent it.
     pub source: String,
+    /// The form it came in, as files of it are called, for whoever reads it again.
+    pub form: String,
     /// When it came, microseconds.
     pub received_at: i64,
     /// The reason's stable name.

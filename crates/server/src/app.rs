@@ -6,18 +6,23 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use throng_event::Seal;
 use throng_live::{Live, LiveError};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::ask::Desk;
 use crate::error::ApiError;
 use crate::guard::Guard;
 use crate::metrics::Metrics;
-use crate::{Settings, account_api, document, ingest, metrics, operations, profile_api, profiles, shifts};
+use crate::page::Page;
+use crate::{
+    Settings, account_api, ask, document, ingest, metrics, operations, page, profile_api, profiles, shifts, sign_in,
+};
 
 /// What all handlers share.
 #[derive(Clone)]
@@ -26,6 +31,10 @@ pub(crate) struct App {
     pub(crate) settings: Arc<Settings>,
     pub(crate) guard: Arc<Guard>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Of the home, where it keeps nothing personal.
+    pub(crate) seal: Option<Seal>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) page: Arc<Page>,
     /// Says when the server is stopping.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -37,15 +46,19 @@ impl App {
     pub(crate) fn new(settings: Settings, live: Live, stopping: watch::Receiver<bool>) -> Self {
         let guard = Guard::new(&settings);
         let (guard, metrics) = (Arc::new(guard), Arc::new(Metrics::new()));
-        Self { live, guard, metrics, settings: Arc::new(settings), stopping }
+        let seal = Seal::of(&settings.personal);
+        let (desk, page) = (Arc::new(Desk::new(settings.ask.clone())), Arc::new(Page::new()));
+        Self { live, guard, metrics, seal, desk, page, settings: Arc::new(settings), stopping }
     }
 
     pub(crate) fn routes(self) -> Router {
         let body_bytes_max = self.settings.body_bytes_max;
         document::with_document(open_routes())
-            .fallback(async || ApiError::no_path())
+            .merge(ask::routes())
+            .fallback(page::fallback)
             .method_not_allowed_fallback(other_method)
             .layer(DefaultBodyLimit::max(body_bytes_max))
+            .layer(from_fn(page::without_prompt))
             .layer(from_fn_with_state(self.clone(), in_time))
             .layer(from_fn_with_state(self.clone(), metrics::observe))
             .layer(CatchPanicLayer::custom(|_| panicked()))
@@ -73,6 +86,7 @@ pub(crate) fn open_routes() -> OpenApiRouter<App> {
         .merge(profiles::routes())
         .merge(shifts::routes())
         .merge(operations::routes())
+        .merge(sign_in::routes())
 }
 
 /// Gives up a request that takes too long. A stream has begun to answer by then.

@@ -29,6 +29,7 @@ use crate::error::ErrorBody;
         (name = "webhook", description = "Records of any form, through a mapping"),
         (name = "profiles", description = "Profiles with features, personas and shifts"),
         (name = "profile-api", description = "Segment's Profile API"),
+        (name = "page", description = "People who sign in"),
         (name = "operations", description = "For those who run the server"),
     ),
 )]
@@ -71,6 +72,7 @@ pub(crate) struct ReadErrors;
 
 const INVALID: (&str, &str) = ("400", "The request is not understood; sending it again does not help");
 const UNAUTHORIZED: (&str, &str) = ("401", "No key, or one that may not do this");
+const FORBIDDEN: (&str, &str) = ("403", "Not from the page, or not for whoever asks");
 const NOT_FOUND: (&str, &str) = ("404", "There is nothing of this name");
 const TIMEOUT: (&str, &str) = ("408", "The request took too long to arrive or to answer");
 const TOO_LARGE: (&str, &str) = ("413", "The body or the batch is too large; send fewer events at once");
@@ -78,6 +80,8 @@ const TOO_MANY: (&str, &str) =
     ("429", "Too many requests, or too many events wait; `Retry-After` says when to try again");
 const UNAVAILABLE: (&str, &str) = ("503", "Events cannot be taken or read now; try again later");
 
+/// What a call about signing in may be answered with.
+pub(crate) struct SignInErrors;
 /// What Mixpanel's calls may be answered with, in its words but for what comes before them.
 pub(crate) struct MixpanelErrors;
 /// What Amplitude's calls may be answered with, in its words but for what comes before them.
@@ -115,6 +119,12 @@ impl IntoResponses for MixpanelErrors {
 impl IntoResponses for AmplitudeErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         any_object(&[INVALID, TIMEOUT, TOO_LARGE, TOO_MANY, UNAVAILABLE])
+    }
+}
+
+impl IntoResponses for SignInErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        errors(&[INVALID, UNAUTHORIZED, FORBIDDEN, TIMEOUT, TOO_LARGE, TOO_MANY, UNAVAILABLE])
     }
 }
 

@@ -30,6 +30,9 @@ pub enum ServerError {
     /// A text is no hash of a key.
     #[error("'{0}' is no key hash: 64 hexadecimal digits, as `throng keys add` prints them")]
     KeyHash(String),
+    /// A text is no hash of a password.
+    #[error("this is no password hash as `throng users add` writes them")]
+    PasswordHash,
     /// Something else writes the log already.
     #[error("could not start to log: {0}")]
     Logging(String),

@@ -8,7 +8,9 @@ use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use crate::app::credential;
+use crate::clock::now;
 use crate::error::ApiError;
+use crate::sign_in::Door;
 use crate::{KeyHash, Role, Settings};
 
 /// The holders of keys, and how much each has asked of late.
@@ -16,7 +18,9 @@ pub(crate) struct Guard {
     /// Of every write key the hash and the position of its source.
     write: Vec<(KeyHash, usize)>,
     read: Vec<(KeyHash, Role)>,
-    /// By position among all keys: bounded, for unknown keys never get here.
+    /// Those who sign in.
+    pub(crate) door: Door,
+    /// By position among all keys and users: bounded, for unknown ones never get here.
     rates: RateLimiter<usize, HashMapStateStore<usize>, DefaultClock>,
 }
 
@@ -32,6 +36,7 @@ impl Guard {
         Self {
             write: settings.sources.iter().enumerate().flat_map(of_source).collect(),
             read: settings.keys.iter().map(|key| (key.hash, key.role)).collect(),
+            door: Door::new(&settings.sign_in, settings.tls.is_some()),
             rates: RateLimiter::hashmap(Quota::per_second(per_second)),
         }
     }
@@ -44,12 +49,26 @@ impl Guard {
         Ok(SourceIdx(self.write[position].1))
     }
 
-    /// Checks that the key of a request has a role.
+    /// Checks that the key of a request, or who has signed in, has a role.
     pub(crate) fn check(&self, headers: &HeaderMap, role: Role) -> Result<(), ApiError> {
-        let key = credential(headers).ok_or_else(ApiError::unauthorized)?;
-        let position = KeyHash::of(&key).position(self.read.iter().map(|(hash, _)| hash));
-        let position = position.filter(|idx| self.read[*idx].1 >= role).ok_or_else(ApiError::unauthorized)?;
-        self.check_rate(self.write.len() + position)
+        if self.role(headers)? >= role { Ok(()) } else { Err(ApiError::unauthorized()) }
+    }
+
+    /// Returns what the holder of a request's key may do, or else who has signed in.
+    pub(crate) fn role(&self, headers: &HeaderMap) -> Result<Role, ApiError> {
+        let (position, role) = match credential(headers) {
+            Some(key) => {
+                let position = KeyHash::of(&key).position(self.read.iter().map(|(hash, _)| hash));
+                let position = position.ok_or_else(ApiError::unauthorized)?;
+                (position, self.read[position].1)
+            }
+            None => {
+                let person = self.door.signed_in(headers, now()).ok_or_else(ApiError::unauthorized)?;
+                (self.read.len() + person.user_idx, person.role)
+            }
+        };
+        self.check_rate(self.write.len() + position)?;
+        Ok(role)
     }
 
     fn check_rate(&self, key: usize) -> Result<(), ApiError> {

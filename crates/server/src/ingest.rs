@@ -60,21 +60,29 @@ pub(crate) struct Fault {
     pub(crate) problem: Problem,
 }
 
+/// Where a record is from.
+#[derive(Clone, Copy)]
+pub(crate) struct Origin {
+    pub(crate) source: SourceIdx,
+    /// The form it came in, as files of it are called; a protocol that no files are in has a name too.
+    pub(crate) form: &'static str,
+}
+
 /// Reads the messages of a body that came from a source.
-pub(crate) fn read(app: &App, source: SourceIdx, at: Instant, reading: &Reading<'_>) -> Result<Submission, ApiError> {
-    read_records(app, source, at, reading).map(|(submission, _)| submission)
+pub(crate) fn read(app: &App, origin: Origin, at: Instant, reading: &Reading<'_>) -> Result<Submission, ApiError> {
+    read_records(app, origin, at, reading).map(|(submission, _)| submission)
 }
 
 /// Reads the records of a body and says of each that is no event what is wrong with it, for
 /// callers that are told so.
 pub(crate) fn read_records(
     app: &App,
-    source: SourceIdx,
+    origin: Origin,
     at: Instant,
     reading: &Reading<'_>,
 ) -> Result<(Submission, Vec<Fault>), ApiError> {
     let settings = &app.settings;
-    let name = &settings.sources[source.0].name;
+    let name = &settings.sources[origin.source.0].name;
     let limits = Limits {
         source: name.clone(),
         earliest: EARLIEST,
@@ -88,7 +96,7 @@ pub(crate) fn read_records(
             // When it arrived is ours to say, whatever a record says.
             Taken::Event { event, .. } => submission.events.push(Event { received_at: at, ..*event }),
             Taken::Quarantined(quarantined) => {
-                submission.refused.push(refused(name, at, &quarantined.problem, quarantined.raw));
+                submission.refused.push(refused(app, origin, at, (&quarantined.problem, quarantined.raw)));
                 let idx = usize::try_from(quarantined.row.saturating_sub(1)).unwrap_or(usize::MAX);
                 faults.push(Fault { idx, problem: quarantined.problem });
             }
@@ -98,10 +106,20 @@ pub(crate) fn read_records(
     Ok((submission, faults))
 }
 
-/// Returns what is kept of a record that is no event.
-pub(crate) fn refused(source: &str, at: Instant, problem: &Problem, raw: String) -> Refused {
-    let (reason, detail) = (problem.kind.reason().to_owned(), problem.detail.clone());
-    Refused { source: source.to_owned(), received_at: at.0, reason, detail, raw: without_keys(raw) }
+/// Returns what is kept of a record that is no event, sealed where the home keeps nothing personal.
+pub(crate) fn refused(app: &App, origin: Origin, at: Instant, (problem, raw): (&Problem, String)) -> Refused {
+    let kept = |text: String| match &app.seal {
+        Some(seal) => seal.close(&text),
+        None => text,
+    };
+    Refused {
+        source: app.settings.sources[origin.source.0].name.clone(),
+        form: origin.form.to_owned(),
+        received_at: at.0,
+        reason: problem.kind.reason().to_owned(),
+        detail: kept(problem.detail.clone()),
+        raw: kept(without_keys(raw)),
+    }
 }
 
 /// Members that hold a write key, as the protocols name them.

@@ -28,6 +28,8 @@ pub enum Role {
     Ingest,
     /// Read profiles, personas, shifts.
     Read,
+    /// Ask anything of the tables.
+    Analyst,
     /// See what was refused, and the state of the server.
     Admin,
 }

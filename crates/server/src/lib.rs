@@ -6,6 +6,7 @@
 
 mod account_api;
 mod app;
+mod ask;
 mod clock;
 mod document;
 mod error;
@@ -15,16 +16,20 @@ mod ingest;
 mod keys;
 mod metrics;
 mod operations;
+mod page;
 mod patience;
 mod profile_api;
 mod profiles;
 mod serve;
 mod settings;
 mod shifts;
+mod sign_in;
 
+pub use ask::{Ask, Deed, Question, Unanswered};
 pub use document::openapi_json;
 pub use error::ServerError;
 pub use keys::{Key, KeyHash, Role};
 pub use operations::log_as_json;
 pub use serve::{Bound, bind};
 pub use settings::{ApiKey, Settings, Source, TlsFiles};
+pub use sign_in::{FirstUser, Keep, Password, SignIn, User};

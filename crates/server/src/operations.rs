@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use throng_persona::PersonaId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,6 +21,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(ready))
         .routes(routes!(metrics))
         .routes(routes!(rejections))
+        .routes(routes!(comparison))
 }
 
 /// Healthy is who answers.
@@ -112,15 +114,65 @@ async fn rejections(
     let from = query.after.map_or(0, |after| after.saturating_add(1));
     let limit = query.limit.unwrap_or(PAGE_MAX).min(PAGE_MAX);
     let refused = from_disk(&app, move |live| live.refused(from, limit)).await?;
+    let opened = |text: String| match &app.seal {
+        Some(seal) => seal.open(text),
+        None => text,
+    };
     let rows = refused.into_iter().map(|(number, refused)| Rejection {
         number,
         source: refused.source,
         received_at: throng_event::Instant(refused.received_at).to_string(),
         reason: refused.reason,
-        detail: refused.detail,
-        message: refused.raw,
+        detail: opened(refused.detail),
+        message: opened(refused.raw),
     });
     Ok(Json(Rejections { data: rows.collect() }).into_response())
+}
+
+/// How the shadow model divides everybody beside the live one.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Comparison {
+    /// The version of the live model.
+    live: String,
+    /// The version of the shadow model.
+    shadow: String,
+    /// The personas of the live model.
+    live_personas: Vec<String>,
+    /// The personas of the shadow model.
+    shadow_personas: Vec<String>,
+    /// For each persona of the live model, how many profiles the shadow model counts for each of its own;
+    /// in both the last is none.
+    n_profiles: Vec<Vec<u64>>,
+    /// Profiles that the two have not looked at yet.
+    n_waiting: u64,
+}
+
+/// What the shadow model says of everybody, as of now, beside the live one.
+#[utoipa::path(
+    get,
+    path = "/v1/scoring/comparison",
+    tag = "operations",
+    responses(
+        (status = 200, description = "How many count for which persona by each", body = Comparison),
+        ReadErrors,
+    ),
+    security(("basic" = []), ("bearer" = [])),
+)]
+async fn comparison(State(app): State<App>, headers: HeaderMap) -> Result<Json<Comparison>, ApiError> {
+    app.guard.check(&headers, Role::Read)?;
+    let found = from_disk(&app, |live| Ok(live.comparison())).await?;
+    let found = found.ok_or_else(|| {
+        ApiError::not_found("no model scores as a shadow; `throng model shadow VERSION` makes one do so")
+    })?;
+    let ids = |personas: Vec<PersonaId>| personas.into_iter().map(|id| id.as_str().to_owned()).collect();
+    Ok(Json(Comparison {
+        live: found.live,
+        shadow: found.shadow,
+        live_personas: ids(found.live_personas),
+        shadow_personas: ids(found.shadow_personas),
+        n_profiles: found.n_profiles,
+        n_waiting: found.n_waiting,
+    }))
 }
 
 /// Writes what happens to standard error as JSON, a line each, without anything personal.

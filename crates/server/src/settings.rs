@@ -8,7 +8,7 @@ use std::time::Duration;
 use throng_event::{Calendar, Currency, PersonalData};
 use throng_source::Mapping;
 
-use crate::{KeyHash, Role};
+use crate::{Ask, KeyHash, Role, SignIn};
 
 /// The settings of a server.
 #[derive(Debug, Clone)]
@@ -21,6 +21,10 @@ pub struct Settings {
     pub sources: Vec<Source>,
     /// Who may do more.
     pub keys: Vec<ApiKey>,
+    /// Who may sign in to the page.
+    pub sign_in: SignIn,
+    /// Who answers questions about the tables; without anybody there is no such path.
+    pub ask: Option<Ask>,
     /// What makes events of the records that webhooks send, by the name of the source.
     pub mappings: BTreeMap<String, Mapping>,
     /// The zone of times that carry none.
@@ -86,6 +90,8 @@ impl Settings {
             tls: None,
             sources: Vec::new(),
             keys: Vec::new(),
+            sign_in: SignIn::default(),
+            ask: None,
             mappings: BTreeMap::new(),
             calendar: Calendar::utc(),
             currency: None,

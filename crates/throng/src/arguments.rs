@@ -36,7 +36,10 @@ pub(crate) use journeys::{
 pub(crate) use load::LoadArguments;
 pub(crate) use model::{ModelCommand, Shadow};
 
-pub(crate) use server::{KeysAddArguments, KeysCommand, RoleWanted, ServeArguments, VerifyArguments, VerifyCommand};
+pub(crate) use server::{
+    KeysAddArguments, KeysCommand, RoleWanted, ServeArguments, UserRoleWanted, UsersAddArguments, UsersCommand,
+    VerifyArguments, VerifyCommand,
+};
 
 const EXAMPLES: &str = "\
 From a file to personas:
@@ -150,6 +153,9 @@ pub(crate) enum Command {
     /// Who may send events to the server and read from it
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Who may sign in to the page of the server
+    #[command(subcommand)]
+    Users(UsersCommand),
     /// Make customers with known personas, to try things on
     Simulate(SimulateArguments),
     /// Go the whole way from data to a report in one command

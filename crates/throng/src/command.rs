@@ -21,6 +21,7 @@ mod report;
 mod serve;
 mod simulate;
 mod sql;
+mod users;
 mod verify;
 
 use std::fs;
@@ -38,29 +39,44 @@ use crate::home::Session;
 /// # Errors
 /// Whatever kept it from being done.
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let session = Session::new(arguments.global);
-    match arguments.command {
-        Command::Init(arguments) => init::run(&session, arguments),
-        Command::Import(arguments) => import::run(&session, &arguments),
-        Command::Export(arguments) => export::run(&session, &arguments),
-        Command::Quarantine(command) => quarantine::run(&session, command),
-        Command::Identity(command) => identity::run(&session, &command),
-        Command::Audit(arguments) => audit::run(&session, &arguments),
-        Command::Features(command) => features::run(&session, command),
-        Command::Discover(arguments) => discover::run(&session, &arguments),
-        Command::Personas(command) => personas::run(&session, command),
-        Command::Model(command) => model::run(&session, command),
-        Command::Journeys(command) => journeys::run(&session, command),
-        Command::Profile(arguments) => profile::run(&session, &arguments),
-        Command::Sql(arguments) => sql::run(&session, &arguments),
-        Command::Report(arguments) => report::run(&session, &arguments),
-        Command::Verify(arguments) => verify::run(&session, &arguments),
-        Command::Serve(arguments) => serve::run(&session, &arguments),
-        Command::Load(arguments) => load::run(&session, &arguments),
-        Command::Keys(command) => keys::run(&session, command),
-        Command::Simulate(arguments) => simulate::run(&session, &arguments),
-        Command::Demo(arguments) => demo::run(&session, &arguments),
-        Command::Completions { shell } => completions::run(&session, shell),
+    dispatch(&Session::new(arguments.global), arguments.command)
+}
+
+/// Runs a command for somebody who does not sit at this machine.
+///
+/// # Errors
+/// Whatever kept it from being done.
+pub(crate) fn answer(session: &Session<'_>, command: Command) -> anyhow::Result<()> {
+    if let Command::Sql(arguments) = &command {
+        return sql::answer(session, &arguments.query);
+    }
+    dispatch(session, command)
+}
+
+fn dispatch(session: &Session<'_>, command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Init(arguments) => init::run(session, arguments),
+        Command::Import(arguments) => import::run(session, &arguments),
+        Command::Export(arguments) => export::run(session, &arguments),
+        Command::Quarantine(command) => quarantine::run(session, command),
+        Command::Identity(command) => identity::run(session, &command),
+        Command::Audit(arguments) => audit::run(session, &arguments),
+        Command::Features(command) => features::run(session, command),
+        Command::Discover(arguments) => discover::run(session, &arguments),
+        Command::Personas(command) => personas::run(session, command),
+        Command::Model(command) => model::run(session, command),
+        Command::Journeys(command) => journeys::run(session, command),
+        Command::Profile(arguments) => profile::run(session, &arguments),
+        Command::Sql(arguments) => sql::run(session, &arguments),
+        Command::Report(arguments) => report::run(session, &arguments),
+        Command::Verify(arguments) => verify::run(session, &arguments),
+        Command::Serve(arguments) => serve::run(session, &arguments),
+        Command::Load(arguments) => load::run(session, &arguments),
+        Command::Keys(command) => keys::run(session, command),
+        Command::Users(command) => users::run(session, command),
+        Command::Simulate(arguments) => simulate::run(session, &arguments),
+        Command::Demo(arguments) => demo::run(session, &arguments),
+        Command::Completions { shell } => completions::run(session, shell),
     }
 }
 

@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use throng_engine::EngineError;
 use throng_persona::PersonaError;
+use throng_server::Unanswered;
 use throng_source::SourceError;
 
 use crate::format::clean;
 use crate::output;
+use crate::output::Written;
 
 /// A command was used wrongly, in a way the argument parser cannot see.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +59,33 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     let (headline, causes) = lines.split_first().map_or(("unknown", [].as_slice()), |(first, rest)| (first, rest));
     output::error(headline, causes, hint(error).map(|hint| indented(&hint)).as_deref());
     status
+}
+
+/// Returns why a question that somebody asked from elsewhere has no answer. That a check failed is one.
+///
+/// # Errors
+/// [`Unanswered`].
+pub(crate) fn unanswered(error: &anyhow::Error, written: &Written) -> Result<Vec<u8>, Unanswered> {
+    if error.is::<Negative>() {
+        return Ok(written.take());
+    }
+    let message = || match hint(error) {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    };
+    for cause in error.chain() {
+        match cause.downcast_ref::<EngineError>() {
+            Some(EngineError::Missing { .. }) => return Err(Unanswered::Missing(message())),
+            Some(EngineError::Query(reason)) => return Err(Unanswered::Invalid(reason.clone())),
+            Some(_) | None => {}
+        }
+    }
+    if blame(error) == Blame::Usage {
+        return Err(Unanswered::Invalid(message()));
+    }
+    // What is wrong here is for whoever runs the server.
+    tracing::error!(error = format!("{error:#}"), "a question could not be answered");
+    Err(Unanswered::Failed)
 }
 
 /// Keeps the lines of a long message together, and its characters harmless.

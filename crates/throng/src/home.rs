@@ -6,23 +6,29 @@ use std::path::{Path, PathBuf};
 use throng_engine::{Engine, Home};
 
 use crate::arguments::{Format, GlobalArguments};
-use crate::output::Output;
+use crate::output::{Output, Written};
 use crate::world;
 
 /// The surroundings of one command.
 #[derive(Debug, Clone)]
-pub(crate) struct Session {
+pub(crate) struct Session<'w> {
     /// How to print.
-    pub(crate) output: Output,
+    pub(crate) output: Output<'w>,
     home: Option<PathBuf>,
     threads: NonZeroUsize,
 }
 
-impl Session {
+impl<'w> Session<'w> {
     /// Settles the surroundings from what was typed.
     pub(crate) fn new(global: GlobalArguments) -> Self {
         let output = Output::new(&global);
         Self { output, threads: world::threads(global.threads), home: global.home }
+    }
+
+    /// Returns the surroundings of a command that is asked for by somebody else about one home, and whose
+    /// results are handed on.
+    pub(crate) fn handing_on(written: &'w Written, home: &Path, threads: NonZeroUsize) -> Self {
+        Self { output: Output::handing_on(written), home: Some(home.to_owned()), threads }
     }
 
     /// Returns the home that was named, if one was.

@@ -1,6 +1,7 @@
 //! `throng`, the command line: reads the arguments, runs one command, reports.
 
 mod arguments;
+mod ask;
 mod command;
 mod failure;
 mod format;

@@ -9,6 +9,7 @@ mod grid;
 mod progress;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 use owo_colors::OwoColorize;
 use serde::Serialize;
@@ -25,14 +26,36 @@ const WIDTH_WITHOUT_TERMINAL: usize = 96;
 
 /// How and where to print.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Output {
+pub(crate) struct Output<'w> {
     format: Format,
     quiet: bool,
     /// Columns of the terminal, when there is one.
     terminal: Option<usize>,
+    /// Takes results in place of standard output.
+    written: Option<&'w Written>,
 }
 
-impl Output {
+/// Results that are handed on rather than printed.
+#[derive(Debug, Default)]
+pub(crate) struct Written(Mutex<Vec<u8>>);
+
+impl Written {
+    /// Returns everything that was written, and is empty then.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn append(&self, bytes: &[u8]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+    }
+}
+
+impl<'w> Output<'w> {
+    /// Returns an output that hands results on as JSON, and tells nobody how it goes.
+    pub(crate) fn handing_on(written: &'w Written) -> Self {
+        Self { format: Format::Json, quiet: true, terminal: None, written: Some(written) }
+    }
+
     /// Settles how to print, colours included, for the whole process.
     pub(crate) fn new(global: &GlobalArguments) -> Self {
         match global.color {
@@ -43,7 +66,7 @@ impl Output {
         let terminal = io::stdout()
             .is_terminal()
             .then(|| terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0)));
-        Self { format: global.format, quiet: global.quiet, terminal }
+        Self { format: global.format, quiet: global.quiet, terminal, written: None }
     }
 
     /// Returns the same output in another format.
@@ -62,8 +85,10 @@ impl Output {
     }
 
     /// Prints a result that is complete as it is.
-    #[expect(clippy::unused_self, reason = "printing belongs to the output, wherever it goes")]
     pub(crate) fn text(self, text: &str) -> io::Result<()> {
+        if self.written.is_some() {
+            return self.raw(text.as_bytes());
+        }
         let mut output = anstream::stdout().lock();
         output.write_all(text.as_bytes())?;
         if !text.ends_with('\n') {
@@ -73,8 +98,11 @@ impl Output {
     }
 
     /// Prints bytes as they are, without looking for colours in them.
-    #[expect(clippy::unused_self, reason = "printing belongs to the output, wherever it goes")]
     pub(crate) fn raw(self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(written) = self.written {
+            written.append(bytes);
+            return Ok(());
+        }
         let mut output = io::stdout().lock();
         output.write_all(bytes)?;
         output.flush()

@@ -16,6 +16,8 @@ pub struct ServerConfig {
     pub requests_per_second: Option<u32>,
     /// Who may ask.
     pub keys: Vec<ServerKey>,
+    /// Who may sign in.
+    pub users: Vec<ServerUser>,
     /// The least share in a persona that someone moves into.
     pub share_min: f64,
     /// By how much that share must exceed the one in the persona before.
@@ -33,15 +35,29 @@ pub struct ServerKey {
     pub hash: String,
 }
 
-/// What the holder of a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// One person who may sign in to the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerUser {
+    /// The name to sign in with.
+    pub name: String,
+    /// What they may do; never [`ServerRole::Ingest`].
+    pub role: ServerRole,
+    /// The Argon2id hash of their password, as a PHC string.
+    pub password: String,
+}
+
+/// What the holder of a key or a user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ServerRole {
     /// Send events.
     Ingest,
-    /// Read profiles.
+    /// Read profiles and personas; of users, `viewer`.
+    #[serde(alias = "viewer")]
     Read,
-    /// See what was refused too.
+    /// Ask anything of the tables too.
+    Analyst,
+    /// See what was refused and decide what holds, too.
     Admin,
 }
 
@@ -60,6 +76,8 @@ pub(super) struct ServerForm {
     shifts: ShiftsForm,
     #[serde(default)]
     key: Vec<KeyForm>,
+    #[serde(default)]
+    user: Vec<UserForm>,
 }
 
 #[derive(Deserialize)]
@@ -84,6 +102,14 @@ struct KeyForm {
     hash: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserForm {
+    name: String,
+    role: ServerRole,
+    password: String,
+}
+
 /// What a new home's `throng.toml` says about the server.
 pub(super) const TEMPLATE: &str = "\
 [server]
@@ -94,7 +120,7 @@ pub(super) const TEMPLATE: &str = "\
 # [server.shifts]                 # when someone counts for another persona
 # share_min = 0.0                 # the least share in the new one
 # lead_min = 0.1                  # by how much it exceeds the share in the old one
-# `throng keys add` writes keys, [[server.key]], at the end.
+# `throng keys add` writes keys, [[server.key]], at the end, `throng users add` users, [[server.user]].
 ";
 
 impl ServerForm {
@@ -116,6 +142,21 @@ impl ServerForm {
             }
             keys.push(ServerKey { name: key.name, role: key.role, hash: key.hash });
         }
+        let mut users: Vec<ServerUser> = Vec::with_capacity(self.user.len());
+        for user in self.user {
+            let fits = user.role > ServerRole::Ingest && user.password.starts_with("$argon2id$");
+            if !fits || user.name.is_empty() {
+                return Err(format!(
+                    "the server user {:?} needs a name, the role viewer, analyst or admin, and the hash of a password; \
+                     `throng users add` writes all of them",
+                    user.name
+                ));
+            }
+            if users.iter().any(|known| known.name == user.name) {
+                return Err(format!("there are two server users {:?}", user.name));
+            }
+            users.push(ServerUser { name: user.name, role: user.role, password: user.password });
+        }
         Ok(ServerConfig {
             listen: listen
                 .parse()
@@ -123,6 +164,7 @@ impl ServerForm {
             tls: self.tls.map(|tls| (tls.certificates, tls.key)),
             requests_per_second: self.requests_per_second,
             keys,
+            users,
             share_min: unit("share_min", self.shifts.share_min, 0.0)?,
             lead_min: unit("lead_min", self.shifts.lead_min, LEAD_MIN)?,
         })
@@ -151,6 +193,8 @@ mod tests {
             ("[shifts]\nlead_min = 2.0", "server.shifts.lead_min"),
             ("[[key]]\nname = \"web\"\nrole = \"ingest\"\nhash = \"abc\"", "throng keys add"),
             ("[[key]]\nname = \"web\"\nrole = \"owner\"\nhash = \"abc\"", "owner"),
+            ("[[user]]\nname = \"ann\"\nrole = \"viewer\"\npassword = \"secret\"", "throng users add"),
+            ("[[user]]\nname = \"ann\"\nrole = \"ingest\"\npassword = \"$argon2id$v\"", "throng users add"),
             ("port = 7", "port"),
         ] {
             let error = read(text).unwrap_err();

@@ -7,14 +7,13 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use futures::channel::mpsc::{Sender, channel};
 use futures::{SinkExt, StreamExt};
-use throng_event::{Event, Fingerprint, ProductLine, Value};
+use throng_event::{Event, Fingerprint, ProductLine, Seal, Value};
 use throng_source::{Quarantined, Taken};
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use super::file_name;
 use super::quarantine::{QuarantineColumns, QuarantineRow};
-use super::seal::Seal;
 use super::seen::Seen;
 use crate::context::{bare_session, for_each_batch};
 use crate::error::EngineError;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use arrow::array::{Int64Builder, RecordBatch, StringBuilder};
 use arrow::error::ArrowError;
-use throng_event::PersonalData;
+use throng_event::{PersonalData, Seal};
 
-use super::seal::Seal;
 use crate::context::{bare_session, collect};
 use crate::error::EngineError;
 use crate::rows::{Rows, batch};
@@ -134,6 +133,13 @@ impl QuarantineColumns {
             ("raw", Arc::new(raw.finish())),
         ])
     }
+}
+
+/// Returns rows as they are stored.
+pub(crate) fn quarantine_batch(rows: &[QuarantineRow], seal: Option<&Seal>) -> Result<RecordBatch, ArrowError> {
+    let mut columns = QuarantineColumns::default();
+    rows.iter().for_each(|row| columns.push(row, seal));
+    columns.take()
 }
 
 /// Reads stored rows, opened where the home seals them.

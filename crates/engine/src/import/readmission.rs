@@ -19,14 +19,13 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::channel::mpsc::{Sender, channel};
 use futures::{SinkExt, StreamExt, stream};
-use throng_event::Instant;
+use throng_event::{Instant, Seal};
 use throng_source::{Form, Import, Mapping, Quarantined, SourceError, StopReason, Taken, read_quarantined_rows};
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 
 use super::intake::{CHUNK_WEIGHT_MAX, Intake};
 use super::quarantine::{QuarantineColumns, QuarantineRow, read_rows};
-use super::seal::Seal;
 use super::seen::NEWEST_MAX;
 use super::{file, limits};
 use crate::context::{explain, sorting_session};

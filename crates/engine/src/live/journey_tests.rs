@@ -89,8 +89,9 @@ fn a_server_scores_by_features_of_journeys_and_agrees_with_batch_about_all_of_th
             let last = live.with_core(throng_live::Core::last_day);
             let report = engine.live_parity(&live, throng_event::Day(last.0 + day)).unwrap();
             assert_eq!((report.n_events, report.n_different), (n_events, 0), "{:?}", report.differences);
-            // Who has not been there yet has no row.
+            // Who has not been there yet has no row, and no shares.
             assert!([report.n_profiles, report.n_profiles - 1].contains(&(report.n_values / 4)), "{report:?}");
+            assert_eq!(report.n_memberships, report.n_values / 4);
         }
     };
     check(n_events);

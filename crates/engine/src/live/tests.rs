@@ -2,11 +2,12 @@
 //! whatever was cut off in between.
 
 use throng_event::{Event, Instant, Limits, PersonalData};
-use throng_live::{LakeNote, Live, Offset, Submission};
+use throng_live::{LakeNote, Live, Offset, Refused, Submission};
 use throng_source::{Import, Taken, read_segment};
 
 use super::{Engine, Follower, LiveModels};
 use crate::fixture::{self, chance};
+use crate::import::ReadmitRequest;
 
 const CONFIG: &str = r#"format = 1
 time_zone = "Europe/Berlin"
@@ -142,4 +143,45 @@ fn a_commit_that_nobody_noted_is_not_made_twice() {
     let live = open(&engine);
     assert_eq!(follow(&engine, &live, &mut follower()), 0);
     check(&engine, &live, 30);
+}
+
+/// What a server keeps of a message that is no event.
+fn refused(raw: &str) -> Refused {
+    Refused {
+        source: "shop".to_owned(),
+        form: "segment".to_owned(),
+        received_at: 7,
+        reason: "missing-identity".to_owned(),
+        detail: "nobody".to_owned(),
+        raw: raw.to_owned(),
+    }
+}
+
+#[test]
+fn messages_that_a_server_refused_wait_in_quarantine_each_once_until_they_are_worked_on() {
+    let (_folder, mut engine) = fixture::home(CONFIG, 2);
+    let live = open(&engine);
+    let refuse = |engine: &Engine, raws: &[&str]| {
+        let refused = raws.iter().map(|raw| refused(raw)).collect();
+        engine.runtime.block_on(live.submit(Submission { events: Vec::new(), refused })).unwrap();
+    };
+    let waiting = |engine: &Engine| -> Vec<String> {
+        engine.quarantine(None, 10).unwrap().rows.into_iter().map(|row| row.raw).collect()
+    };
+    // The first was refused by a rule of then; it is an event. The second came twice, alike.
+    let (event, nobody) = (messages(1..2), r#"{"type":"track","event":"View"}"#);
+    refuse(&engine, &[event.trim(), nobody]);
+    let mut own = follower();
+    follow(&engine, &live, &mut own);
+    refuse(&engine, &[nobody]);
+    follow(&engine, &live, &mut own);
+    assert_eq!(waiting(&engine), [event.trim(), nobody, nobody]);
+    // Another server of the home goes on behind the last of them, also when some have left.
+    follow(&engine, &live, &mut follower());
+    let request = ReadmitRequest { reason: None, mapping: None, latest: Instant(i64::MAX) };
+    let readmitted = engine.readmit(&request).unwrap();
+    assert_eq!((readmitted.n_rows, readmitted.events_new, readmitted.n_left), (3, 1, 2));
+    assert_eq!(follow(&engine, &live, &mut follower()), 1);
+    assert_eq!(waiting(&engine), [nobody, nobody]);
+    check(&engine, &live, 1);
 }

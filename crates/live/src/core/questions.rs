@@ -2,7 +2,7 @@
 
 use throng_event::{Day, Identity, Instant};
 use throng_feature::{FeatureValue, History};
-use throng_persona::PersonaId;
+use throng_persona::{Membership, PersonaId};
 use throng_profile::ProfileId;
 
 use super::scoring::{Present, State, days_known, values};
@@ -52,6 +52,26 @@ impl Core {
         self.profiles().map(move |profile| (self.profile_id(profile), self.features(profile, day, &mut scratch)))
     }
 
+    /// Returns how much everybody belongs to the personas of the live model, by what was known of them
+    /// at the end of a day; of nobody without a model, or who had no event by then.
+    pub fn memberships_of_all(&self, day: Day) -> impl Iterator<Item = Membership> {
+        let mut scratch = self.scratch();
+        self.profiles().filter_map(move |profile| {
+            let model = self.model()?;
+            let first_at = self.first_at(profile).map(|at| at.0);
+            let known = days_known(&self.settings.calendar, first_at, day)?;
+            // The row is what the features are read from.
+            self.features(profile, day, &mut scratch);
+            let Scratch { matrix, scorer, .. } = &mut scratch;
+            model.membership(self.profile_id(profile), (matrix, 0), known, scorer)
+        })
+    }
+
+    fn first_at(&self, profile: u32) -> Option<Instant> {
+        let histories = self.people.carriers(profile).map(|idx| &self.histories[index(idx)]);
+        histories.filter_map(History::first_at).min().map(Instant)
+    }
+
     /// Returns how many events were applied, of profiles or of nobody.
     #[must_use]
     pub fn n_events(&self) -> u64 {
@@ -62,7 +82,7 @@ impl Core {
     pub(crate) fn view(&self, profile: u32, scratch: &mut Scratch) -> ProfileView {
         let values = self.features(profile, self.today, scratch);
         let histories = || self.people.carriers(profile).map(|idx| &self.histories[index(idx)]);
-        let first_at = histories().filter_map(History::first_at).min().map(Instant);
+        let first_at = self.first_at(profile);
         let last_at = histories().filter_map(History::last_at).max().map(Instant);
         let standing = self.live.as_ref().and_then(|live| {
             let (state, model) = (self.states[index(profile)], &live.model);

@@ -21,7 +21,7 @@ use throng_source::{AnalyticsCall, read_analytics_call};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Fault, aside, read_records, refused, source_of, submit, unpacked};
+use super::{Fault, Origin, aside, read_records, refused, source_of, submit, unpacked};
 use crate::app::App;
 use crate::clock::now;
 use crate::document::AmplitudeErrors;
@@ -29,6 +29,8 @@ use crate::error::ApiError;
 use crate::extract::Body;
 use crate::guard::SourceIdx;
 
+/// What refused events are kept as; no file has their form.
+const FORM: &str = "amplitude-http";
 /// Events of one call; Amplitude's own limit.
 const EVENTS_MAX: usize = 2_000;
 /// Characters that an id must have where the call does not say; Amplitude's own limit.
@@ -188,7 +190,8 @@ fn read_events(
     (events, length_min): (&[&RawValue], usize),
     at: Instant,
 ) -> Result<(Submission, Option<Wrong>), ApiError> {
-    let (mut submission, faults) = read_records(app, source, at, &|import, sink| {
+    let origin = Origin { source, form: FORM };
+    let (mut submission, faults) = read_records(app, origin, at, &|import, sink| {
         let read = read_analytics_call(AnalyticsCall::Amplitude, (events, at), import, sink);
         read.map(drop).map_err(|error| ApiError::invalid(error.to_string()))
     })?;
@@ -203,8 +206,7 @@ fn read_events(
         let Some(field) = too_short(event, length_min) else { continue };
         wrong.events_with_invalid_id_lengths.entry(field).or_default().push(idx);
         let problem = Problem::new(ProblemKind::MissingIdentity, &format!("{field} shorter than {length_min}"));
-        let name = &app.settings.sources[source.0].name;
-        submission.refused.push(refused(name, at, &problem, event.get().to_owned()));
+        submission.refused.push(refused(app, origin, at, (&problem, event.get().to_owned())));
     }
     let any = !faults.is_empty() || !wrong.events_with_invalid_id_lengths.is_empty();
     Ok((submission, any.then_some(wrong)))

@@ -20,13 +20,15 @@ use throng_source::{AnalyticsCall, read_analytics_call};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Fault, aside, read_records, refused, source_of, submit, unpacked};
+use super::{Fault, Origin, aside, read_records, refused, source_of, submit, unpacked};
 use crate::app::App;
 use crate::clock::now;
 use crate::document::IngestErrors;
 use crate::error::ApiError;
 use crate::extract::{Asked, Body};
 
+/// What refused calls are kept as; no file has their form.
+const FORM: &str = "ga4-measurement-protocol";
 /// Events of one call; the protocol's own limit.
 const EVENTS_MAX: usize = 25;
 /// Bytes of one call; the protocol's own limit. Every event takes over what the call says.
@@ -97,7 +99,7 @@ async fn validate(
 
 async fn take(app: &App, query: SecretQuery, body: Bytes) -> Result<(Submission, Vec<Fault>), ApiError> {
     let at = now();
-    let source = source_of(app, query.api_secret)?;
+    let origin = Origin { source: source_of(app, query.api_secret)?, form: FORM };
     let app = app.clone();
     aside(body.len(), move || {
         let body = unpacked(&body, CALL_BYTES_MAX.min(app.settings.body_bytes_max))?;
@@ -108,13 +110,12 @@ async fn take(app: &App, query: SecretQuery, body: Bytes) -> Result<(Submission,
             Ok(records) => records,
             Err(problem) => {
                 let raw = String::from_utf8_lossy(&body).into_owned();
-                let name = &app.settings.sources[source.0].name;
-                let refused = vec![refused(name, at, &problem, raw)];
+                let refused = vec![refused(&app, origin, at, (&problem, raw))];
                 return Ok((Submission { events: Vec::new(), refused }, vec![Fault { idx: 0, problem }]));
             }
         };
         let records: Vec<&RawValue> = records.iter().map(AsRef::as_ref).collect();
-        read_records(&app, source, at, &|import, sink| {
+        read_records(&app, origin, at, &|import, sink| {
             let read = read_analytics_call(AnalyticsCall::Ga4, (&records, at), import, sink);
             read.map(drop).map_err(|error| ApiError::invalid(error.to_string()))
         })

@@ -23,13 +23,15 @@ use throng_source::{AnalyticsCall, read_analytics_call};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Fault, aside, read_records, refused, source_of, submit, unpacked};
+use super::{Fault, Origin, aside, read_records, refused, source_of, submit, unpacked};
 use crate::app::{App, credential};
 use crate::clock::now;
 use crate::document::MixpanelErrors;
 use crate::error::ApiError;
 use crate::extract::{Asked, Body};
 
+/// What refused records are kept as; no file has their form.
+const FORM: &str = "mixpanel-http";
 /// Records of one call; Mixpanel's own limit.
 const RECORDS_MAX: usize = 2_000;
 /// Bytes of an insert id; Mixpanel's own limit.
@@ -216,13 +218,13 @@ async fn take(
             }
         }
         let raw: Vec<&RawValue> = kept.iter().map(|(_, record)| *record).collect();
-        let (mut submission, unread) = read_records(&app, source, at, &|import, sink| {
+        let origin = Origin { source, form: FORM };
+        let (mut submission, unread) = read_records(&app, origin, at, &|import, sink| {
             let read = read_analytics_call(call, (&raw, at), import, sink);
             read.map(drop).map_err(|error| ApiError::invalid(error.to_string()))
         })?;
-        let name = &app.settings.sources[source.0].name;
         for Fault { idx, problem } in &faults {
-            submission.refused.push(refused(name, at, problem, records[*idx].get().to_owned()));
+            submission.refused.push(refused(&app, origin, at, (problem, records[*idx].get().to_owned())));
         }
         let unread = unread.into_iter().filter_map(|fault| Some(Fault { idx: kept.get(fault.idx)?.0, ..fault }));
         faults.extend(unread);

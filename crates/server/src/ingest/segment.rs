@@ -16,11 +16,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use throng_event::EventKind;
 use throng_live::Submission;
-use throng_source::{SegmentCall, read_segment_call};
+use throng_source::{Form, SegmentCall, read_segment_call};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{aside, read, source_of, submit, unpacked};
+use super::{Origin, aside, read, source_of, submit, unpacked};
 use crate::app::{App, credential};
 use crate::clock::now;
 use crate::document::{IngestErrors, ReadErrors};
@@ -153,7 +153,8 @@ pub(crate) async fn submit_body(
             let message = format!("the batch has {n_messages} messages, {BATCH_MESSAGES_MAX} are allowed");
             return Err(ApiError::invalid(message));
         }
-        read(&app, source, at, &|import, sink| {
+        let origin = Origin { source, form: Form::Segment.as_str() };
+        read(&app, origin, at, &|import, sink| {
             let read = read_segment_call(&body, SegmentCall { received_at: at, kind }, import, sink);
             read.map(drop).map_err(|error| ApiError::invalid(error.to_string()))
         })

@@ -9,11 +9,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use throng_live::Submission;
-use throng_source::{TableForm, read_table};
+use throng_source::{Form, TableForm, read_table};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{aside, read, source_of, submit, unpacked};
+use super::{Origin, aside, read, source_of, submit, unpacked};
 use crate::app::{App, credential};
 use crate::clock::now;
 use crate::document::IngestErrors;
@@ -74,7 +74,8 @@ async fn take(
         if TableForm::of(&body) != TableForm::Json {
             return Err(ApiError::invalid("the body is no JSON object and no list of them"));
         }
-        read(&reader, source, at, &|import, sink| {
+        let origin = Origin { source, form: Form::Table.as_str() };
+        read(&reader, origin, at, &|import, sink| {
             let read = read_table(body.as_ref(), mapping, import, sink);
             read.map(drop).map_err(|error| ApiError::invalid(error.to_string()))
         })

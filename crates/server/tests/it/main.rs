@@ -6,6 +6,7 @@ mod client;
 mod clients;
 mod document;
 mod hostile;
+mod page;
 mod personas;
 mod profile_api;
 mod properties;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use throng_event::{Calendar, Instant};
 use throng_feature::FeatureValue;
 use throng_live::{LiveModel, Scoring};
@@ -75,14 +75,23 @@ fn fitted(server: &Server) -> Model {
 fn server() -> Server {
     let server = Server::with(|settings| settings.requests_per_second = 1_000_000);
     customers(&server);
-    let mut model = fitted(&server);
-    model.personas = ["p1", "p2"].map(|id| id.parse().unwrap()).to_vec();
-    let names = ["Those of p1", "Those of p2"].map(str::to_owned).to_vec();
-    let model = LiveModel::new("m1", Scorer::new(Arc::new(model), &definitions()).unwrap(), names);
+    score_by(&server, vec![model(&server, "m1", ["p1", "p2"])], None);
+    server
+}
+
+fn model(server: &Server, version: &str, personas: [&str; 2]) -> LiveModel {
+    let mut model = fitted(server);
+    model.personas = personas.map(|id| id.parse().unwrap()).to_vec();
+    let names = personas.map(|id| format!("Those of {id}")).to_vec();
+    LiveModel::new(version, Scorer::new(Arc::new(model), &definitions()).unwrap(), names)
+}
+
+/// Has the first model score everybody, and beside it a shadow.
+fn score_by(server: &Server, models: Vec<LiveModel>, shadow: Option<&str>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let scoring = Scoring { live: Some("m1".to_owned()), shadow: None };
+    let scoring = Scoring { live: Some(models[0].version().to_owned()), shadow: shadow.map(str::to_owned) };
     runtime.block_on(async {
-        server.live.reconcile(&[], vec![model], scoring).await.unwrap();
+        server.live.reconcile(&[], models, scoring).await.unwrap();
         let now = Instant(Calendar::utc().as_of(server.live.with_core(throng_live::Core::today)).end.0 - 1);
         for _ in 0..TICKS_MAX {
             if server.live.status().n_stale == 0 {
@@ -92,7 +101,6 @@ fn server() -> Server {
         }
         panic!("{} profiles were not looked at", server.live.status().n_stale);
     });
-    server
 }
 
 fn get(server: &Server, path: &str) -> Value {
@@ -132,4 +140,24 @@ fn who_moved_is_told_why_the_latest_reason_first() {
     shifts.reverse();
     assert_eq!(*told, shifts);
     assert_eq!(get(&server, "/v1/profiles/user_id:new/why?limit=1")["shifts"].as_array().unwrap()[..], told[..1]);
+}
+
+#[test]
+fn a_shadow_is_held_against_the_live_model_on_everybody() {
+    let server = server();
+    let path = "/v1/scoring/comparison";
+    assert_eq!(server.get(path, READ_KEY).status, 404);
+    let models = vec![model(&server, "m1", ["p1", "p2"]), model(&server, "m2", ["p7", "p8"])];
+    score_by(&server, models, Some("m2"));
+    let found = get(&server, path);
+    assert_eq!((&found["live"], &found["shadow"]), (&json!("m1"), &json!("m2")));
+    assert_eq!((&found["live_personas"], &found["shadow_personas"]), (&json!(["p1", "p2"]), &json!(["p7", "p8"])));
+    assert_eq!(found["n_waiting"], 0);
+    let rows: Vec<Vec<u64>> = serde_json::from_value(found["n_profiles"].clone()).unwrap();
+    let n_profiles = server.live.status().n_profiles;
+    assert_eq!(rows.iter().flatten().sum::<u64>(), n_profiles);
+    // The same model under other names: each persona is the other's.
+    assert_eq!(rows[0][0] + rows[1][1] + rows[2][2], n_profiles, "{rows:?}");
+    assert!(rows[0][0] > 0 && rows[1][1] > 0);
+    assert_eq!(server.get(path, "nobody").status, 401);
 }

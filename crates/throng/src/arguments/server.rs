@@ -42,7 +42,39 @@ pub(crate) enum RoleWanted {
     Ingest,
     /// Read profiles, personas and shifts
     Read,
+    /// Ask anything of the tables, too
+    Analyst,
     /// See what was refused, too
+    Admin,
+}
+
+/// What `throng users` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UsersCommand {
+    /// Make a user, show the password once and keep its hash in throng.toml
+    Add(UsersAddArguments),
+    /// The names and roles of all users
+    List,
+}
+
+/// Arguments of `throng users add`.
+#[derive(Debug, Args)]
+pub(crate) struct UsersAddArguments {
+    /// The name to sign in with
+    pub(crate) name: String,
+    /// What they may do
+    #[arg(long, value_enum)]
+    pub(crate) role: UserRoleWanted,
+}
+
+/// What a user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UserRoleWanted {
+    /// Look at everything
+    Viewer,
+    /// Ask anything of the tables, too
+    Analyst,
+    /// Decide what holds: models, identities, quarantine
     Admin,
 }
 

@@ -16,7 +16,7 @@ const INDENT: usize = 4;
 /// Smaller shares would be shown as none.
 const SHARE_SHOWN_MIN: f64 = 0.0005;
 
-pub(super) fn run(session: &Session, arguments: &AuditArguments) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, arguments: &AuditArguments) -> anyhow::Result<()> {
     let engine = session.engine()?;
     let mut steps = Steps::new(session.output);
     let audit = engine.audit(world::now(), &mut |step| steps.begin(step))?;
@@ -32,7 +32,7 @@ pub(super) fn run(session: &Session, arguments: &AuditArguments) -> anyhow::Resu
     Ok(())
 }
 
-fn print(output: Output, audit: &Audit, arguments: &AuditArguments) -> anyhow::Result<()> {
+fn print(output: Output<'_>, audit: &Audit, arguments: &AuditArguments) -> anyhow::Result<()> {
     let markdown = output.format() == Format::Markdown;
     let verdict = if markdown { audit.verdict.clone() } else { wrapped(&audit.verdict, output.prose_width(), 0) };
     output.heading(&verdict)?;
@@ -76,7 +76,7 @@ fn print(output: Output, audit: &Audit, arguments: &AuditArguments) -> anyhow::R
 }
 
 /// Prints a line of a list.
-fn item(output: Output, line: &str) -> std::io::Result<()> {
+fn item(output: Output<'_>, line: &str) -> std::io::Result<()> {
     match output.format() {
         Format::Markdown => output.text(&format!("- {}", clean(line))),
         Format::Text | Format::Json => output.text(&wrapped(&clean(line), output.prose_width(), 2)),
@@ -92,7 +92,7 @@ fn mark(line: &Sufficiency) -> &'static str {
 }
 
 /// Returns a finding as a block of lines. Texts of the data are cleaned.
-fn lines(output: Output, finding: &Finding, arguments: &AuditArguments) -> String {
+fn lines(output: Output<'_>, finding: &Finding, arguments: &AuditArguments) -> String {
     let markdown = output.format() == Format::Markdown;
     let width = output.prose_width();
     let title = clean(&finding.title);

@@ -38,7 +38,7 @@ impl Parts {
     }
 }
 
-pub(super) fn run(session: &Session, arguments: &DemoArguments) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, arguments: &DemoArguments) -> anyhow::Result<()> {
     let home = session.named_home().unwrap_or(Path::new(HOME)).to_owned();
     // A demo is for reading; the documents of the single commands are for programs.
     let session = session.at(&home).with_format(Format::Text);
@@ -91,7 +91,7 @@ pub(super) fn run(session: &Session, arguments: &DemoArguments) -> anyhow::Resul
     Ok(())
 }
 
-fn data(session: &Session, arguments: &DemoArguments, home: &Path) -> anyhow::Result<(PathBuf, ImportForm)> {
+fn data(session: &Session<'_>, arguments: &DemoArguments, home: &Path) -> anyhow::Result<(PathBuf, ImportForm)> {
     match (arguments.data, &arguments.path) {
         (DemoData::CompleteJourney, Some(path)) => Ok((path.clone(), ImportForm::Known(Form::CompleteJourney))),
         (DemoData::CompleteJourney | DemoData::Simulated, _) => {
@@ -105,7 +105,7 @@ fn data(session: &Session, arguments: &DemoArguments, home: &Path) -> anyhow::Re
     }
 }
 
-fn summary(session: &Session, parts: &Parts) -> anyhow::Result<()> {
+fn summary(session: &Session<'_>, parts: &Parts) -> anyhow::Result<()> {
     let mut grid = Grid::new(&[("part", Align::Whole), ("took", Align::Right)]);
     for (name, seconds) in &parts.0 {
         grid.row([*name, &duration(*seconds)]);

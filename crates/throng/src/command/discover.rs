@@ -16,7 +16,7 @@ use crate::world;
 /// The most personas looked for when the configuration names a number and the caller says auto.
 const PERSONAS_AUTO_MAX: usize = 8;
 
-pub(super) fn run(session: &Session, arguments: &DiscoverArguments) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, arguments: &DiscoverArguments) -> anyhow::Result<()> {
     let mut engine = session.engine()?;
     let configured = match engine.home().config().personas {
         PersonaCount::Auto { max } => max,
@@ -55,7 +55,7 @@ pub(super) fn run(session: &Session, arguments: &DiscoverArguments) -> anyhow::R
 }
 
 /// Prints what a discovery found and what it rests on.
-pub(super) fn print(output: Output, book: &PersonaBook) -> anyhow::Result<()> {
+pub(super) fn print(output: Output<'_>, book: &PersonaBook) -> anyhow::Result<()> {
     let width = output.prose_width();
     let n_used = book.features_used.iter().filter(|used| used.left_out.is_none()).count();
     output.text(&format!(
@@ -100,7 +100,7 @@ pub(super) fn print(output: Output, book: &PersonaBook) -> anyhow::Result<()> {
 }
 
 /// Prints what became of the personas since the discovery before, and how far customers have moved.
-pub(super) fn print_changes(output: Output, made: &Rediscovery) -> anyhow::Result<()> {
+pub(super) fn print_changes(output: Output<'_>, made: &Rediscovery) -> anyhow::Result<()> {
     let Some(drift) = &made.drift else { return Ok(()) };
     let width = output.prose_width();
     output.heading("\nSince the last time")?;

@@ -7,7 +7,7 @@ use crate::arguments::{ExportArguments, Format};
 use crate::format::counted;
 use crate::home::Session;
 
-pub(super) fn run(session: &Session, arguments: &ExportArguments) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, arguments: &ExportArguments) -> anyhow::Result<()> {
     check_folder_of(&arguments.output)?;
     let n_events = session.engine()?.export_segment(&arguments.output, arguments.source.as_deref())?;
     if session.output.format() == Format::Json {

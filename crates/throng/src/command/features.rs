@@ -15,7 +15,7 @@ use crate::format::count;
 use crate::home::Session;
 use crate::output::{Align, Grid, Steps};
 
-pub(super) fn run(session: &Session, command: FeaturesCommand) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, command: FeaturesCommand) -> anyhow::Result<()> {
     match command {
         FeaturesCommand::Propose(arguments) => propose(session, &arguments),
         FeaturesCommand::List => list(session),
@@ -36,7 +36,7 @@ pub(super) enum Fate {
     Shown,
 }
 
-fn propose(session: &Session, arguments: &FeaturesProposeArguments) -> anyhow::Result<()> {
+fn propose(session: &Session<'_>, arguments: &FeaturesProposeArguments) -> anyhow::Result<()> {
     let mut engine = session.engine()?;
     let mut steps = Steps::new(session.output);
     steps.begin("looking at the events");
@@ -108,7 +108,7 @@ impl From<bool> for Replace {
     }
 }
 
-fn list(session: &Session) -> anyhow::Result<()> {
+fn list(session: &Session<'_>) -> anyhow::Result<()> {
     let engine = session.engine()?;
     let features = &engine.home().config().features;
     if session.output.format() == Format::Json {
@@ -141,7 +141,7 @@ fn missing(features: &[FeatureDefinition]) -> Vec<&'static str> {
     SignalCategory::ALL.iter().filter(|category| !there(category)).map(|category| category.as_str()).collect()
 }
 
-fn print_catalogue(session: &Session, features: &[FeatureDefinition]) -> anyhow::Result<()> {
+fn print_catalogue(session: &Session<'_>, features: &[FeatureDefinition]) -> anyhow::Result<()> {
     let mut grid = Grid::new(&[
         ("feature", Align::Whole),
         ("kind", Align::Whole),
@@ -167,7 +167,7 @@ fn print_catalogue(session: &Session, features: &[FeatureDefinition]) -> anyhow:
     Ok(())
 }
 
-fn export(session: &Session, arguments: &FeaturesExportArguments) -> anyhow::Result<()> {
+fn export(session: &Session<'_>, arguments: &FeaturesExportArguments) -> anyhow::Result<()> {
     check_folder_of(&arguments.output)?;
     let engine = session.engine()?;
     let mut steps = Steps::new(session.output);

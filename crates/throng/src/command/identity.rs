@@ -16,7 +16,7 @@ const ID_LENGTH_MAX: usize = 60;
 /// Proposals that are shown; the table `identity_proposals` has all of them.
 const PROPOSALS_MAX: usize = 20;
 
-pub(super) fn run(session: &Session, command: &IdentityCommand) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, command: &IdentityCommand) -> anyhow::Result<()> {
     match command {
         IdentityCommand::Why(pair) => why(session, pair),
         IdentityCommand::Show(arguments) => show(session, &arguments.id),
@@ -27,7 +27,7 @@ pub(super) fn run(session: &Session, command: &IdentityCommand) -> anyhow::Resul
     }
 }
 
-fn why(session: &Session, pair: &PairArguments) -> anyhow::Result<()> {
+fn why(session: &Session<'_>, pair: &PairArguments) -> anyhow::Result<()> {
     let answer = session.engine()?.identity_why(&pair.a, &pair.b)?;
     let output = session.output;
     if output.format() == Format::Json {
@@ -126,7 +126,7 @@ fn refused_document(refused: &RefusedLink) -> Json {
     })
 }
 
-fn show(session: &Session, id: &str) -> anyhow::Result<()> {
+fn show(session: &Session<'_>, id: &str) -> anyhow::Result<()> {
     let ProfileIdentities { profile, identities: members } = session.engine()?.identity_of(id)?;
     let output = session.output;
     if output.format() == Format::Json {
@@ -162,7 +162,7 @@ fn show(session: &Session, id: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn list(session: &Session) -> anyhow::Result<()> {
+fn list(session: &Session<'_>) -> anyhow::Result<()> {
     let overview = session.engine()?.identity_overview()?;
     let output = session.output;
     if output.format() == Format::Json {
@@ -231,7 +231,7 @@ fn list(session: &Session) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn decide(session: &Session, verdict: Verdict, pair: &PairArguments) -> anyhow::Result<()> {
+fn decide(session: &Session<'_>, verdict: Verdict, pair: &PairArguments) -> anyhow::Result<()> {
     let decided = session.engine()?.identity_decide(verdict, (&pair.a, &pair.b), world::now())?;
     let output = session.output;
     let (before, after) = decided.n_profiles;
@@ -254,7 +254,7 @@ fn decide(session: &Session, verdict: Verdict, pair: &PairArguments) -> anyhow::
     Ok(())
 }
 
-fn propose(session: &Session, arguments: &ProposeArguments) -> anyhow::Result<()> {
+fn propose(session: &Session<'_>, arguments: &ProposeArguments) -> anyhow::Result<()> {
     let report = session.engine()?.identity_propose(arguments.min)?;
     let output = session.output;
     if output.format() == Format::Json {

@@ -22,7 +22,7 @@ use crate::world;
 /// Clocks of sources may run ahead of ours by so much.
 const CLOCK_AHEAD_MAX: i64 = Instant::DAY;
 
-pub(super) fn run(session: &Session, arguments: &ImportArguments) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, arguments: &ImportArguments) -> anyhow::Result<()> {
     if let Some(mapping) = &arguments.mapping {
         check_readable(mapping)?;
     }
@@ -88,7 +88,7 @@ pub(super) struct Prepared {
 
 /// Imports a data set that needs no mapping, for `throng demo`.
 pub(super) fn import_known(
-    session: &Session,
+    session: &Session<'_>,
     engine: &mut Engine,
     path: &Path,
     form: ImportForm,
@@ -110,7 +110,7 @@ pub(super) fn import_known(
 /// Settles what a file is and how it is read. `whole` is the folder or pattern it is
 /// part of, `earlier` are the mappings of the files before.
 fn prepare(
-    output: Output,
+    output: Output<'_>,
     engine: &Engine,
     (path, whole): (&Path, Option<&Path>),
     arguments: &ImportArguments,
@@ -154,7 +154,12 @@ fn prepare(
 }
 
 /// Shows a proposed mapping, and keeps it for the next file of that name.
-fn tell_mapping(output: Output, engine: &Engine, choice: &MappingChoice, effect: ImportEffect) -> anyhow::Result<()> {
+fn tell_mapping(
+    output: Output<'_>,
+    engine: &Engine,
+    choice: &MappingChoice,
+    effect: ImportEffect,
+) -> anyhow::Result<()> {
     let path = choice.path.display();
     let name = choice.path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let Some(unsure) = &choice.proposed else {
@@ -198,7 +203,7 @@ fn source_name(path: &Path, form: &ImportForm) -> String {
     stem.trim_end_matches(['-', '_']).to_owned()
 }
 
-fn import(output: Output, engine: &mut Engine, prepared: &Prepared) -> anyhow::Result<(ImportReport, f64)> {
+fn import(output: Output<'_>, engine: &mut Engine, prepared: &Prepared) -> anyhow::Result<(ImportReport, f64)> {
     let path = &prepared.request.path;
     let metadata = fs::metadata(path).with_context(|| format!("cannot read {path:?}"))?;
     let n_bytes = metadata.is_file().then_some(metadata.len());
@@ -236,7 +241,7 @@ fn document(prepared: &Prepared, report: &ImportReport, seconds: f64) -> serde_j
     })
 }
 
-fn print(output: Output, prepared: &Prepared, report: &ImportReport, seconds: f64) -> anyhow::Result<()> {
+fn print(output: Output<'_>, prepared: &Prepared, report: &ImportReport, seconds: f64) -> anyhow::Result<()> {
     let tally = &report.tally;
     let path = clean(&prepared.request.path.display().to_string());
     output.heading(&format!("{path} ({})", prepared.request.form.as_str()))?;
@@ -264,7 +269,7 @@ fn print(output: Output, prepared: &Prepared, report: &ImportReport, seconds: f6
 }
 
 /// Shows what several files came to.
-fn print_all(output: Output, done: &[(Prepared, ImportReport, f64)]) -> anyhow::Result<()> {
+fn print_all(output: Output<'_>, done: &[(Prepared, ImportReport, f64)]) -> anyhow::Result<()> {
     let n_files = u64::try_from(done.len()).unwrap_or(u64::MAX);
     output.heading(&format!("\nAll {}", counted(n_files, "file")))?;
     let sum = |of: fn(&ImportReport) -> u64| done.iter().map(|(_, report, _)| of(report)).sum::<u64>();
@@ -284,7 +289,11 @@ fn part(n: u64, of: u64) -> String {
     if of == 0 { String::new() } else { share(part) }
 }
 
-fn reasons(output: Output, heading: &str, counts: &std::collections::BTreeMap<ProblemKind, u64>) -> anyhow::Result<()> {
+fn reasons(
+    output: Output<'_>,
+    heading: &str,
+    counts: &std::collections::BTreeMap<ProblemKind, u64>,
+) -> anyhow::Result<()> {
     if counts.is_empty() {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use throng_engine::{Config, Home};
 use crate::arguments::{Format, InitArguments};
 use crate::home::Session;
 
-pub(super) fn run(session: &Session, arguments: InitArguments) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, arguments: InitArguments) -> anyhow::Result<()> {
     let root = arguments.dir.or_else(|| session.named_home().map(Path::to_owned)).unwrap_or_else(|| ".".into());
     create(&root, &arguments.time_zone)?;
     if session.output.format() == Format::Json {

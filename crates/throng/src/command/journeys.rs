@@ -26,7 +26,7 @@ use crate::arguments::{CutArguments, JourneysCommand, ScopeWanted, Within};
 use crate::home::Session;
 use asked::Asked;
 
-pub(super) fn run(session: &Session, command: JourneysCommand) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, command: JourneysCommand) -> anyhow::Result<()> {
     let engine = session.engine()?;
     let at = (session, &engine);
     let plain = JourneyRequest::default;

@@ -29,7 +29,7 @@ use crate::world;
 /// How long is sent where nothing is said.
 const SECONDS: u64 = 10;
 
-pub(super) fn run(session: &Session, arguments: &LoadArguments) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, arguments: &LoadArguments) -> anyhow::Result<()> {
     let endpoint = Arc::new(Endpoint::parse(&arguments.url)?);
     let plan = plan(arguments, &endpoint)?;
     let (connections, rates) = (plan.connections, plan.rates);
@@ -128,7 +128,7 @@ async fn server_figures(connection: &mut Connection) -> Vec<(&'static str, u64)>
     SERVER_FIGURES.iter().filter_map(|(wanted, name)| Some((*name, value_of(wanted)?))).collect()
 }
 
-fn report(session: &Session, arguments: &LoadArguments, run: &Run, seconds: f64) -> anyhow::Result<()> {
+fn report(session: &Session<'_>, arguments: &LoadArguments, run: &Run, seconds: f64) -> anyhow::Result<()> {
     let tally = run.tally();
     if tally.n_events() == 0 {
         let why = tally.refusal().map_or_else(|| tally.answers().join("; "), str::to_owned);

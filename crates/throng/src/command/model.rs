@@ -10,7 +10,7 @@ use crate::output::{Align, Grid, Output};
 use crate::wire::{ComparisonDocument, ModelDocument, RolesDocument, WholeModelDocument, rfc_3339};
 use crate::world;
 
-pub(super) fn run(session: &Session, command: ModelCommand) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, command: ModelCommand) -> anyhow::Result<()> {
     let mut engine = session.engine()?;
     let (output, now) = (session.output, Some(world::now()));
     match command {
@@ -38,7 +38,7 @@ pub(super) fn run(session: &Session, command: ModelCommand) -> anyhow::Result<()
 }
 
 /// Says which model is live, where it is not that of the newest discovery.
-pub(super) fn print_waiting(output: Output, engine: &Engine) -> anyhow::Result<()> {
+pub(super) fn print_waiting(output: Output<'_>, engine: &Engine) -> anyhow::Result<()> {
     let models = engine.models()?;
     let live = models.iter().find(|entry| entry.role == Some(ModelRole::Live));
     if let (Some(live), Some(newest)) = (live, models.last())
@@ -53,7 +53,7 @@ pub(super) fn print_waiting(output: Output, engine: &Engine) -> anyhow::Result<(
     Ok(())
 }
 
-fn list(output: Output, models: &[ModelEntry]) -> anyhow::Result<()> {
+fn list(output: Output<'_>, models: &[ModelEntry]) -> anyhow::Result<()> {
     if output.format() == Format::Json {
         output.json(&models.iter().map(ModelDocument::of).collect::<Vec<_>>())?;
         return Ok(());
@@ -93,7 +93,7 @@ fn made(entry: &ModelEntry) -> String {
     written.split_at_checked("2024-12-31T23:59".len()).map_or(written.clone(), |(minute, _)| minute.replace('T', " "))
 }
 
-fn show(output: Output, fitted: &FittedModel) -> anyhow::Result<()> {
+fn show(output: Output<'_>, fitted: &FittedModel) -> anyhow::Result<()> {
     if output.format() == Format::Json {
         output.json(&WholeModelDocument::of(fitted))?;
         return Ok(());
@@ -127,7 +127,7 @@ fn show(output: Output, fitted: &FittedModel) -> anyhow::Result<()> {
     Ok(output.text(&wrapped(&reads, output.prose_width(), 0))?)
 }
 
-fn roles(output: Output, engine: &Engine, told: &str) -> anyhow::Result<()> {
+fn roles(output: Output<'_>, engine: &Engine, told: &str) -> anyhow::Result<()> {
     if output.format() == Format::Json {
         let models = engine.models()?;
         let with = |role: ModelRole| models.iter().find(|entry| entry.role == Some(role));
@@ -139,7 +139,7 @@ fn roles(output: Output, engine: &Engine, told: &str) -> anyhow::Result<()> {
 }
 
 fn compare(
-    output: Output,
+    output: Output<'_>,
     (first, second): (ModelVersion, ModelVersion),
     comparison: &ModelComparison,
 ) -> anyhow::Result<()> {

@@ -21,7 +21,7 @@ use crate::output::{Align, Grid, Output};
 use crate::wire::{BookDocument, HistoryDocument, ValidationDocument};
 use crate::wording::{Wording, advice, confidence, drawn};
 
-pub(super) fn run(session: &Session, command: PersonasCommand) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, command: PersonasCommand) -> anyhow::Result<()> {
     let engine = session.engine()?;
     if matches!(command, PersonasCommand::History) {
         return history(session.output, &engine.persona_history()?);
@@ -82,7 +82,7 @@ pub(super) fn list_grid(personas: &[Persona]) -> Grid {
     grid
 }
 
-fn list(output: Output, book: &PersonaBook) -> anyhow::Result<()> {
+fn list(output: Output<'_>, book: &PersonaBook) -> anyhow::Result<()> {
     if output.format() == Format::Json {
         output.json(&BookDocument::of(book, &shown(book)))?;
         return Ok(());
@@ -104,7 +104,7 @@ fn refused(refusal: &Refusal, width: usize) -> String {
 }
 
 fn show(
-    output: Output,
+    output: Output<'_>,
     book: &PersonaBook,
     features: &[FeatureDefinition],
     arguments: &PersonasShowArguments,
@@ -169,7 +169,7 @@ pub(crate) const SECTIONS: [(&str, ClaimKind); 5] = [
 ];
 
 /// Prints every discovery and what became of the personas.
-fn history(output: Output, history: &History) -> anyhow::Result<()> {
+fn history(output: Output<'_>, history: &History) -> anyhow::Result<()> {
     if output.format() == Format::Json {
         let entries: Vec<HistoryDocument> = history.entries().iter().map(HistoryDocument::of).collect();
         output.json(&entries)?;
@@ -188,7 +188,7 @@ fn history(output: Output, history: &History) -> anyhow::Result<()> {
 }
 
 /// Prints how well personas predict.
-fn validate(output: Output, engine: &Engine, arguments: &PersonasValidateArguments) -> anyhow::Result<()> {
+fn validate(output: Output<'_>, engine: &Engine, arguments: &PersonasValidateArguments) -> anyhow::Result<()> {
     let request = DiscoverRequest {
         as_of: arguments.as_of,
         personas: None,
@@ -370,7 +370,7 @@ fn plain(text: &str) -> String {
 }
 
 fn export(
-    output: Output,
+    output: Output<'_>,
     book: &PersonaBook,
     features: &[FeatureDefinition],
     arguments: &PersonasExportArguments,

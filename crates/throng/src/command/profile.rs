@@ -34,7 +34,7 @@ struct Activity {
     revenue: Option<Money>,
 }
 
-pub(super) fn run(session: &Session, arguments: &ProfileArguments) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, arguments: &ProfileArguments) -> anyhow::Result<()> {
     let engine = session.engine()?;
     let id = engine.find_profile(&arguments.id)?;
     let known = read(&engine, id)?;
@@ -176,7 +176,7 @@ fn document(known: &Known, events: &Value) -> Value {
     })
 }
 
-fn print(session: &Session, engine: &Engine, known: &Known) -> anyhow::Result<()> {
+fn print(session: &Session<'_>, engine: &Engine, known: &Known) -> anyhow::Result<()> {
     let output = session.output;
     output.heading(&clean(known.id.as_str()))?;
     if let Some(summary) = &known.summary {

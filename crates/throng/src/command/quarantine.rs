@@ -13,7 +13,7 @@ use crate::home::Session;
 use crate::output::{Align, Grid};
 use crate::world;
 
-pub(super) fn run(session: &Session, command: QuarantineCommand) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, command: QuarantineCommand) -> anyhow::Result<()> {
     match command {
         QuarantineCommand::List(arguments) => list(session, &arguments),
         QuarantineCommand::Readmit(arguments) => readmit(session, arguments),
@@ -30,7 +30,7 @@ fn known_reason(reason: &str) -> anyhow::Result<ProblemKind> {
     Ok(kind)
 }
 
-fn list(session: &Session, arguments: &QuarantineListArguments) -> anyhow::Result<()> {
+fn list(session: &Session<'_>, arguments: &QuarantineListArguments) -> anyhow::Result<()> {
     if let Some(reason) = &arguments.reason {
         known_reason(reason)?;
     }
@@ -93,7 +93,7 @@ fn document(row: &QuarantineRow) -> serde_json::Value {
     })
 }
 
-fn readmit(session: &Session, arguments: ReadmitArguments) -> anyhow::Result<()> {
+fn readmit(session: &Session<'_>, arguments: ReadmitArguments) -> anyhow::Result<()> {
     if let Some(reason) = &arguments.reason {
         known_reason(reason)?;
     }

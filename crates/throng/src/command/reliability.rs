@@ -10,7 +10,7 @@ use crate::output::{Align, Grid, Output};
 use crate::wire::ReliabilityDocument;
 
 /// Prints how far memberships can be relied on.
-pub(super) fn run(output: Output, engine: &Engine) -> anyhow::Result<()> {
+pub(super) fn run(output: Output<'_>, engine: &Engine) -> anyhow::Result<()> {
     let reliability = engine.reliability()?;
     if output.format() == Format::Json {
         output.json(&reliability.as_ref().map(ReliabilityDocument::of))?;
@@ -57,7 +57,7 @@ pub(super) fn run(output: Output, engine: &Engine) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(output: Output, diagram: &Diagram) -> anyhow::Result<()> {
+fn print(output: Output<'_>, diagram: &Diagram) -> anyhow::Result<()> {
     output.grid(&grid("said", &diagram.bins))?;
     let text = format!(
         "Expected calibration error {}. The largest share was right for {} ({}); to say the most frequent of everybody \

@@ -13,7 +13,7 @@ use crate::output::Steps;
 use crate::report::render;
 use crate::report_model;
 
-pub(super) fn run(session: &Session, arguments: &ReportArguments) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, arguments: &ReportArguments) -> anyhow::Result<()> {
     check_folder_of(&arguments.output)?;
     let engine = session.engine()?;
     write(session, &engine, &arguments.output)?;
@@ -26,7 +26,7 @@ pub(super) fn run(session: &Session, arguments: &ReportArguments) -> anyhow::Res
 }
 
 /// Writes the report of a home to a file.
-pub(super) fn write(session: &Session, engine: &Engine, path: &Path) -> anyhow::Result<()> {
+pub(super) fn write(session: &Session<'_>, engine: &Engine, path: &Path) -> anyhow::Result<()> {
     let mut steps = Steps::new(session.output);
     let model = report_model::read(engine, &mut |step| steps.begin(step))?;
     steps.begin("the page");

@@ -5,15 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use throng_engine::{Engine, EngineError, Follower, Scores, ServerRole};
+use throng_engine::{Engine, EngineError, Follower, Home, Scores, ServerRole};
 use throng_live::{Live, Offset};
-use throng_server::{ApiKey, Role, Settings, Source, TlsFiles, bind, log_as_json};
+use throng_server::{
+    ApiKey, Ask, FirstUser, Key, KeyHash, Password, Role, Settings, Source, TlsFiles, User, bind, log_as_json,
+};
 use throng_source::Mapping;
 
+use super::users::keep;
 use crate::arguments::ServeArguments;
+use crate::ask::Answerer;
 use crate::format::count;
 use crate::home::Session;
-use crate::output::Steps;
+use crate::output::{Steps, Written};
 
 /// How often the lake is brought up to the log.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
@@ -21,9 +25,12 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 /// decided is looked for less often.
 const IDLE_STEPS: u32 = 10;
 
-pub(super) fn run(session: &Session, arguments: &ServeArguments) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, arguments: &ServeArguments) -> anyhow::Result<()> {
     let engine = session.engine()?;
-    let settings = settings(&engine, arguments)?;
+    let mut settings = settings(&engine, arguments)?;
+    let answerer = Answerer { home: engine.home().root().to_owned(), threads: session.threads() };
+    settings.ask = Some(Ask::new(move |question| answerer.answer(question)));
+    let first = first_user(session, &mut settings, engine.home())?;
     let mut steps = Steps::new(session.output);
     steps.begin("reading the log");
     let scores = if arguments.no_model { Scores::Nobody } else { Scores::Everybody };
@@ -71,6 +78,11 @@ pub(super) fn run(session: &Session, arguments: &ServeArguments) -> anyhow::Resu
         }
         None => session.output.note("no model: features only; `throng discover` makes one"),
     }
+    if let Some(token) = first {
+        session
+            .output
+            .note(&format!("nobody can sign in yet; the first one does at {scheme}://{address}/?first={token}"));
+    }
     if n_keys == 0 {
         session.output.note("nobody has a key yet: `throng keys add NAME --role ingest` makes one");
     }
@@ -106,8 +118,8 @@ fn settings(engine: &Engine, arguments: &ServeArguments) -> anyhow::Result<Setti
     }
     for key in &config.server.keys {
         let hash = key.hash.parse()?;
-        let role = match key.role {
-            ServerRole::Ingest => {
+        let role = match role_of(key.role) {
+            Role::Ingest => {
                 let mapping = home.mapping_path(&key.name);
                 if let Ok(text) = std::fs::read_to_string(&mapping) {
                     let read = Mapping::parse(&text).with_context(|| format!("cannot use {mapping:?} for webhooks"))?;
@@ -119,12 +131,42 @@ fn settings(engine: &Engine, arguments: &ServeArguments) -> anyhow::Result<Setti
                 }
                 continue;
             }
-            ServerRole::Read => Role::Read,
-            ServerRole::Admin => Role::Admin,
+            role @ (Role::Read | Role::Analyst | Role::Admin) => role,
         };
         settings.keys.push(ApiKey { name: key.name.clone(), role, hash });
     }
+    settings.sign_in.key = home.session_key()?;
+    for user in &config.server.users {
+        let password = user.password.parse()?;
+        settings.sign_in.users.push(User { name: user.name.clone(), role: role_of(user.role), password });
+    }
     Ok(settings)
+}
+
+fn role_of(role: ServerRole) -> Role {
+    match role {
+        ServerRole::Ingest => Role::Ingest,
+        ServerRole::Read => Role::Read,
+        ServerRole::Analyst => Role::Analyst,
+        ServerRole::Admin => Role::Admin,
+    }
+}
+
+/// Where nobody can sign in, lets whoever holds a new token make the first user; returns the token.
+fn first_user(session: &Session<'_>, settings: &mut Settings, home: &Home) -> anyhow::Result<Option<String>> {
+    if !settings.sign_in.users.is_empty() {
+        return Ok(None);
+    }
+    let token = Key::random()?;
+    let (root, threads) = (home.root().to_owned(), session.threads());
+    let keep = move |name: &str, password: &Password| {
+        let written = Written::default();
+        let session = Session::handing_on(&written, &root, threads);
+        // What is wrong is said to whoever asks, with what to do.
+        keep(&session, name, (ServerRole::Admin, password)).map_err(|error| format!("{error:#}"))
+    };
+    settings.sign_in.first = Some(FirstUser { token: KeyHash::of(token.as_str()), keep: Arc::new(keep) });
+    Ok(Some(token.as_str().to_owned()))
 }
 
 /// Brings the lake up to the log until the server stops, and then once more; returns how many

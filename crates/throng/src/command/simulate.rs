@@ -14,7 +14,7 @@ use crate::format::{count, counted};
 use crate::home::Session;
 use crate::output::Steps;
 
-pub(super) fn run(session: &Session, arguments: &SimulateArguments) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, arguments: &SimulateArguments) -> anyhow::Result<()> {
     let simulation = simulate(SimulationParams {
         n_customers: arguments.customers,
         n_personas: arguments.personas,

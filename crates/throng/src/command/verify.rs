@@ -12,14 +12,14 @@ use crate::format::{clean, count};
 use crate::home::Session;
 use crate::output::{Align, Grid, Steps};
 
-pub(super) fn run(session: &Session, arguments: &VerifyArguments) -> anyhow::Result<()> {
+pub(super) fn run(session: &Session<'_>, arguments: &VerifyArguments) -> anyhow::Result<()> {
     match arguments.what {
         Some(VerifyCommand::Parity { as_of }) => parity(session, as_of),
         None => tables(session),
     }
 }
 
-fn tables(session: &Session) -> anyhow::Result<()> {
+fn tables(session: &Session<'_>) -> anyhow::Result<()> {
     let engine = session.engine()?;
     let mut steps = Steps::new(session.output);
     let report = engine.verify(&mut |step| steps.begin(step))?;
@@ -62,7 +62,7 @@ fn tables(session: &Session) -> anyhow::Result<()> {
 }
 
 /// Compares every live profile with what batch makes of the same events.
-fn parity(session: &Session, as_of: Option<Day>) -> anyhow::Result<()> {
+fn parity(session: &Session<'_>, as_of: Option<Day>) -> anyhow::Result<()> {
     let engine = session.engine()?;
     let mut steps = Steps::new(session.output);
     steps.begin("reading the log");
@@ -81,6 +81,7 @@ fn parity(session: &Session, as_of: Option<Day>) -> anyhow::Result<()> {
             "n_events": report.n_events,
             "n_profiles": report.n_profiles,
             "n_values": report.n_values,
+            "n_memberships": report.n_memberships,
             "n_different": report.n_different,
             "differences": report.differences,
         }))?;
@@ -88,7 +89,10 @@ fn parity(session: &Session, as_of: Option<Day>) -> anyhow::Result<()> {
         let (profiles, events) = (count(report.n_profiles), count(report.n_events));
         session.output.text(&format!("{profiles} live profiles of {events} events, as of the end of {day}"))?;
         let (values, different) = (count(report.n_values), count(report.n_different));
-        session.output.text(&format!("{values} values compared with batch, bit for bit; {different} differ"))?;
+        let memberships = count(report.n_memberships);
+        session.output.text(&format!(
+            "{values} values and {memberships} memberships compared with batch, bit for bit; {different} differ"
+        ))?;
         for difference in &report.differences {
             session.output.text(&format!("  {}", clean(difference)))?;
         }

@@ -12,15 +12,15 @@ use crate::world::Stopwatch;
 const TICK: Duration = Duration::from_millis(120);
 
 /// Announces the steps of something long, and how long each took.
-pub(crate) struct Steps {
-    output: Output,
+pub(crate) struct Steps<'w> {
+    output: Output<'w>,
     bar: ProgressBar,
     current: Option<(String, Stopwatch)>,
 }
 
-impl Steps {
+impl<'w> Steps<'w> {
     /// Starts without a step.
-    pub(crate) fn new(output: Output) -> Self {
+    pub(crate) fn new(output: Output<'w>) -> Self {
         let bar = bar(output, None, "{spinner:.cyan} {msg} {elapsed:.dim}");
         Self { output, bar, current: None }
     }
@@ -59,7 +59,7 @@ pub(crate) struct ImportBar {
 
 impl ImportBar {
     /// Starts a bar for a file of so many bytes, unknown for what is no file.
-    pub(crate) fn new(output: Output, name: &str, n_bytes: Option<u64>) -> Self {
+    pub(crate) fn new(output: Output<'_>, name: &str, n_bytes: Option<u64>) -> Self {
         let template = match n_bytes {
             Some(_) => "{prefix} {wide_bar:.cyan/dim} {percent:>3} %  {bytes} of {total_bytes}  {msg}",
             None => "{spinner:.cyan} {prefix} {bytes}  {msg}",
@@ -100,7 +100,7 @@ pub(crate) fn rate(n: u64, seconds: f64) -> u64 {
     rate
 }
 
-fn bar(output: Output, n_bytes: Option<u64>, template: &str) -> ProgressBar {
+fn bar(output: Output<'_>, n_bytes: Option<u64>, template: &str) -> ProgressBar {
     let target =
         if output.draws_progress() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(n_bytes, target);

@@ -255,7 +255,7 @@ impl Answer<'_> {
     }
 
     /// Prints the answer for people.
-    pub(super) fn print(&self, output: Output) -> anyhow::Result<()> {
+    pub(super) fn print(&self, output: Output<'_>) -> anyhow::Result<()> {
         output.heading(&clean(&self.heading))?;
         let mut n_before = 0;
         for table in &self.tables {
@@ -313,7 +313,7 @@ pub(super) fn normal(key: &str) -> String {
 }
 
 impl Table<'_> {
-    pub(super) fn print(&self, output: Output, n_before: usize) -> anyhow::Result<()> {
+    pub(super) fn print(&self, output: Output<'_>, n_before: usize) -> anyhow::Result<()> {
         if self.rows.is_empty() {
             output.text("Nothing to show.")?;
         } else {

@@ -28,7 +28,7 @@ pub(super) struct Group {
 
 /// A question: how to print, who is asked about.
 pub(super) struct Asked<'a> {
-    pub(super) session: &'a Session,
+    pub(super) session: &'a Session<'a>,
     pub(super) engine: &'a Engine,
     whose: &'a WhoseArguments,
     /// The id of every profile, by its number.
@@ -50,7 +50,7 @@ pub(super) struct Journeys<'a> {
 impl<'a> Asked<'a> {
     /// Reads the touchpoints of those who are asked about.
     pub(super) fn read(
-        (session, engine): (&'a Session, &'a Engine),
+        (session, engine): (&'a Session<'a>, &'a Engine),
         whose: &'a WhoseArguments,
         mut request: JourneyRequest,
     ) -> anyhow::Result<Self> {

@@ -27,7 +27,7 @@ const CHANNELS_MAX: usize = 60;
 /// What events are called that are in no channel or campaign.
 const NOWHERE: &str = "(none)";
 
-pub(super) fn run((session, engine): (&Session, &Engine), arguments: &AttributionArguments) -> anyhow::Result<()> {
+pub(super) fn run((session, engine): (&Session<'_>, &Engine), arguments: &AttributionArguments) -> anyhow::Result<()> {
     let request = request(engine, arguments)?;
     let asked = Asked::read((session, engine), &arguments.whose, request)?;
     let goal = asked.goal(&arguments.goal, "--goal")?;

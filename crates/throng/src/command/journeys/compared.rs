@@ -141,7 +141,7 @@ fn paired(first: &Table<'_>, second: &Table<'_>) -> Vec<Pair> {
     result
 }
 
-fn together(output: Output, beside: Beside, pairs: &[Pair], (what, top): (&str, usize)) -> anyhow::Result<()> {
+fn together(output: Output<'_>, beside: Beside, pairs: &[Pair], (what, top): (&str, usize)) -> anyhow::Result<()> {
     let mut shown: Vec<&Pair> = pairs.iter().collect();
     if matches!(beside, Beside::Ranked(_)) {
         let distance = |pair: &Pair| pair.difference.map_or(0.0, |difference| difference.estimate.abs());
@@ -182,7 +182,7 @@ fn points(difference: f64) -> String {
     format!("{:+.1}", difference * 100.0)
 }
 
-fn apart(output: Output, groups: [&Group; 2], tables: [&Table<'_>; 2]) -> anyhow::Result<()> {
+fn apart(output: Output<'_>, groups: [&Group; 2], tables: [&Table<'_>; 2]) -> anyhow::Result<()> {
     for ((letter, group), table) in ["A", "B"].into_iter().zip(groups).zip(tables) {
         output.text(&format!("\n{letter}: {}", group.name))?;
         table.print(output, 0)?;

@@ -73,7 +73,7 @@ fn answer(group: &Group, top: usize) -> Answer<'_> {
 }
 
 /// Prints rules that the data suggest.
-pub(super) fn propose(session: &Session, engine: &Engine) -> anyhow::Result<()> {
+pub(super) fn propose(session: &Session<'_>, engine: &Engine) -> anyhow::Result<()> {
     let rules = engine.propose_touchpoints()?;
     let output = session.output;
     if output.format() == Format::Json {

@@ -1,4 +1,4 @@
-//! Sealing: rows in quarantine where a home keeps no personal data in the clear.
+//! Sealing: rows and messages that were not admitted, where a home keeps no personal data in the clear.
 //!
 //! What is personal in a row that could not be read cannot be told apart from the rest of
 //! it, so all of it is sealed, and so is what was seen in it. Without the home's key it is
@@ -10,7 +10,9 @@
 //! BLAKE3 is the keyed function of both, under keys derived for each. Nothing is left to
 //! chance, so sealing the same text again gives the same bytes, as an import repeated must.
 
-use throng_event::PersonalData;
+use std::fmt;
+
+use crate::PersonalData;
 
 /// What sealed text begins with.
 const PREFIX: &str = "sealed-";
@@ -21,15 +23,33 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 const CHECK_BYTES: usize = 16;
 
 /// Seals and opens texts.
-#[derive(Debug, Clone)]
-pub(crate) struct Seal {
+///
+/// ```
+/// use throng_event::{PersonalData, Seal};
+///
+/// assert!(Seal::of(&PersonalData::default()).is_none());
+/// let hashing = PersonalData { calling_code: None, key: Some([7; 32]) };
+/// let seal = Seal::of(&hashing).expect("a home with a key seals");
+/// let sealed = seal.close("ann@example.com");
+/// assert!(!sealed.contains("ann"));
+/// assert_eq!(seal.open(sealed), "ann@example.com");
+/// ```
+#[derive(Clone)]
+pub struct Seal {
     check_key: [u8; 32],
     stream_key: [u8; 32],
 }
 
+impl fmt::Debug for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seal(…)")
+    }
+}
+
 impl Seal {
     /// Returns the seal of a home, `None` where it keeps personal data in the clear.
-    pub(crate) fn of(personal: &PersonalData) -> Option<Self> {
+    #[must_use]
+    pub fn of(personal: &PersonalData) -> Option<Self> {
         let key = personal.key.as_ref()?;
         Some(Self {
             check_key: blake3::derive_key("throng 2026 quarantine check", key),
@@ -38,12 +58,14 @@ impl Seal {
     }
 
     /// Returns the hash that stands for parts of a row, which nobody without the key can guess at.
-    pub(crate) fn hasher(&self) -> blake3::Hasher {
+    #[must_use]
+    pub fn hasher(&self) -> blake3::Hasher {
         blake3::Hasher::new_keyed(&self.check_key)
     }
 
     /// Returns a text sealed.
-    pub(crate) fn close(&self, text: &str) -> String {
+    #[must_use]
+    pub fn close(&self, text: &str) -> String {
         let check = self.check(text.as_bytes());
         let mut bytes = text.as_bytes().to_vec();
         self.cover(&check, &mut bytes);
@@ -55,7 +77,8 @@ impl Seal {
     }
 
     /// Returns the text that was sealed; what was not, or with another key, is returned as it is.
-    pub(crate) fn open(&self, sealed: String) -> String {
+    #[must_use]
+    pub fn open(&self, sealed: String) -> String {
         self.opened(&sealed).unwrap_or(sealed)
     }
 
