@@ -303,6 +303,23 @@ impl Index {
         Ok(found)
     }
 
+    /// Returns the latest shifts that a filter lets pass, the latest first, at most so many. Where few pass,
+    /// the rest is not looked for among all there ever were.
+    pub(crate) fn latest_shifts(&self, filter: &ShiftFilter, limit: usize) -> Result<Vec<Shift>, LiveError> {
+        let mut found = Vec::new();
+        for guard in self.shifts.iter().rev().take(LATEST_LOOKED_AT_MAX) {
+            let (key, value) = guard.into_inner().map_err(|error| self.failed(&error))?;
+            let shift = shift_form::decode(shift_id(&key)?, &value)?;
+            if filter.passes(&shift) {
+                found.push(shift);
+            }
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     fn shift_at(&self, key: &[u8]) -> Result<Option<Shift>, LiveError> {
         let value = self.shifts.get(key).map_err(|error| self.failed(&error))?;
         value.map(|value| shift_form::decode(shift_id(key)?, &value)).transpose()
@@ -351,6 +368,8 @@ fn joined(owner: &[u8], rest: &[u8]) -> Vec<u8> {
 
 /// Bytes of the place of a shift.
 const SHIFT_BYTES: usize = 12;
+/// Shifts that are looked at for the latest: some tens of milliseconds.
+const LATEST_LOOKED_AT_MAX: usize = 10_000;
 
 fn shift_key(id: ShiftId) -> [u8; SHIFT_BYTES] {
     let mut bytes = [0; SHIFT_BYTES];

@@ -23,7 +23,7 @@ use crate::extract::{Asked, Named, count_of_rows};
 use crate::profiles::{AnyIdentity, PAGE_MAX, Page, identity, unknown};
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(shifts_of)).routes(routes!(why)).routes(routes!(shifts)).routes(routes!(stream))
+    OpenApiRouter::new().routes(routes!(shifts_of)).routes(routes!(why)).routes(routes!(shifts)).routes(routes!(latest)).routes(routes!(stream))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -140,6 +140,30 @@ async fn shifts(
 ) -> Result<Json<Page<ShiftBody>>, ApiError> {
     app.guard.check(&headers, Role::Read)?;
     page(&app, query.filter()?, limit).await
+}
+
+/// The latest shifts and why they happened, the latest first.
+#[utoipa::path(
+    get,
+    path = "/v1/shifts/latest",
+    tag = "profiles",
+    params(
+        ShiftQuery,
+        Limit,
+    ),
+    responses((status = 200, description = "The latest shifts, the latest first, of the last ten thousand", body = Page<ShiftBody>), ReadErrors),
+    security(("basic" = []), ("bearer" = [])),
+)]
+async fn latest(
+    State(app): State<App>,
+    Asked(query): Asked<ShiftQuery>,
+    Asked(Limit { limit }): Asked<Limit>,
+    headers: HeaderMap,
+) -> Result<Json<Page<ShiftBody>>, ApiError> {
+    app.guard.check(&headers, Role::Read)?;
+    let (filter, limit) = (query.filter()?, limit.unwrap_or(PAGE_MAX).clamp(1, PAGE_MAX));
+    let found = from_disk(&app, move |live| live.latest_shifts(&filter, limit)).await?;
+    Ok(Json(Page { data: found.iter().map(ShiftBody::of).collect(), next: None }))
 }
 
 /// The shifts of a person and why they happened, the first first.

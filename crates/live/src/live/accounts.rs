@@ -4,7 +4,7 @@ use throng_event::Event;
 use throng_profile::{ProfileId, StatedTrait};
 
 use super::Live;
-use crate::{EventQuery, LiveError, Shift};
+use crate::{EventQuery, LiveError, Shift, ShiftFilter};
 
 /// Identities of one person that are looked through in the search for another person; most have
 /// two or three.
@@ -43,6 +43,15 @@ impl Live {
         members.dedup();
         members.truncate(limit);
         Ok(Some(members))
+    }
+
+    /// Returns the latest shifts that a filter lets pass, the latest first, at most so many, of the last
+    /// ten thousand; where the filter goes on from is not asked.
+    ///
+    /// # Errors
+    /// [`LiveError::Storage`] or [`LiveError::Damaged`].
+    pub fn latest_shifts(&self, filter: &ShiftFilter, limit: usize) -> Result<Vec<Shift>, LiveError> {
+        self.shared.index.latest_shifts(filter, limit)
     }
 
     /// Returns the last shifts of a profile, the latest first, at most so many.

@@ -1,0 +1,203 @@
+// The documents of `throng … --format json` and of the server, as far as the page reads them.
+
+export interface Person {
+  name: string;
+  role: 'viewer' | 'analyst' | 'admin';
+}
+
+export interface Evidence {
+  persona_value: number;
+  rest_value: number;
+  n_persona: number;
+  n_rest: number;
+  effect: string;
+  effect_value: number;
+  effect_low: number;
+  effect_high: number;
+  effect_word: string;
+  contrast: string;
+  interval_low: number;
+  interval_high: number;
+  query: string;
+}
+
+export interface Claim {
+  id: string;
+  kind: string;
+  statement: string;
+  measure: string;
+  subject: string | null;
+  value: string | null;
+  against: string | null;
+  evidence: Evidence;
+}
+
+export interface Persona {
+  id: string;
+  name: string;
+  summary: string;
+  n_customers: number;
+  share: number;
+  revenue: { minor: number; currency: string; share: number } | null;
+  stability: number;
+  confidence: 'very-stable' | 'stable' | 'doubtful';
+  claims: Claim[];
+  exemplars: string[];
+  sub_kinds: Persona[];
+}
+
+export interface Book {
+  as_of: string;
+  seed: number;
+  n_customers: number;
+  outcome: 'found' | 'refused';
+  refusal: { reason: string; text: string } | null;
+  n_unassigned: number | null;
+  separation: string | null;
+  foretold: string | null;
+  method: string;
+  personas: Persona[];
+  candidates: {
+    n_personas: number;
+    silhouette: number;
+    silhouette_reference: number | null;
+    stability_min: number;
+    adjusted_rand: number;
+    share_min: number;
+    chosen: boolean;
+  }[];
+  features: { name: string; transform: string | null; vote: number; left_out: string | null }[];
+}
+
+export interface HistoryEntry {
+  version: number;
+  as_of: string;
+  n_customers: number;
+  summary: string;
+  personas: { id: string; name: string; n_customers: number; share: number; stability: number; stayed: number | null }[];
+  events: { kind: string; sentence: string }[];
+  stayed: number | null;
+}
+
+export interface Shift {
+  id: string;
+  profile: string;
+  at: string;
+  from: string | null;
+  to: string | null;
+  share: number;
+  cause: { kind: 'event'; id: string; event: string } | { kind: 'silence' } | { kind: 'model' };
+  because: { feature: string; sentence: string; contribution: number }[];
+  reversed_by: string | null;
+  model: string;
+}
+
+export interface Profile {
+  profile_id: string;
+  identities: { kind: string; value: string }[];
+  traits: { name: string; value: string; stated_at: string }[];
+  activity: {
+    n_events: number;
+    first_seen_at: string;
+    last_seen_at: string;
+    revenue_minor: number | null;
+    currency: string | null;
+  } | null;
+  membership: { personas: { id: string; name: string; share: number }[]; unassigned: number } | null;
+  features: Record<string, number | string | null>;
+  recent_events: Record<string, unknown>[];
+}
+
+export interface Finding {
+  code: string;
+  severity: 'critical' | 'warning' | 'note';
+  title: string;
+  count: number;
+  whole: number;
+  share: number;
+  of: string;
+  examples: string[];
+  why: string;
+  to_do: string;
+  query: string;
+}
+
+export interface Audit {
+  verdict: string;
+  n_events: number;
+  n_customers: number;
+  n_sources: number;
+  n_quarantined: number;
+  first_day: string;
+  last_day: string;
+  findings: Finding[];
+  coverage: { category: string; n_customers: number; share: number; note: string }[];
+  sufficiency: { question: string; answer: 'enough' | 'tight' | 'lacking'; text: string }[];
+}
+
+export interface Quarantine {
+  n_rows: number;
+  by_reason: Record<string, number>;
+  rows: { source: string; path: string; row: number; reason: string; detail: string; raw: string }[];
+}
+
+export interface Model {
+  version: string;
+  role: 'live' | 'shadow' | null;
+  made_at: string | null;
+  as_of: string;
+  n_customers: number;
+  method: string;
+  personas: { id: string; name: string; n_customers: number }[];
+}
+
+export interface Bin {
+  low: number;
+  high: number;
+  said: number;
+  observed: [number, number, number];
+  n_customers: number;
+}
+
+export interface Diagram {
+  n_customers: number;
+  expected_error: number;
+  accuracy: [number, number, number];
+  bins: Bin[];
+}
+
+export interface Reliability {
+  today: Diagram | null;
+  complete: Diagram | null;
+  early_mixture: Diagram | null;
+  early_hybrid: Diagram | null;
+  partial_by: string;
+  verdict: string;
+}
+
+export interface FlowNode {
+  key: string;
+  column: number;
+  name: string;
+  n_journeys: number;
+  share: number;
+  n_customers: number;
+}
+
+export interface FlowEdge {
+  key: string;
+  from: string;
+  to: string;
+  n_journeys: number;
+  share: number;
+  n_customers: number;
+}
+
+export interface Flow {
+  unit: string;
+  anchor: string | null;
+  n_journeys: number;
+  n_without: number;
+  nodes: FlowNode[];
+  edges: FlowEdge[];
+}
