@@ -19,13 +19,12 @@ pub(crate) const JUDGE_PACKAGES: &[&str] = &["schemathesis==4.32.5"];
 
 /// Returns `folder` with the packages that `manifest` pins installed in it.
 pub(crate) fn node(folder: &Path, manifest: &Path) -> anyhow::Result<PathBuf> {
-    program(&["node"], "nodejs")?;
+    node_programs()?;
     let installed = folder.join("package.json");
     let wanted = fs::read(manifest).with_context(|| format!("cannot read {}", manifest.display()))?;
     if folder.join("node_modules").is_dir() && fs::read(&installed).is_ok_and(|found| found == wanted) {
         return Ok(folder.to_owned());
     }
-    program(&["npm"], "npm")?;
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     // Noted at the end: an installation that was cut off is made again.
     let beside = folder.join("installing");
@@ -41,6 +40,12 @@ pub(crate) fn node(folder: &Path, manifest: &Path) -> anyhow::Result<PathBuf> {
     fs::rename(beside.join("node_modules"), &modules).context("cannot move the packages into place")?;
     fs::rename(beside.join("package.json"), &installed).context("cannot move package.json into place")?;
     Ok(folder.to_owned())
+}
+
+/// Makes sure that there is Node with its packager.
+pub(crate) fn node_programs() -> anyhow::Result<()> {
+    program(&["node"], "nodejs")?;
+    program(&["npm"], "npm").map(drop)
 }
 
 /// Returns a Chromium, or Chrome.

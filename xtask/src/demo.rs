@@ -6,12 +6,14 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
 
 use crate::arguments::{Arguments, UsageError};
+use crate::dashboard;
 use crate::place::Place;
 use crate::process::{self, Cargo};
 use crate::python;
@@ -86,14 +88,23 @@ pub(crate) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
     let outcome = take_steps(place, options, &files, &mut steps);
     say::heading("how long each step took");
     say::line(&steps.summary());
-    outcome?;
+    let throng = outcome?;
     say::line(&format!("\nThe report: {}", files.report.display()));
     let home = files.home.display();
     say::line(&format!("Go on with: target/release/throng --home {home} sql \"select * from events limit 5\""));
-    Ok(())
+    if !(std::io::stdout().is_terminal() && std::io::stdin().is_terminal()) {
+        say::line(&format!("The dashboard: target/release/throng --home {home} serve"));
+        return Ok(());
+    }
+    say::heading("the dashboard; Ctrl-C ends it");
+    process::run(Command::new(throng).current_dir(&place.root).arg("--home").arg(&files.home).arg("serve"))
 }
 
-fn take_steps(place: &Place, options: &Options, files: &Files, steps: &mut Steps) -> anyhow::Result<()> {
+/// Returns the program that took them.
+fn take_steps(place: &Place, options: &Options, files: &Files, steps: &mut Steps) -> anyhow::Result<PathBuf> {
+    if steps.optional("build the dashboard", || dashboard::build(&place.root)).is_none() {
+        say::line("the demo goes on without the dashboard");
+    }
     let throng =
         steps.require("build throng", || Cargo::new(&place.root).release(&["--package", "throng"], "throng"))?;
     let wheel = if options.simulated {
@@ -123,7 +134,7 @@ fn take_steps(place: &Place, options: &Options, files: &Files, steps: &mut Steps
             process::run(&mut command)
         })?;
     }
-    Ok(())
+    Ok(throng)
 }
 
 fn clear(folder: &Path) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@
 mod arguments;
 mod bench;
 mod clients;
+mod dashboard;
 mod demo;
 mod lint;
 mod place;

@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, bail};
 
 use crate::clients;
+use crate::dashboard;
 use crate::lint;
 use crate::place::{self, Place};
 use crate::process::{self, Cargo};
@@ -38,6 +39,10 @@ pub(crate) fn run(place: &Place) -> anyhow::Result<()> {
         // A continuous build starts from a bare clone each time; the query engine
         // alone would then compile for minutes on every change.
         cargo.set("CARGO_TARGET_DIR", place.cache.join("target").into_os_string());
+    }
+    // Before anything is compiled: the binary has the page inside.
+    if let Some(folder) = steps.optional("the dashboard", || dashboard::build(&place.root)) {
+        steps.attempt("tests of the dashboard's logic", || dashboard::test(&folder));
     }
     lint::check(place, &cargo, &mut steps);
     let light = [&["--workspace"], EXCLUDE_HEAVY.as_slice()].concat();

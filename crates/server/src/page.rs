@@ -20,7 +20,6 @@ use crate::error::ApiError;
 /// What `npm run build` made; nothing where it was not run.
 #[derive(RustEmbed)]
 #[folder = "../../dashboard/dist"]
-#[allow_missing = true]
 struct Built;
 
 const INDEX: &str = "index.html";

@@ -9,7 +9,7 @@ use anyhow::Context;
 
 /// Folders that hold nothing of ours: build output, version control, packages of
 /// the web client.
-const FOREIGN_FOLDERS: &[&str] = &[".git", "artifacts", "fuzz", "node_modules", "target"];
+const FOREIGN_FOLDERS: &[&str] = &[".git", "artifacts", "dist", "fuzz", "node_modules", "target"];
 
 /// How the names of files end whose text is looked at.
 const TEXT_ENDINGS: &[&str] = &[".rs", ".md", ".toml", "Cargo.lock"];

@@ -4,6 +4,7 @@
 
 mod audit;
 mod chain;
+mod dashboard;
 mod datasets;
 mod duckdb;
 mod failures;
