@@ -5,6 +5,7 @@
 //! whichever side of a split gains more. A fifth of the rows is kept out of the growing; the number
 //! of rounds is the one at which their loss was least. Beyond it trees are surer than they are right.
 
+mod grove;
 mod growth;
 
 use rand::Rng;
@@ -15,8 +16,9 @@ use crate::matrix::Matrix;
 use crate::membership::{Memberships, fill_rest, softmax};
 use crate::number::real;
 use crate::random::generator;
-use crate::state::require;
+use crate::state::{State, StateReader, StateWriter, require};
 use crate::tree::bins::{Bins, require_no_infinity};
+use grove::Grove;
 use growth::{Growth, Tree};
 
 /// What the caller chooses about boosting.
@@ -56,6 +58,8 @@ pub struct BoostingModel {
     start: Vec<f64>,
     /// Round by round, a tree per class.
     rounds: Vec<Vec<Tree>>,
+    /// The same trees for prediction.
+    grove: Grove,
 }
 
 const N_ROUNDS_LIMIT: usize = 1000;
@@ -112,7 +116,7 @@ impl BoostingParams {
             }
         }
         rounds.truncate(best_round);
-        Ok(BoostingModel { n_inputs: matrix.n_columns(), start, rounds })
+        Ok(BoostingModel::of(matrix.n_columns(), start, rounds))
     }
 
     fn check(&self, matrix: &Matrix, targets: &Memberships) -> Result<(), LearnError> {
@@ -147,21 +151,30 @@ fn loss(scores: &[f64], targets: &Memberships, rows: &[usize]) -> f64 {
 }
 
 impl BoostingModel {
+    fn of(n_inputs: usize, start: Vec<f64>, rounds: Vec<Vec<Tree>>) -> BoostingModel {
+        let depth = rounds.iter().flatten().map(Tree::depth).max().unwrap_or(0);
+        let mut grove = Grove::new(depth);
+        rounds.iter().flatten().for_each(|tree| tree.lay_out(depth, &mut grove));
+        BoostingModel { n_inputs, start, rounds, grove }
+    }
+
     /// Returns the probabilities of each row, in the columns of the targets; they sum to exactly 1.
     pub fn predict_proba(&self, matrix: &Matrix) -> Result<Memberships, LearnError> {
         matrix.require_columns(self.n_inputs)?;
         require_no_infinity(matrix)?;
-        let mut values = self.start.repeat(matrix.n_rows());
+        let mut values = vec![0.0; matrix.n_rows() * self.start.len()];
         for (row, shares) in matrix.rows().zip(values.chunks_exact_mut(self.start.len())) {
-            for trees in &self.rounds {
-                for (score, tree) in shares.iter_mut().zip(trees) {
-                    *score += tree.value_at(row);
-                }
-            }
-            softmax(shares);
-            fill_rest(shares);
+            self.tell(row, shares);
         }
         Ok(Memberships::from_values(self.start.len(), values))
+    }
+
+    /// Fills in the probabilities of a row of as many values as there are columns, none infinite.
+    pub(crate) fn tell(&self, row: &[f32], shares: &mut [f64]) {
+        shares.copy_from_slice(&self.start);
+        self.grove.add_to(shares, row);
+        softmax(shares);
+        fill_rest(shares);
     }
 
     /// Returns the number of rounds that were kept.
@@ -171,12 +184,22 @@ impl BoostingModel {
     }
 }
 
-crate::state_of_fields!(BoostingModel { n_inputs, start, rounds }, |read| {
-    let n_classes = read.start.len();
-    require(n_classes > 0 && read.rounds.iter().all(|trees| trees.len() == n_classes), "the rounds of boosted trees")?;
-    let within = read.rounds.iter().flatten().all(|tree| tree.n_inputs() <= read.n_inputs);
-    require(within, "the column of a tree")
-});
+impl State for BoostingModel {
+    fn write(&self, writer: &mut StateWriter) {
+        self.n_inputs.write(writer);
+        self.start.write(writer);
+        self.rounds.write(writer);
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        let (n_inputs, (start, rounds)): (usize, (Vec<f64>, Vec<Vec<Tree>>)) = State::read(reader)?;
+        let n_classes = start.len();
+        require(n_classes > 0 && rounds.iter().all(|trees| trees.len() == n_classes), "the rounds of boosted trees")?;
+        let within = |tree: &Tree| tree.n_inputs() <= n_inputs && tree.depth() <= DEPTH_LIMIT;
+        require(rounds.iter().flatten().all(within), "a tree")?;
+        Ok(Self::of(n_inputs, start, rounds))
+    }
+}
 
 impl BoostingModel {
     /// Returns how many columns it reads, and how many classes it tells apart.

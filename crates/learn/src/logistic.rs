@@ -209,13 +209,19 @@ impl LogisticModel {
         let mut values = vec![0.0; matrix.n_rows() * self.n_classes];
         let mut inputs = Vec::with_capacity(self.n_inputs);
         for (row, shares) in matrix.rows().zip(values.chunks_exact_mut(self.n_classes)) {
-            inputs.clear();
-            self.append_inputs(row, &mut inputs);
-            scores(&inputs, &self.coefficients, shares);
-            softmax(shares);
-            fill_rest(shares);
+            self.tell(row, shares, &mut inputs);
         }
         Ok(Memberships::from_values(self.n_classes, values))
+    }
+
+    /// Fills in the probabilities of a row of as many values as there are columns, none infinite;
+    /// `inputs` is scratch space of any length.
+    pub(crate) fn tell(&self, row: &[f32], shares: &mut [f64], inputs: &mut Vec<f32>) {
+        inputs.clear();
+        self.append_inputs(row, inputs);
+        scores(inputs, &self.coefficients, shares);
+        softmax(shares);
+        fill_rest(shares);
     }
 
     /// Returns whether the fit came to rest.

@@ -13,7 +13,7 @@ use throng_learn::{Matrix, MembershipModel, Preparation, Projection};
 use crate::columns::raw_matrix;
 use crate::discovery::attempted;
 use crate::membership::{largest_position, to_grid};
-use crate::partial::Told;
+use crate::partial::{Look, ToldScratch};
 use crate::{
     Division, Membership, Memberships, ModelColumn, Partial, PersonaError, PersonaId, Population, Separation, Teller,
 };
@@ -51,8 +51,6 @@ struct Findings<'a> {
     of_clusters: &'a [f64],
     /// The cluster it is given to, or none; `None` where its largest share says so.
     divided: Option<Option<usize>>,
-    /// What the ensemble says of its short history.
-    told: Option<&'a Told>,
 }
 
 impl Model {
@@ -69,53 +67,83 @@ impl Model {
         let scaled = attempted("scale the features", self.scaler.transform(&raw))?;
         let placed = attempted("compute memberships", self.projection.transform(&scaled))?;
         let found = attempted("compute memberships", self.membership.predict_proba(&placed))?;
-        let told = match &self.partial {
-            Some(partial) => partial.told(population, (&scaled, &placed))?,
-            None => population.profiles.iter().map(|_| None).collect(),
-        };
+        let one_mixture = self.pooled_mixture();
+        let mut scratch = ToldScratch::default();
         let divided = self.divided(&raw, (&scaled, &placed))?;
         let mut rows = Vec::with_capacity(population.profiles.len());
         for (row_idx, (profile, of_clusters)) in population.profiles.iter().zip(found.rows()).enumerate() {
             let divided = divided.as_ref().map(|clusters| clusters[row_idx]);
             let mut shares = Vec::with_capacity(self.clusters.len() + 1);
-            let findings = Findings { of_clusters, divided, told: told[row_idx].as_ref() };
-            let (assigned, by) = self.settle(&findings, &mut shares);
+            let look = Look {
+                days: population.histories.as_ref().map(|histories| histories.days[row_idx]),
+                prepared: scaled.row(row_idx),
+                placed: placed.row(row_idx),
+                of_mixture: one_mixture.then_some(of_clusters),
+            };
+            let (assigned, by) = self.settle(&Findings { of_clusters, divided }, (look, &mut scratch), &mut shares)?;
             let unassigned = shares.pop().unwrap_or(1.0);
             rows.push(Membership { profile: profile.clone(), shares, unassigned, assigned, by });
         }
         Memberships::new(self.personas.clone(), rows)
     }
 
+    /// Whether the mixture of the ensemble is the model's, which then need not be asked twice.
+    fn pooled_mixture(&self) -> bool {
+        self.partial.as_ref().is_some_and(|partial| partial.pools(&self.membership))
+    }
+
     /// Fills `shares` with the shares of a row, the unassigned one last, and returns the persona it counts
     /// for and what tells so.
-    fn settle(&self, findings: &Findings<'_>, shares: &mut Vec<f64>) -> (Option<usize>, Teller) {
+    fn settle(
+        &self,
+        findings: &Findings<'_>,
+        (look, scratch): (Look<'_>, &mut ToldScratch),
+        shares: &mut Vec<f64>,
+    ) -> Result<(Option<usize>, Teller), PersonaError> {
         let n_personas = self.clusters.len();
-        let largest = |shares: &[f64]| Some(largest_position(shares)).filter(|idx| *idx < n_personas);
-        self.of_personas(findings.of_clusters, shares);
+        let counts_for = match findings.divided {
+            None => {
+                self.by_mixture(findings.of_clusters, shares);
+                self.largest(shares)
+            }
+            Some(cluster) => self.persona_of(cluster),
+        };
+        if let Some(partial) = &self.partial
+            && partial.open(counts_for.map(|idx| self.clusters[idx]))
+            && let Some(told) = partial.told(look, scratch)?
+        {
+            self.of_personas(told.memberships(), shares);
+            let counts_for = match self.separation {
+                Separation::Distinct => self.persona_of(told.assigned()),
+                // On a continuum nobody near a cut is sure, new or not: shares say how little.
+                Separation::Gradual => self.largest(shares),
+            };
+            return Ok((to_grid(shares, counts_for), Teller::Hybrid));
+        }
+        match findings.divided {
+            None => {}
+            Some(Some(_)) => self.by_mixture(findings.of_clusters, shares),
+            Some(None) => {
+                // The method says that it belongs nowhere.
+                shares.clear();
+                shares.resize(n_personas, 0.0);
+                shares.push(1.0);
+            }
+        }
+        Ok((to_grid(shares, counts_for), Teller::Mixture))
+    }
+
+    /// Fills `shares` with what the mixture says, as sure as it turned out to be.
+    fn by_mixture(&self, of_clusters: &[f64], shares: &mut Vec<f64>) {
+        self.of_personas(of_clusters, shares);
         if let Some(partial) = &self.partial {
             partial.flatten(shares);
         }
-        let counts_for = match findings.divided {
-            None => largest(shares),
-            Some(cluster) => self.persona_of(cluster),
-        };
-        if findings.divided == Some(None) {
-            // The method says that it belongs nowhere.
-            shares.fill(0.0);
-            shares[n_personas] = 1.0;
-        }
-        if let (Some(told), Some(partial)) = (findings.told, &self.partial)
-            && partial.open(counts_for.map(|idx| self.clusters[idx]))
-        {
-            self.of_personas(&told.shares, shares);
-            let counts_for = match self.separation {
-                Separation::Distinct => self.persona_of(told.cluster),
-                // On a continuum nobody near a cut is sure, new or not: shares say how little.
-                Separation::Gradual => largest(shares),
-            };
-            return (to_grid(shares, counts_for), Teller::Hybrid);
-        }
-        (to_grid(shares, counts_for), Teller::Mixture)
+    }
+
+    /// Returns the persona with the largest share; `None` where that is the unassigned one.
+    fn largest(&self, shares: &[f64]) -> Option<usize> {
+        Some(largest_position(shares)).filter(|idx| *idx < self.clusters.len())
     }
 
     /// Fills `shares` with those in the personas, and last what is left of 1: a cluster that became no

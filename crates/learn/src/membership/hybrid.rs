@@ -66,6 +66,23 @@ pub struct HybridPrediction {
     pub assigned: Vec<Option<usize>>,
 }
 
+/// Space that single rows are told in, made once for many.
+#[derive(Debug, Clone, Default)]
+pub struct HybridScratch {
+    logistic: Vec<f64>,
+    trees: Vec<f64>,
+    pooled: Vec<f64>,
+    standardised: Vec<f32>,
+}
+
+/// What the ensemble says of one row.
+#[derive(Debug, Clone, Copy)]
+pub struct RowPrediction<'s> {
+    model: &'s HybridModel,
+    members: [&'s [f64]; N_MEMBERS],
+    memberships: &'s [f64],
+}
+
 const N_MEMBERS: usize = 3;
 /// All members alike.
 const EQUAL: [f64; N_MEMBERS] = [1.0 / 3.0; N_MEMBERS];
@@ -205,21 +222,80 @@ impl HybridModel {
         let mut values = Vec::with_capacity(n_rows * n_columns);
         let mut confidence = Vec::with_capacity(n_rows);
         let mut assigned = Vec::with_capacity(n_rows);
-        let weighed = |of: [f64; N_MEMBERS]| of.iter().zip(self.weights).map(|(value, weight)| value * weight).sum();
+        let mut pooled = Vec::with_capacity(n_columns);
         for row_idx in 0..n_rows {
             let rows = members.each_ref().map(|member| member.row(row_idx));
-            let mut pooled: Vec<f64> = (0..n_columns).map(|column| weighed(rows.map(|row| row[column]))).collect();
-            fill_rest(&mut pooled);
-            // The Jensen–Shannon divergence, of which log n is the most.
-            let within: f64 = weighed(rows.map(entropy));
-            let agreement = (1.0 - (entropy(&pooled) - within) / real(N_MEMBERS).ln()).clamp(0.0, 1.0);
-            let largest = greatest(&pooled);
-            let sure = largest + 1 < n_columns && pooled[largest] * agreement >= self.sureness_min;
-            assigned.push(sure.then_some(largest));
+            self.pool(rows, &mut pooled);
+            let agreement = self.agreement(rows, &pooled);
+            assigned.push(self.assigned(&pooled, agreement));
             confidence.push(agreement);
             values.append(&mut pooled);
         }
         Ok(HybridPrediction { memberships: Memberships::from_values(n_columns, values), confidence, assigned })
+    }
+
+    /// Asks the logistic regression and the trees about one row, and returns the least that each column's
+    /// share is, whatever the mixture says, but for rounding. The most is that and the mixture's weight.
+    ///
+    /// What they said stays in `scratch`.
+    pub fn ask_row<'s>(&self, inputs: &[f32], scratch: &'s mut HybridScratch) -> Result<&'s [f64], LearnError> {
+        let (expected, n_columns) = self.boosting.shape();
+        if inputs.len() != expected {
+            return Err(LearnError::ShapeMismatch { what: "the row", expected, found: inputs.len() });
+        }
+        if let Some(column) = inputs.iter().position(|value| value.is_infinite()) {
+            return Err(LearnError::NotFinite { row: 0, column });
+        }
+        let HybridScratch { logistic, trees, pooled, standardised } = scratch;
+        for shares in [&mut *logistic, &mut *trees, &mut *pooled] {
+            shares.resize(n_columns, 0.0);
+        }
+        self.logistic.tell(inputs, logistic, standardised);
+        self.boosting.tell(inputs, trees);
+        for ((least, logistic), trees) in pooled.iter_mut().zip(logistic).zip(trees) {
+            *least = self.weights[1] * *logistic + self.weights[2] * *trees;
+        }
+        Ok(pooled)
+    }
+
+    /// Returns what the members together say of the row that was asked about last, the same as in a
+    /// matrix; `of_mixture` is what [`HybridModel::mixture`] says of it.
+    pub fn tell_row<'s>(
+        &'s self,
+        of_mixture: &'s [f64],
+        scratch: &'s mut HybridScratch,
+    ) -> Result<RowPrediction<'s>, LearnError> {
+        let HybridScratch { logistic, trees, pooled, .. } = scratch;
+        let (expected, found) = (self.boosting.shape().1, of_mixture.len());
+        if expected != found || logistic.len() != found {
+            return Err(LearnError::ShapeMismatch { what: "the list of shares", expected, found });
+        }
+        let rows = [of_mixture, logistic, trees];
+        self.pool(rows, pooled);
+        Ok(RowPrediction { model: self, members: rows, memberships: pooled })
+    }
+
+    /// Fills in the mean of what the members say of a row.
+    fn pool(&self, rows: [&[f64]; N_MEMBERS], pooled: &mut Vec<f64>) {
+        pooled.clear();
+        pooled.extend((0..rows[0].len()).map(|column| self.weighed(rows.map(|row| row[column]))));
+        fill_rest(pooled);
+    }
+
+    fn weighed(&self, of: [f64; N_MEMBERS]) -> f64 {
+        of.iter().zip(self.weights).map(|(value, weight)| value * weight).sum()
+    }
+
+    /// Returns 1 where the members agree, by the Jensen–Shannon divergence, of which log n is the most.
+    fn agreement(&self, rows: [&[f64]; N_MEMBERS], pooled: &[f64]) -> f64 {
+        let within: f64 = self.weighed(rows.map(entropy));
+        (1.0 - (entropy(pooled) - within) / real(N_MEMBERS).ln()).clamp(0.0, 1.0)
+    }
+
+    fn assigned(&self, pooled: &[f64], agreement: f64) -> Option<usize> {
+        let largest = greatest(pooled);
+        let sure = largest + 1 < pooled.len() && pooled[largest] * agreement >= self.sureness_min;
+        sure.then_some(largest)
     }
 
     /// Returns how much the mixture, the logistic regression and the trees count.
@@ -234,6 +310,26 @@ impl HybridModel {
             self.logistic.predict_proba(rows.inputs)?,
             self.boosting.predict_proba(rows.inputs)?,
         ])
+    }
+}
+
+impl<'s> RowPrediction<'s> {
+    /// Returns the mean of the members' memberships; the last column is *unassigned*.
+    #[must_use]
+    pub fn memberships(&self) -> &'s [f64] {
+        self.memberships
+    }
+
+    /// Returns 1 where the members agree, 0 where each is sure of something else.
+    #[must_use]
+    pub fn confidence(&self) -> f64 {
+        self.model.agreement(self.members, self.memberships)
+    }
+
+    /// Returns its cluster; `None` for a row that belongs nowhere or that nobody can be sure of.
+    #[must_use]
+    pub fn assigned(&self) -> Option<usize> {
+        self.model.assigned(self.memberships, self.confidence())
     }
 }
 

@@ -8,13 +8,14 @@
 
 use std::ops::RangeInclusive;
 
+use fearless_simd::{Level, dispatch};
 use rayon::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator, ParallelSliceMut};
 use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
 use statrs::function::gamma::ln_gamma;
 
 use crate::error::LearnError;
 use crate::matrix::Matrix;
-use crate::membership::cholesky::Cholesky;
+use crate::membership::cholesky::{Cholesky, Lanes, N_LANES};
 use crate::number::real;
 use crate::state::{State, StateReader, StateWriter, invalid, require};
 
@@ -129,29 +130,49 @@ impl Component {
         self.centre.len()
     }
 
-    /// Returns the squared distance from the centre, in widths. `scratch` is space of any length.
-    pub(crate) fn squared(&self, row: &[f32], scratch: &mut Vec<f64>) -> f64 {
-        match &self.width {
-            Width::Columns(inverses) => {
-                let columns = row.iter().zip(&self.centre).zip(inverses);
-                columns.map(|((value, centre), inverse)| ((f64::from(*value) - centre) * inverse).powi(2)).sum()
-            }
-            Width::Full(cholesky) => {
-                scratch.resize(2 * row.len(), 0.0);
-                let (difference, sums) = scratch.split_at_mut(row.len());
-                for ((difference, value), centre) in difference.iter_mut().zip(row).zip(&self.centre) {
-                    *difference = f64::from(*value) - centre;
-                }
-                cholesky.half_solve_with(difference, sums);
-                difference.iter().map(|value| value * value).sum()
-            }
+    /// Returns the logarithm of the share times the density by that of its tail, bounded so that
+    /// differences of two stay numbers.
+    pub(crate) fn log_density(&self, log_tail: f64) -> f64 {
+        (self.log_scale + log_tail).max(-1e300)
+    }
+}
+
+/// Writes the squared distances of a row from the centres of all components, in widths. `scratch` is
+/// space of any length.
+///
+/// Covariances are solved panel by panel, all components in turn: within one, each value waits for the
+/// one before.
+pub(crate) fn squared_of_all(row: &[f32], components: &[Component], scratch: &mut Vec<Lanes>, squared: &mut [f64]) {
+    // A row of nothing has a panel, too, which is not looked at.
+    let n_panels = row.len().div_ceil(N_LANES).max(1);
+    scratch.clear();
+    scratch.resize(components.len() * n_panels, [0.0; N_LANES]);
+    for (values, component) in scratch.chunks_exact_mut(n_panels).zip(components) {
+        let values = values.as_flattened_mut();
+        for ((difference, value), centre) in values.iter_mut().zip(row).zip(&component.centre) {
+            *difference = f64::from(*value) - centre;
+        }
+        if let Width::Columns(inverses) = &component.width {
+            values.iter_mut().zip(inverses).for_each(|(difference, inverse)| *difference *= inverse);
         }
     }
+    if !row.is_empty() {
+        dispatch!(Level::new(), _ => half_solve_all(components, scratch));
+    }
+    for (squared, values) in squared.iter_mut().zip(scratch.chunks_exact(n_panels)) {
+        *squared = values.as_flattened()[..row.len()].iter().map(|value| value * value).sum();
+    }
+}
 
-    /// Returns the logarithm of the share times the density, bounded so that differences of two
-    /// stay numbers.
-    pub(crate) fn log_density(&self, squared: f64, family: Family) -> f64 {
-        (self.log_scale + family.log_tail(squared, self.centre.len())).max(-1e300)
+#[inline(always)]
+fn half_solve_all(components: &[Component], values: &mut [Lanes]) {
+    let n_panels = values.len() / components.len().max(1);
+    for panel in 0..n_panels {
+        for (values, component) in values.chunks_exact_mut(n_panels).zip(components) {
+            if let Width::Full(cholesky) = &component.width {
+                cholesky.half_solve_panel(panel, values);
+            }
+        }
     }
 }
 
@@ -192,13 +213,13 @@ pub(crate) fn expect(matrix: &Matrix, components: &[Component], family: Family) 
         .zip(log_densities.par_chunks_mut(CHUNK_N_ROWS))
         .enumerate()
         .for_each(|(chunk_idx, ((responsibilities, squared), log_densities))| {
-            let mut scratch = Vec::with_capacity(matrix.n_columns());
+            let mut scratch = Vec::new();
             let rows = responsibilities.chunks_exact_mut(n_components).zip(squared.chunks_exact_mut(n_components));
             for (idx, ((of_row, squared), log_density)) in rows.zip(log_densities).enumerate() {
                 let row = matrix.row(chunk_idx * CHUNK_N_ROWS + idx);
+                squared_of_all(row, components, &mut scratch, squared);
                 for ((value, squared), component) in of_row.iter_mut().zip(squared).zip(components) {
-                    *squared = component.squared(row, &mut scratch);
-                    *value = component.log_density(*squared, family);
+                    *value = component.log_density(family.log_tail(*squared, row.len()));
                 }
                 *log_density = normalise(of_row);
             }

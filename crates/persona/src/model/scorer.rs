@@ -1,8 +1,8 @@
 //! One profile at a time, as its events come: the same shares as in a whole population, bit for bit.
 //!
 //! Where a feature stands among those of the catalogue is looked up once. A row then goes through
-//! scratch space that is kept, and nothing is allocated, unless a method divides customers or an
-//! ensemble tells of a short history: those are asked as a population of one.
+//! scratch space that is kept, and nothing is allocated, unless a method divides customers: it is asked as
+//! for a population of one.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use super::{Findings, Model};
 use crate::columns::level;
 use crate::discovery::attempted;
 use crate::number::single;
+use crate::partial::{Look, ToldScratch};
 use crate::{Division, ModelColumn, PersonaError, Teller};
 
 /// A model that scores profiles by the features of a catalogue.
@@ -36,6 +37,8 @@ pub struct Scorer {
     model: Arc<Model>,
     /// For each column of the model, the position of its feature.
     positions: Vec<usize>,
+    /// Whether the mixture of the ensemble is the model's.
+    one_mixture: bool,
     /// The catalogue, for what changed to be told in words.
     definitions: Vec<FeatureDefinition>,
 }
@@ -50,6 +53,7 @@ pub struct ScorerScratch {
     shares: Vec<f64>,
     mixture: MembershipScratch,
     squared: Vec<f32>,
+    told: ToldScratch,
 }
 
 /// How much one profile belongs to each persona; see [`Membership`](crate::Membership).
@@ -77,7 +81,8 @@ impl Scorer {
             position.ok_or_else(|| PersonaError::MissingFeature(column.feature.clone()))
         };
         let positions = model.columns.iter().map(position).collect::<Result<_, _>>()?;
-        Ok(Self { model, positions, definitions: features.to_vec() })
+        let one_mixture = model.pooled_mixture();
+        Ok(Self { model, positions, one_mixture, definitions: features.to_vec() })
     }
 
     pub(super) fn positions(&self) -> &[usize] {
@@ -160,7 +165,7 @@ impl Scorer {
         scratch: &'s mut ScorerScratch,
     ) -> Result<Scored<'s>, PersonaError> {
         let model = self.model.as_ref();
-        let ScorerScratch { raw, prepared, placed, of_clusters, shares, mixture, squared } = scratch;
+        let ScorerScratch { raw, prepared, placed, of_clusters, shares, mixture, squared, told } = scratch;
         prepared.resize(model.scaler.parts().len(), 0.0);
         attempted("scale the features", model.scaler.transform_row_into(raw, prepared))?;
         placed.resize(model.projection.n_dimensions(), 0.0);
@@ -177,11 +182,9 @@ impl Scorer {
                 Some(attempted("compute memberships", clusters)?.first().copied().flatten())
             }
         };
-        let told = match (&model.partial, history_days) {
-            (Some(partial), Some(days)) => partial.told_of_row(days, (prepared, placed))?,
-            (Some(_) | None, _) => None,
-        };
-        let (assigned, by) = model.settle(&Findings { of_clusters, divided, told: told.as_ref() }, shares);
+        let of_mixture = self.one_mixture.then_some(of_clusters.as_slice());
+        let look = Look { days: history_days, prepared, placed, of_mixture };
+        let (assigned, by) = model.settle(&Findings { of_clusters, divided }, (look, told), shares)?;
         let (unassigned, shares) = shares.split_last().map_or((1.0, &[][..]), |(last, shares)| (*last, shares));
         Ok(Scored { shares, unassigned, assigned, by })
     }
