@@ -62,6 +62,14 @@ pub struct BoostingModel {
     grove: Grove,
 }
 
+/// What was computed of one row, for others that differ from it in a few columns.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BoostingAnchor {
+    row: Vec<f32>,
+    /// Of each tree.
+    values: Vec<f64>,
+}
+
 const N_ROUNDS_LIMIT: usize = 1000;
 const DEPTH_LIMIT: usize = 8;
 /// Rounds without a gain on the rows kept out after which none is expected.
@@ -173,6 +181,39 @@ impl BoostingModel {
     pub(crate) fn tell(&self, row: &[f32], shares: &mut [f64]) {
         shares.copy_from_slice(&self.start);
         self.grove.add_to(shares, row);
+        softmax(shares);
+        fill_rest(shares);
+    }
+
+    /// Computes what others need of a row that they differ from in a few columns.
+    pub(crate) fn anchor(&self, row: &[f32], anchor: &mut BoostingAnchor) {
+        anchor.row.clear();
+        anchor.row.extend_from_slice(row);
+        anchor.values.clear();
+        self.grove.append_values(row, &mut anchor.values);
+    }
+
+    /// As [`BoostingModel::tell`], by the trees that look at a column in which the row is another than
+    /// the anchor's; `values` is scratch space of any length.
+    pub(crate) fn tell_beside(
+        &self,
+        anchor: &BoostingAnchor,
+        row: &[f32],
+        (shares, values): (&mut [f64], &mut Vec<f64>),
+    ) {
+        values.clear();
+        values.extend_from_slice(&anchor.values);
+        for (column, (value, known)) in row.iter().zip(&anchor.row).enumerate() {
+            if value.to_bits() != known.to_bits() {
+                self.grove.renew_values(row, column, values);
+            }
+        }
+        shares.copy_from_slice(&self.start);
+        for values in values.chunks_exact(shares.len()) {
+            for (score, value) in shares.iter_mut().zip(values) {
+                *score += value;
+            }
+        }
         softmax(shares);
         fill_rest(shares);
     }

@@ -192,12 +192,24 @@ impl Problem<'_> {
     }
 }
 
+/// What was computed of one row, for others that differ from it in a few columns.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LogisticAnchor {
+    inputs: Vec<f32>,
+    /// For each class the sums before each input.
+    sums: Vec<f64>,
+}
+
+/// What a sum of floats begins with: anything added to it is that, a negative zero too.
+const NOTHING: f64 = -0.0;
+
 /// Weight of the penalty on intercepts against that on other coefficients.
 const INTERCEPT_PENALTY: f64 = 1e-4;
 
 fn scores(inputs: &[f32], coefficients: &[f64], scores: &mut [f64]) {
     for (score, coefficients) in scores.iter_mut().zip(coefficients.chunks_exact(inputs.len())) {
-        *score = inputs.iter().zip(coefficients).map(|(input, coefficient)| f64::from(*input) * coefficient).sum();
+        let products = inputs.iter().zip(coefficients).map(|(input, coefficient)| f64::from(*input) * coefficient);
+        *score = products.fold(NOTHING, |sum, product| sum + product);
     }
 }
 
@@ -220,6 +232,42 @@ impl LogisticModel {
         inputs.clear();
         self.append_inputs(row, inputs);
         scores(inputs, &self.coefficients, shares);
+        softmax(shares);
+        fill_rest(shares);
+    }
+
+    /// Computes what others need of a row that they differ from in a few columns.
+    pub(crate) fn anchor(&self, row: &[f32], anchor: &mut LogisticAnchor) {
+        let LogisticAnchor { inputs, sums } = anchor;
+        inputs.clear();
+        self.append_inputs(row, inputs);
+        sums.clear();
+        for coefficients in self.coefficients.chunks_exact(self.n_inputs) {
+            let mut sum = NOTHING;
+            for (input, coefficient) in inputs.iter().zip(coefficients) {
+                sums.push(sum);
+                sum += f64::from(*input) * coefficient;
+            }
+        }
+    }
+
+    /// As [`LogisticModel::tell`], from the first input on that is another than the anchor's.
+    pub(crate) fn tell_beside(
+        &self,
+        anchor: &LogisticAnchor,
+        row: &[f32],
+        (shares, inputs): (&mut [f64], &mut Vec<f32>),
+    ) {
+        inputs.clear();
+        self.append_inputs(row, inputs);
+        let differs = |(value, known): (&f32, &f32)| value.to_bits() != known.to_bits();
+        // Where none differs, the sum of the last, the intercept, is taken again.
+        let first = inputs.iter().zip(&anchor.inputs).position(differs).unwrap_or(self.n_inputs - 1);
+        let each = self.coefficients.chunks_exact(self.n_inputs).zip(anchor.sums.chunks_exact(self.n_inputs));
+        for (score, (coefficients, sums)) in shares.iter_mut().zip(each) {
+            let rest = inputs[first..].iter().zip(&coefficients[first..]);
+            *score = rest.fold(sums[first], |sum, (input, coefficient)| sum + f64::from(*input) * coefficient);
+        }
         softmax(shares);
         fill_rest(shares);
     }

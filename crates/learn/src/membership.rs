@@ -22,6 +22,7 @@ pub(crate) mod cholesky;
 mod hybrid;
 mod mixture;
 mod row;
+mod squared;
 
 use std::collections::BTreeMap;
 
@@ -40,11 +41,11 @@ use crate::tree::bins::require_no_infinity;
 use mixture::{CHUNK_N_ROWS, Component, Expectation, Family, Patience, expect, refine};
 use row::{Mixture, left_to_right, log_tails};
 
-pub use hybrid::{HybridModel, HybridParams, HybridPrediction, HybridRows, HybridScratch, RowPrediction};
+pub use hybrid::{HybridAnchor, HybridModel, HybridParams, HybridPrediction, HybridRows, HybridScratch, RowPrediction};
 pub use mixture::Shape;
 pub(crate) use mixture::normalise as softmax;
-pub use row::MembershipScratch;
 pub(crate) use row::fill_rest;
+pub use row::{MembershipAnchor, MembershipScratch};
 
 /// What the caller chooses about membership.
 ///
@@ -310,13 +311,42 @@ impl MembershipModel {
         shares: &mut [f64],
         scratch: &mut MembershipScratch,
     ) -> Result<(), LearnError> {
+        self.check_row(row, shares)?;
+        self.mixture().memberships(row, shares, scratch);
+        Ok(())
+    }
+
+    /// Computes what others need of a row that they differ from in a few columns.
+    pub fn anchor(&self, row: &[f32], anchor: &mut MembershipAnchor) -> Result<(), LearnError> {
+        check_row(row, self.model.centroids().n_columns())?;
+        anchor.solved.fill(row, &self.components);
+        Ok(())
+    }
+
+    /// As [`MembershipModel::predict_proba_row`], the sooner the later the first column stands in which the
+    /// row is another than that of an anchor that this model made.
+    pub fn predict_proba_beside(
+        &self,
+        anchor: &MembershipAnchor,
+        row: &[f32],
+        shares: &mut [f64],
+        scratch: &mut MembershipScratch,
+    ) -> Result<(), LearnError> {
+        self.check_row(row, shares)?;
+        let (expected, found) = (row.len(), anchor.solved.row.len());
+        if expected != found {
+            return Err(LearnError::ShapeMismatch { what: "the anchor", expected, found });
+        }
+        self.mixture().memberships_beside(anchor, row, shares, scratch);
+        Ok(())
+    }
+
+    fn check_row(&self, row: &[f32], shares: &[f64]) -> Result<(), LearnError> {
         check_row(row, self.model.centroids().n_columns())?;
         let (expected, found) = (self.components.len() + 1, shares.len());
         if expected != found {
             return Err(LearnError::ShapeMismatch { what: "the list of shares", expected, found });
         }
-        let mixture = self.mixture();
-        mixture.memberships(row, shares, scratch);
         Ok(())
     }
 

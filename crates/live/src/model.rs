@@ -123,12 +123,25 @@ impl LiveModel {
         history_days: Option<u32>,
         (scratch, scored): (&mut ScorerScratch, &mut Scored),
     ) -> Result<(), PersonaError> {
-        let found = self.scorer.score_row((matrix, row), history_days, scratch)?;
-        scored.shares.clear();
-        scored.shares.extend_from_slice(found.shares);
-        scored.shares.push(found.unassigned);
-        scored.assigned = found.assigned;
+        scored.set(&self.scorer.score_row((matrix, row), history_days, scratch)?);
         Ok(())
+    }
+
+    /// As [`LiveModel::score`], but returns `false` and leaves the shares as they are where it is sure
+    /// without them that the row counts for this persona.
+    ///
+    /// # Errors
+    /// [`PersonaError`] when the row is not of the catalogue.
+    pub(crate) fn score_unless(
+        &self,
+        persona: Option<usize>,
+        (matrix, row): (&FeatureMatrix, usize),
+        history_days: Option<u32>,
+        (scratch, scored): (&mut ScorerScratch, &mut Scored),
+    ) -> Result<bool, PersonaError> {
+        let found = self.scorer.score_row_unless(persona, (matrix, row), history_days, scratch)?;
+        found.iter().for_each(|found| scored.set(found));
+        Ok(found.is_some())
     }
 
     /// Returns why someone who counted for one persona counts for another.
@@ -205,6 +218,13 @@ impl Labelled {
 }
 
 impl Scored {
+    fn set(&mut self, found: &throng_persona::Scored<'_>) {
+        self.shares.clear();
+        self.shares.extend_from_slice(found.shares);
+        self.shares.push(found.unassigned);
+        self.assigned = found.assigned;
+    }
+
     /// Returns the share in a persona, or the unassigned one.
     pub(crate) fn share(&self, persona: Option<usize>) -> f64 {
         let share = match persona {

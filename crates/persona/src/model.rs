@@ -8,12 +8,12 @@ mod scorer;
 mod shift;
 mod state;
 
-use throng_learn::{Matrix, MembershipModel, Preparation, Projection};
+use throng_learn::{HybridAnchor, Matrix, MembershipModel, Preparation, Projection};
 
 use crate::columns::raw_matrix;
 use crate::discovery::attempted;
 use crate::membership::{largest_position, to_grid};
-use crate::partial::{Look, ToldScratch};
+use crate::partial::{Least, Look, ToldScratch};
 use crate::{
     Division, Membership, Memberships, ModelColumn, Partial, PersonaError, PersonaId, Population, Separation, Teller,
 };
@@ -51,7 +51,12 @@ struct Findings<'a> {
     of_clusters: &'a [f64],
     /// The cluster it is given to, or none; `None` where its largest share says so.
     divided: Option<Option<usize>>,
+    /// What the ensemble computed of another that differs from it in a few features.
+    beside: Option<&'a HybridAnchor>,
 }
+
+/// A lead that no rounding takes away, nor the grid of shares, of which it is thousands of steps.
+const LEAD_MIN: f64 = 1e-6;
 
 impl Model {
     /// Returns how much every profile of a population belongs to each persona.
@@ -80,7 +85,9 @@ impl Model {
                 placed: placed.row(row_idx),
                 of_mixture: one_mixture.then_some(of_clusters),
             };
-            let (assigned, by) = self.settle(&Findings { of_clusters, divided }, (look, &mut scratch), &mut shares)?;
+            let findings = Findings { of_clusters, divided, beside: None };
+            scratch.begin();
+            let (assigned, by) = self.settle(&findings, (look, &mut scratch), &mut shares)?;
             let unassigned = shares.pop().unwrap_or(1.0);
             rows.push(Membership { profile: profile.clone(), shares, unassigned, assigned, by });
         }
@@ -110,7 +117,7 @@ impl Model {
         };
         if let Some(partial) = &self.partial
             && partial.open(counts_for.map(|idx| self.clusters[idx]))
-            && let Some(told) = partial.told(look, scratch)?
+            && let Some(told) = partial.told(look, findings.beside, scratch)?
         {
             self.of_personas(told.memberships(), shares);
             let counts_for = match self.separation {
@@ -131,6 +138,38 @@ impl Model {
             }
         }
         Ok((to_grid(shares, counts_for), Teller::Mixture))
+    }
+
+    /// Returns the persona that a row counts for, where it is sure whatever the mixture says; the ensemble
+    /// is to be asked about it anew.
+    fn surely(
+        &self,
+        (days, prepared): (Option<u32>, &[f32]),
+        beside: Option<&HybridAnchor>,
+        scratch: &mut ToldScratch,
+    ) -> Result<Option<Option<usize>>, PersonaError> {
+        let Some(partial) = &self.partial else { return Ok(None) };
+        let by_shares = self.separation == Separation::Gradual && partial.always_open();
+        if !by_shares || prepared.iter().any(|value| !value.is_finite()) {
+            return Ok(None);
+        }
+        let Some(Least { shares, more }) = partial.ask((days, prepared), beside, scratch)? else { return Ok(None) };
+        let (mut largest, mut next, mut sum) = ((f64::NEG_INFINITY, 0), f64::NEG_INFINITY, 0.0);
+        for (persona, cluster) in self.clusters.iter().enumerate() {
+            let share = shares[*cluster];
+            sum += share;
+            if share > largest.0 {
+                (next, largest) = (largest.0, (share, persona));
+            } else {
+                next = next.max(share);
+            }
+        }
+        let unassigned = 1.0 - sum;
+        // What is left of 1 has no more to come: it was counted as if it all were unassigned.
+        if largest.0 > (next + more).max(unassigned) + LEAD_MIN {
+            return Ok(Some(Some(largest.1)));
+        }
+        Ok((unassigned - more > largest.0 + more + LEAD_MIN).then_some(None))
     }
 
     /// Fills `shares` with what the mixture says, as sure as it turned out to be.

@@ -22,8 +22,8 @@ mod temperature;
 use std::collections::BTreeMap;
 
 use throng_learn::{
-    BoostingParams, HybridModel, HybridParams, HybridPrediction, HybridRows, HybridScratch, LearnError, LogisticParams,
-    Matrix, MembershipModel, MembershipParams, MembershipScratch, RowPrediction, state_of_fields,
+    BoostingParams, HybridAnchor, HybridModel, HybridParams, HybridPrediction, HybridRows, HybridScratch, LearnError,
+    LogisticParams, Matrix, MembershipModel, MembershipParams, MembershipScratch, RowPrediction, state_of_fields,
 };
 
 use crate::chance::{drawn, hashed};
@@ -81,6 +81,14 @@ pub(crate) struct ToldScratch {
     of_mixture: Vec<f64>,
     mixture: MembershipScratch,
     hybrid: HybridScratch,
+    /// Whether the profile at hand was asked about.
+    asked: bool,
+}
+
+/// The least that shares in all clusters and last the unassigned one can be, and how much more.
+pub(crate) struct Least<'s> {
+    pub(crate) shares: &'s [f64],
+    pub(crate) more: f64,
 }
 
 /// One in so many customers is held out.
@@ -184,24 +192,58 @@ impl Partial {
         cluster.is_none_or(|cluster| !self.of_newcomers[cluster])
     }
 
+    /// Whether every profile with a short history is told by the ensemble.
+    pub(crate) fn always_open(&self) -> bool {
+        !self.of_newcomers.contains(&true)
+    }
+
+    /// Asks the ensemble about one profile by all but the mixture, `None` unless its history is short;
+    /// `beside` is an anchor that [`Partial::anchor`] made.
+    pub(crate) fn ask<'s>(
+        &self,
+        (days, prepared): (Option<u32>, &[f32]),
+        beside: Option<&HybridAnchor>,
+        scratch: &'s mut ToldScratch,
+    ) -> Result<Option<Least<'s>>, PersonaError> {
+        let Some((hybrid, days)) = self.ensemble(days) else { return Ok(None) };
+        let ToldScratch { inputs, hybrid: space, asked, .. } = scratch;
+        set_inputs(inputs, prepared, days);
+        let shares = match beside {
+            Some(anchor) => hybrid.ask_beside(anchor, inputs, space),
+            None => hybrid.ask_row(inputs, space),
+        };
+        *asked = true;
+        Ok(Some(Least { shares: attempted(shares)?, more: hybrid.weights()[0] }))
+    }
+
     /// Returns what is to be said of one profile, `None` unless its history is short.
     pub(crate) fn told<'s>(
         &'s self,
         look: Look<'s>,
+        beside: Option<&HybridAnchor>,
         scratch: &'s mut ToldScratch,
     ) -> Result<Option<RowPrediction<'s>>, PersonaError> {
-        let Some((hybrid, days)) = self.ensemble(look.days) else { return Ok(None) };
-        let ToldScratch { inputs, of_mixture, mixture, hybrid: space } = scratch;
-        inputs.clear();
-        inputs.extend_from_slice(look.prepared);
-        inputs.push(single(real(i128::from(days))));
-        attempted(hybrid.ask_row(inputs, space))?;
+        let Some((hybrid, _)) = self.ensemble(look.days) else { return Ok(None) };
+        if !scratch.asked {
+            self.ask((look.days, look.prepared), beside, scratch)?;
+        }
+        let ToldScratch { of_mixture, mixture, hybrid: space, .. } = scratch;
         if let Some(known) = look.of_mixture {
             return attempted(hybrid.tell_row(known, space)).map(Some);
         }
         of_mixture.resize(hybrid.mixture().k_means().n_clusters() + 1, 0.0);
         attempted(hybrid.mixture().predict_proba_row(look.placed, of_mixture, mixture))?;
         attempted(hybrid.tell_row(of_mixture, space)).map(Some)
+    }
+
+    /// Returns what others need of a profile that they differ from in a few features, `None` unless its
+    /// history is short.
+    pub(crate) fn anchor(&self, days: Option<u32>, prepared: &[f32]) -> Result<Option<HybridAnchor>, PersonaError> {
+        let Some((hybrid, days)) = self.ensemble(days) else { return Ok(None) };
+        let (mut inputs, mut anchor) = (Vec::new(), HybridAnchor::default());
+        set_inputs(&mut inputs, prepared, days);
+        attempted(hybrid.anchor(&inputs, &mut anchor))?;
+        Ok(Some(anchor))
     }
 
     /// Whether the mixture of the ensemble is this one, as that of every fit is the model's own.
@@ -214,6 +256,20 @@ impl Partial {
         let days = days.filter(|days| *days < COMPLETE_HISTORY_DAYS)?;
         Some((self.hybrid.as_ref()?, days))
     }
+}
+
+impl ToldScratch {
+    /// Begins with another profile.
+    pub(crate) fn begin(&mut self) {
+        self.asked = false;
+    }
+}
+
+/// Fills in the prepared features, and how long the profile has been known.
+fn set_inputs(inputs: &mut Vec<f32>, prepared: &[f32], days: u32) {
+    inputs.clear();
+    inputs.extend_from_slice(prepared);
+    inputs.push(single(real(i128::from(days))));
 }
 
 fn held_out(population: &Population, profile_idx: usize) -> bool {

@@ -40,25 +40,34 @@ impl Panel {
         }
     }
 
-    /// Replaces the values of its rows by the solution, which is known of all rows before.
+    /// Adds what some panels of columns before the diagonal, from `first` on, contribute to the sums of
+    /// its rows.
     ///
     /// The sum of every row is taken in the order of the columns, so it has the same bits however many
-    /// rows grow together.
+    /// rows grow together, and wherever it is interrupted.
     #[inline(always)]
-    fn solve(&self, solved: &[Lanes], own: &mut Lanes) {
-        let mut sums = [0.0; N_LANES];
-        let (before, within) = self.columns.split_at(solved.len() * N_LANES);
-        for (column, value) in before.iter().zip(solved.as_flattened()) {
-            for (sum, entry) in sums.iter_mut().zip(column) {
-                *sum += entry * value;
-            }
+    fn add(&self, sums: &mut Lanes, first: usize, solved: &[Lanes]) {
+        let columns = &self.columns[first * N_LANES..(first + solved.len()) * N_LANES];
+        for (column, value) in columns.iter().zip(solved.as_flattened()) {
+            add_column(sums, column, *value);
         }
+    }
+
+    /// Replaces the values of its rows by the solution; `sums` are those of all columns before.
+    #[inline(always)]
+    fn solve(&self, mut sums: Lanes, own: &mut Lanes) {
+        let within = &self.columns[self.columns.len() - N_LANES..];
         for (lane, column) in within.iter().enumerate() {
             own[lane] = (own[lane] - sums[lane]) / self.diagonal[lane];
-            for (sum, entry) in sums.iter_mut().zip(column) {
-                *sum += entry * own[lane];
-            }
+            add_column(&mut sums, column, own[lane]);
         }
+    }
+}
+
+#[inline(always)]
+fn add_column(sums: &mut Lanes, column: &Lanes, value: f64) {
+    for (sum, entry) in sums.iter_mut().zip(column) {
+        *sum += entry * value;
     }
 }
 
@@ -124,8 +133,28 @@ impl Cholesky {
     /// being replaced already. Values that fill up the last panel are 0, and stay it.
     #[inline(always)]
     pub(crate) fn half_solve_panel(&self, panel: usize, values: &mut [Lanes]) {
+        self.half_solve_panel_from((0, [0.0; N_LANES]), panel, values);
+    }
+
+    /// As [`Cholesky::half_solve_panel`], where the sums of the panels before the first are known.
+    #[inline(always)]
+    pub(crate) fn half_solve_panel_from(&self, (first, known): (usize, Lanes), panel: usize, values: &mut [Lanes]) {
         let (solved, rest) = values.split_at_mut(panel);
-        self.panels[panel].solve(solved, &mut rest[0]);
+        let mut sums = known;
+        self.panels[panel].add(&mut sums, first, &solved[first..]);
+        self.panels[panel].solve(sums, &mut rest[0]);
+    }
+
+    /// Appends, for each panel of rows, its sums before each panel of columns up to its own.
+    pub(crate) fn append_sums(&self, solved: &[Lanes], all_sums: &mut Vec<Lanes>) {
+        for (panel_idx, panel) in self.panels.iter().enumerate() {
+            let mut sums = [0.0; N_LANES];
+            for first in 0..panel_idx {
+                all_sums.push(sums);
+                panel.add(&mut sums, first, &solved[first..=first]);
+            }
+            all_sums.push(sums);
+        }
     }
 
     /// Replaces `b` by the solution of `L x = b`.

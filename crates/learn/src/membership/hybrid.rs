@@ -12,9 +12,9 @@
 
 use rand::Rng;
 
-use crate::boosting::{BoostingModel, BoostingParams};
+use crate::boosting::{BoostingAnchor, BoostingModel, BoostingParams};
 use crate::error::LearnError;
-use crate::logistic::{LogisticModel, LogisticParams};
+use crate::logistic::{LogisticAnchor, LogisticModel, LogisticParams};
 use crate::matrix::Matrix;
 use crate::membership::{MembershipModel, Memberships, fill_rest, greatest};
 use crate::number::real;
@@ -73,6 +73,14 @@ pub struct HybridScratch {
     trees: Vec<f64>,
     pooled: Vec<f64>,
     standardised: Vec<f32>,
+    of_trees: Vec<f64>,
+}
+
+/// What was computed of one row, for what is said of others that differ from it in a few columns.
+#[derive(Debug, Clone, Default)]
+pub struct HybridAnchor {
+    logistic: LogisticAnchor,
+    boosting: BoostingAnchor,
 }
 
 /// What the ensemble says of one row.
@@ -239,23 +247,59 @@ impl HybridModel {
     ///
     /// What they said stays in `scratch`.
     pub fn ask_row<'s>(&self, inputs: &[f32], scratch: &'s mut HybridScratch) -> Result<&'s [f64], LearnError> {
-        let (expected, n_columns) = self.boosting.shape();
-        if inputs.len() != expected {
-            return Err(LearnError::ShapeMismatch { what: "the row", expected, found: inputs.len() });
-        }
-        if let Some(column) = inputs.iter().position(|value| value.is_infinite()) {
-            return Err(LearnError::NotFinite { row: 0, column });
-        }
-        let HybridScratch { logistic, trees, pooled, standardised } = scratch;
-        for shares in [&mut *logistic, &mut *trees, &mut *pooled] {
-            shares.resize(n_columns, 0.0);
-        }
+        self.check_row(inputs)?;
+        let n_columns = self.boosting.shape().1;
+        let HybridScratch { logistic, trees, standardised, .. } = scratch;
+        logistic.resize(n_columns, 0.0);
+        trees.resize(n_columns, 0.0);
         self.logistic.tell(inputs, logistic, standardised);
         self.boosting.tell(inputs, trees);
-        for ((least, logistic), trees) in pooled.iter_mut().zip(logistic).zip(trees) {
-            *least = self.weights[1] * *logistic + self.weights[2] * *trees;
+        Ok(self.least(scratch))
+    }
+
+    /// As [`HybridModel::ask_row`], the sooner the fewer columns are others than those of an anchor that
+    /// this model made.
+    pub fn ask_beside<'s>(
+        &self,
+        anchor: &HybridAnchor,
+        inputs: &[f32],
+        scratch: &'s mut HybridScratch,
+    ) -> Result<&'s [f64], LearnError> {
+        self.check_row(inputs)?;
+        let n_columns = self.boosting.shape().1;
+        let HybridScratch { logistic, trees, standardised, of_trees, .. } = scratch;
+        logistic.resize(n_columns, 0.0);
+        trees.resize(n_columns, 0.0);
+        self.logistic.tell_beside(&anchor.logistic, inputs, (logistic, standardised));
+        self.boosting.tell_beside(&anchor.boosting, inputs, (trees, of_trees));
+        Ok(self.least(scratch))
+    }
+
+    /// Computes what others need of a row that they differ from in a few columns.
+    pub fn anchor(&self, inputs: &[f32], anchor: &mut HybridAnchor) -> Result<(), LearnError> {
+        self.check_row(inputs)?;
+        self.logistic.anchor(inputs, &mut anchor.logistic);
+        self.boosting.anchor(inputs, &mut anchor.boosting);
+        Ok(())
+    }
+
+    fn check_row(&self, inputs: &[f32]) -> Result<(), LearnError> {
+        let (expected, found) = (self.boosting.shape().0, inputs.len());
+        if expected != found {
+            return Err(LearnError::ShapeMismatch { what: "the row", expected, found });
         }
-        Ok(pooled)
+        match inputs.iter().position(|value| value.is_infinite()) {
+            None => Ok(()),
+            Some(column) => Err(LearnError::NotFinite { row: 0, column }),
+        }
+    }
+
+    fn least<'s>(&self, scratch: &'s mut HybridScratch) -> &'s [f64] {
+        let HybridScratch { logistic, trees, pooled, .. } = scratch;
+        pooled.clear();
+        let both = logistic.iter().zip(trees);
+        pooled.extend(both.map(|(logistic, trees)| self.weights[1] * *logistic + self.weights[2] * *trees));
+        pooled
     }
 
     /// Returns what the members together say of the row that was asked about last, the same as in a

@@ -8,14 +8,14 @@
 
 use std::ops::RangeInclusive;
 
-use fearless_simd::{Level, dispatch};
 use rayon::prelude::{IndexedParallelIterator, IntoParallelIterator, ParallelIterator, ParallelSliceMut};
 use statrs::distribution::{ChiSquared, ContinuousCDF, FisherSnedecor};
 use statrs::function::gamma::ln_gamma;
 
 use crate::error::LearnError;
 use crate::matrix::Matrix;
-use crate::membership::cholesky::{Cholesky, Lanes, N_LANES};
+use crate::membership::cholesky::Cholesky;
+use crate::membership::squared::squared_of_all;
 use crate::number::real;
 use crate::state::{State, StateReader, StateWriter, invalid, require};
 
@@ -47,14 +47,14 @@ pub(crate) struct Family {
 pub(crate) struct Component {
     /// Share of the rows.
     pub(crate) share: f64,
-    centre: Vec<f64>,
-    width: Width,
+    pub(super) centre: Vec<f64>,
+    pub(super) width: Width,
     /// Logarithm of the share and of what normalises the density.
     log_scale: f64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Width {
+pub(super) enum Width {
     /// The inverse standard deviation of each column.
     Columns(Vec<f64>),
     Full(Cholesky),
@@ -134,45 +134,6 @@ impl Component {
     /// differences of two stay numbers.
     pub(crate) fn log_density(&self, log_tail: f64) -> f64 {
         (self.log_scale + log_tail).max(-1e300)
-    }
-}
-
-/// Writes the squared distances of a row from the centres of all components, in widths. `scratch` is
-/// space of any length.
-///
-/// Covariances are solved panel by panel, all components in turn: within one, each value waits for the
-/// one before.
-pub(crate) fn squared_of_all(row: &[f32], components: &[Component], scratch: &mut Vec<Lanes>, squared: &mut [f64]) {
-    // A row of nothing has a panel, too, which is not looked at.
-    let n_panels = row.len().div_ceil(N_LANES).max(1);
-    scratch.clear();
-    scratch.resize(components.len() * n_panels, [0.0; N_LANES]);
-    for (values, component) in scratch.chunks_exact_mut(n_panels).zip(components) {
-        let values = values.as_flattened_mut();
-        for ((difference, value), centre) in values.iter_mut().zip(row).zip(&component.centre) {
-            *difference = f64::from(*value) - centre;
-        }
-        if let Width::Columns(inverses) = &component.width {
-            values.iter_mut().zip(inverses).for_each(|(difference, inverse)| *difference *= inverse);
-        }
-    }
-    if !row.is_empty() {
-        dispatch!(Level::new(), _ => half_solve_all(components, scratch));
-    }
-    for (squared, values) in squared.iter_mut().zip(scratch.chunks_exact(n_panels)) {
-        *squared = values.as_flattened()[..row.len()].iter().map(|value| value * value).sum();
-    }
-}
-
-#[inline(always)]
-fn half_solve_all(components: &[Component], values: &mut [Lanes]) {
-    let n_panels = values.len() / components.len().max(1);
-    for panel in 0..n_panels {
-        for (values, component) in values.chunks_exact_mut(n_panels).zip(components) {
-            if let Width::Full(cholesky) = &component.width {
-                cholesky.half_solve_panel(panel, values);
-            }
-        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! One row at a time: its memberships in a mixture, without memory of their own.
 
 use crate::membership::cholesky::Lanes;
-use crate::membership::mixture::{Component, Family, normalise, squared_of_all};
+use crate::membership::mixture::{Component, Family, normalise};
+use crate::membership::squared::{SolvedRow, squared_beside, squared_of_all};
 use crate::number::real;
 
 /// What turns a row into memberships, in some or all columns.
@@ -19,6 +20,12 @@ pub struct MembershipScratch {
     differences: Vec<Lanes>,
 }
 
+/// What was computed of one row, for the memberships of others that differ from it in a few columns.
+#[derive(Debug, Clone, Default)]
+pub struct MembershipAnchor {
+    pub(super) solved: SolvedRow,
+}
+
 /// Returns the logarithms of unnormalised densities at squared distances in so many columns.
 pub(super) fn log_tails(family: Family, squared: &[f64], n_columns: usize) -> Vec<f64> {
     squared.iter().map(|squared| family.log_tail(*squared, n_columns)).collect()
@@ -26,19 +33,38 @@ pub(super) fn log_tails(family: Family, squared: &[f64], n_columns: usize) -> Ve
 
 impl Mixture<'_> {
     pub(super) fn memberships(&self, row: &[f32], values: &mut [f64], scratch: &mut MembershipScratch) {
+        let MembershipScratch { squared, differences } = scratch;
+        squared.resize(self.components.len(), 0.0);
+        squared_of_all(row, self.components, differences, squared);
+        self.tell(row.len(), squared, values);
+    }
+
+    /// As [`Mixture::memberships`], by what is known of another row of as many columns.
+    pub(super) fn memberships_beside(
+        &self,
+        anchor: &MembershipAnchor,
+        row: &[f32],
+        values: &mut [f64],
+        scratch: &mut MembershipScratch,
+    ) {
+        let MembershipScratch { squared, differences } = scratch;
+        squared.resize(self.components.len(), 0.0);
+        squared_beside(row, self.components, &anchor.solved, (differences, squared));
+        self.tell(row.len(), squared, values);
+    }
+
+    /// Fills in memberships by squared distances, which become the logarithms of densities.
+    fn tell(&self, n_columns: usize, tails: &mut [f64], values: &mut [f64]) {
         let last = values.len() - 1;
         let shares = &mut values[..last];
-        let MembershipScratch { squared: tails, differences } = scratch;
-        tails.resize(shares.len(), 0.0);
-        squared_of_all(row, self.components, differences, tails);
-        for ((share, tail), component) in shares.iter_mut().zip(&mut *tails).zip(self.components) {
+        for ((share, tail), component) in shares.iter_mut().zip(tails.iter_mut()).zip(self.components) {
             // Widths that nobody fitted, read from a state, may overflow: such a row is out of reach.
             let squared = if tail.is_nan() { f64::INFINITY } else { *tail };
-            *tail = self.family.log_tail(squared, row.len());
+            *tail = self.family.log_tail(squared, n_columns);
             *share = component.log_density(*tail);
         }
         normalise(shares);
-        for ((share, tail), reach_tail) in shares.iter_mut().zip(tails).zip(self.reach_tails) {
+        for ((share, tail), reach_tail) in shares.iter_mut().zip(tails.iter()).zip(self.reach_tails) {
             *share /= 1.0 + (reach_tail - *tail).exp();
         }
         fill_rest(values);
