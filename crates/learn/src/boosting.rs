@@ -162,7 +162,10 @@ impl BoostingModel {
     fn of(n_inputs: usize, start: Vec<f64>, rounds: Vec<Vec<Tree>>) -> BoostingModel {
         let depth = rounds.iter().flatten().map(Tree::depth).max().unwrap_or(0);
         let mut grove = Grove::new(depth);
-        rounds.iter().flatten().for_each(|tree| tree.lay_out(depth, &mut grove));
+        // Class after class, each round after round: scores grow apart, and each in its order.
+        for class in 0..start.len() {
+            rounds.iter().for_each(|trees| trees[class].lay_out(depth, &mut grove));
+        }
         BoostingModel { n_inputs, start, rounds, grove }
     }
 
@@ -180,7 +183,7 @@ impl BoostingModel {
     /// Fills in the probabilities of a row of as many values as there are columns, none infinite.
     pub(crate) fn tell(&self, row: &[f32], shares: &mut [f64]) {
         shares.copy_from_slice(&self.start);
-        self.grove.add_to(shares, row);
+        self.grove.add_to(shares, row, self.rounds.len());
         softmax(shares);
         fill_rest(shares);
     }
@@ -208,11 +211,9 @@ impl BoostingModel {
                 self.grove.renew_values(row, column, values);
             }
         }
-        shares.copy_from_slice(&self.start);
-        for values in values.chunks_exact(shares.len()) {
-            for (score, value) in shares.iter_mut().zip(values) {
-                *score += value;
-            }
+        for (class, (share, start)) in shares.iter_mut().zip(&self.start).enumerate() {
+            let own = &values[class * self.rounds.len()..(class + 1) * self.rounds.len()];
+            *share = own.iter().fold(*start, |score, value| score + value);
         }
         softmax(shares);
         fill_rest(shares);
@@ -254,6 +255,7 @@ mod tests {
     use super::{BoostingModel, BoostingParams};
     use crate::matrix::Matrix;
     use crate::membership::Memberships;
+    use crate::tree::bins::Bins;
 
     const PARAMS: BoostingParams =
         BoostingParams { n_rounds_max: 200, learning_rate: 0.2, depth_max: 3, leaf_rows_min: 5, seed: 3 };
@@ -292,6 +294,31 @@ mod tests {
         let model = fit(&Matrix::new(1, values).unwrap(), &labels);
         let found = model.predict_proba(&Matrix::new(1, vec![3.0]).unwrap()).unwrap();
         assert!((found.row(0)[0] - 0.75).abs() < 0.07, "{:?} after {}", found.row(0), model.n_rounds());
+    }
+
+    #[test]
+    fn trees_laid_out_have_the_values_they_were_grown_with() {
+        // Three columns, the last missing in every fifth row, and trees that end at different depths.
+        let value = |row: u16, column: u16| f32::from((row * (7 + 4 * column) + column) % 23);
+        let lacks = |row: u16, column: u16| column == 2 && row % 5 == 0;
+        let cell = |row, column| if lacks(row, column) { f32::NAN } else { value(row, column) };
+        let values = (0..300).flat_map(|row| (0..3).map(move |column| cell(row, column))).collect();
+        let matrix = Matrix::new(3, values).unwrap();
+        let labels: Vec<usize> = matrix.rows().map(|row| usize::from(row[0] > 11.0 || row[2].is_nan())).collect();
+        let model = fit(&matrix, &labels);
+        let bins = Bins::of(&matrix).unwrap();
+        for row in 0..matrix.n_rows() {
+            let mut expected = model.start.clone();
+            for trees in &model.rounds {
+                for (score, tree) in expected.iter_mut().zip(trees) {
+                    *score += tree.value_of(|column| bins.columns[column][row]);
+                }
+            }
+            let mut found = model.start.clone();
+            model.grove.add_to(&mut found, matrix.row(row), model.n_rounds());
+            let bits = |scores: &[f64]| scores.iter().map(|score| score.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&found), bits(&expected), "row {row}");
+        }
     }
 
     #[test]

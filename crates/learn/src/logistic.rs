@@ -195,6 +195,7 @@ impl Problem<'_> {
 /// What was computed of one row, for others that differ from it in a few columns.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LogisticAnchor {
+    row: Vec<f32>,
     inputs: Vec<f32>,
     /// For each class the sums before each input.
     sums: Vec<f64>,
@@ -210,6 +211,13 @@ fn scores(inputs: &[f32], coefficients: &[f64], scores: &mut [f64]) {
     for (score, coefficients) in scores.iter_mut().zip(coefficients.chunks_exact(inputs.len())) {
         let products = inputs.iter().zip(coefficients).map(|(input, coefficient)| f64::from(*input) * coefficient);
         *score = products.fold(NOTHING, |sum, product| sum + product);
+    }
+}
+
+impl Column {
+    /// Returns a value in standard deviations from the mean; a missing one is the mean.
+    fn standardised(&self, value: f32) -> f32 {
+        if value.is_nan() { 0.0 } else { single((f64::from(value) - self.mean) / self.deviation) }
     }
 }
 
@@ -238,10 +246,13 @@ impl LogisticModel {
 
     /// Computes what others need of a row that they differ from in a few columns.
     pub(crate) fn anchor(&self, row: &[f32], anchor: &mut LogisticAnchor) {
-        let LogisticAnchor { inputs, sums } = anchor;
+        let LogisticAnchor { row: own, inputs, sums } = anchor;
+        own.clear();
+        own.extend_from_slice(row);
         inputs.clear();
         self.append_inputs(row, inputs);
         sums.clear();
+        sums.reserve(self.coefficients.len());
         for coefficients in self.coefficients.chunks_exact(self.n_inputs) {
             let mut sum = NOTHING;
             for (input, coefficient) in inputs.iter().zip(coefficients) {
@@ -259,10 +270,21 @@ impl LogisticModel {
         (shares, inputs): (&mut [f64], &mut Vec<f32>),
     ) {
         inputs.clear();
-        self.append_inputs(row, inputs);
         let differs = |(value, known): (&f32, &f32)| value.to_bits() != known.to_bits();
         // Where none differs, the sum of the last, the intercept, is taken again.
-        let first = inputs.iter().zip(&anchor.inputs).position(differs).unwrap_or(self.n_inputs - 1);
+        let mut first = self.n_inputs - 1;
+        if self.n_inputs == self.columns.len() + 1 {
+            inputs.extend_from_slice(&anchor.inputs);
+            let changed = row.iter().zip(&anchor.row).enumerate().filter(|(_, pair)| differs(*pair));
+            for (column, (value, _)) in changed {
+                inputs[column] = self.columns[column].standardised(*value);
+                first = first.min(column);
+            }
+        } else {
+            // What is missing is told by further columns.
+            self.append_inputs(row, inputs);
+            first = inputs.iter().zip(&anchor.inputs).position(|pair| differs(pair)).unwrap_or(first);
+        }
         let each = self.coefficients.chunks_exact(self.n_inputs).zip(anchor.sums.chunks_exact(self.n_inputs));
         for (score, (coefficients, sums)) in shares.iter_mut().zip(each) {
             let rest = inputs[first..].iter().zip(&coefficients[first..]);
@@ -279,10 +301,7 @@ impl LogisticModel {
     }
 
     fn append_inputs(&self, row: &[f32], inputs: &mut Vec<f32>) {
-        for (value, column) in row.iter().zip(&self.columns) {
-            let standardised = single((f64::from(*value) - column.mean) / column.deviation);
-            inputs.push(if value.is_nan() { 0.0 } else { standardised });
-        }
+        inputs.extend(row.iter().zip(&self.columns).map(|(value, column)| column.standardised(*value)));
         let indicated = row.iter().zip(&self.columns).filter(|(_, column)| column.indicator.is_some());
         inputs.extend(indicated.map(|(value, _)| if value.is_nan() { 1.0 } else { 0.0 }));
         inputs.push(1.0);

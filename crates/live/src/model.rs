@@ -154,10 +154,11 @@ impl LiveModel {
         fn moment(known: Known<'_>) -> Moment<'_> {
             Moment { features: known.features, history_days: known.history_days }
         }
-        let explained = self.scorer.explain((former, moment(then)), (present, moment(now)), scratch);
+        let sides = ((former, moment(then)), (present, moment(now)));
+        let explained = self.scorer.explain_briefly(sides.0, sides.1, REASONS_MAX, scratch);
         // Both rows were scored before, so nothing is wrong with either.
         let Ok(shift) = explained else { return Why::default() };
-        let for_it = shift.causes.into_iter().filter(|cause| cause.contribution > 0.0).take(REASONS_MAX);
+        let for_it = shift.causes.into_iter().filter(|cause| cause.contribution > 0.0);
         let because = for_it.map(|cause| Because {
             feature: cause.feature.unwrap_or_default(),
             sentence: cause.statement,

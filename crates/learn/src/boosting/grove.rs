@@ -63,49 +63,41 @@ impl Grove {
         }
     }
 
+    /// Adds the values of a row in tree after tree to the scores, so many to each.
+    pub(crate) fn add_to(&self, scores: &mut [f64], row: &[f32], n_trees_each: usize) {
+        // Hardly any row lacks a value, and looking for one at every split costs half as much again.
+        let lacks = row.iter().any(|value| value.is_nan());
+        for (class, score) in scores.iter_mut().enumerate() {
+            let trees = class * n_trees_each..(class + 1) * n_trees_each;
+            *score = if lacks {
+                trees.fold(*score, |sum, tree| sum + self.value(tree, row))
+            } else {
+                trees.fold(*score, |sum, tree| {
+                    sum + self.leaf(tree, |split, _| row[index(split.column)] >= split.threshold)
+                })
+            };
+        }
+    }
+
     fn value(&self, tree: usize, row: &[f32]) -> f64 {
+        self.leaf(tree, |split, at| {
+            let value = row[index(split.column)];
+            value >= split.threshold || value.is_nan() && self.missing_second[at]
+        })
+    }
+
+    /// Returns the leaf of a tree that is come to where each split, at its position, says whether to go to
+    /// the second node.
+    #[inline(always)]
+    fn leaf(&self, tree: usize, second: impl Fn(Split, usize) -> bool) -> f64 {
         let n_leaves = 1 << self.depth;
         let n_splits = n_leaves - 1;
         let first = tree * n_splits;
         let splits = &self.splits[first..first + n_splits];
         let mut node = 0;
         for _ in 0..self.depth {
-            let Split { threshold, column } = splits[node];
-            let value = row[index(column)];
-            let second = value >= threshold || value.is_nan() && self.missing_second[first + node];
-            node = 2 * node + 1 + usize::from(second);
+            node = 2 * node + 1 + usize::from(second(splits[node], first + node));
         }
         self.leaves[tree * n_leaves + node - n_splits]
-    }
-
-    /// Adds the values of a row in tree after tree to the scores, each in its turn.
-    pub(crate) fn add_to(&self, scores: &mut [f64], row: &[f32]) {
-        // Hardly any row lacks a value, and looking for one at every split costs half as much again.
-        if row.iter().any(|value| value.is_nan()) {
-            self.add(scores, |split, at| {
-                let value = row[index(split.column)];
-                value >= split.threshold || value.is_nan() && self.missing_second[at]
-            });
-        } else {
-            self.add(scores, |split, _| row[index(split.column)] >= split.threshold);
-        }
-    }
-
-    #[inline(always)]
-    fn add(&self, scores: &mut [f64], second: impl Fn(Split, usize) -> bool) {
-        let n_leaves = 1 << self.depth;
-        let n_splits = n_leaves - 1;
-        for (round_idx, leaves) in self.leaves.chunks_exact(n_leaves * scores.len()).enumerate() {
-            let first_tree = round_idx * scores.len();
-            for (tree_idx, (score, leaves)) in scores.iter_mut().zip(leaves.chunks_exact(n_leaves)).enumerate() {
-                let first = (first_tree + tree_idx) * n_splits;
-                let splits = &self.splits[first..first + n_splits];
-                let mut node = 0;
-                for _ in 0..self.depth {
-                    node = 2 * node + 1 + usize::from(second(splits[node], first + node));
-                }
-                *score += leaves[node - n_splits];
-            }
-        }
     }
 }

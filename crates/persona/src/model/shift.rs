@@ -83,8 +83,23 @@ impl Scorer {
     /// As [`Scorer::score`]; [`PersonaError::Unknown`] for a persona that the model does not have.
     pub fn explain(
         &self,
+        then: (Option<usize>, Moment<'_>),
+        now: (Option<usize>, Moment<'_>),
+        scratch: &mut ScorerScratch,
+    ) -> Result<Shift, PersonaError> {
+        self.explain_briefly(then, now, usize::MAX, scratch)
+    }
+
+    /// As [`Scorer::explain`], with the first of the causes only, at most so many: to put one in words
+    /// costs as much as to find out what it did. Positions of the reversal count all of them.
+    ///
+    /// # Errors
+    /// As [`Scorer::explain`].
+    pub fn explain_briefly(
+        &self,
         (former, then): (Option<usize>, Moment<'_>),
         (present, now): (Option<usize>, Moment<'_>),
+        n_causes_max: usize,
         scratch: &mut ScorerScratch,
     ) -> Result<Shift, PersonaError> {
         let id = |position: Option<usize>| -> Result<Option<PersonaId>, PersonaError> {
@@ -123,7 +138,8 @@ impl Scorer {
             })
             .collect();
         let reversal_statement = (!back.is_empty()).then(|| reversal_statement(&back, former_id.as_ref()));
-        let causes = order.iter().map(|&at| self.cause(changed[at], contributions[at], (then, now))).collect();
+        let told = order.iter().take(n_causes_max);
+        let causes = told.map(|&at| self.cause(changed[at], contributions[at], (then, now))).collect();
         Ok(Shift { former: former_id, present: present_id, change, causes, remainder, reversal, reversal_statement })
     }
 
