@@ -5,6 +5,7 @@
 //! whichever side of a split gains more. A fifth of the rows is kept out of the growing; the number
 //! of rounds is the one at which their loss was least. Beyond it trees are surer than they are right.
 
+mod grove;
 mod growth;
 
 use rand::Rng;
@@ -15,8 +16,9 @@ use crate::matrix::Matrix;
 use crate::membership::{Memberships, fill_rest, softmax};
 use crate::number::real;
 use crate::random::generator;
-use crate::state::require;
+use crate::state::{State, StateReader, StateWriter, require};
 use crate::tree::bins::{Bins, require_no_infinity};
+use grove::Grove;
 use growth::{Growth, Tree};
 
 /// What the caller chooses about boosting.
@@ -56,6 +58,16 @@ pub struct BoostingModel {
     start: Vec<f64>,
     /// Round by round, a tree per class.
     rounds: Vec<Vec<Tree>>,
+    /// The same trees for prediction.
+    grove: Grove,
+}
+
+/// What was computed of one row, for others that differ from it in a few columns.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BoostingAnchor {
+    row: Vec<f32>,
+    /// Of each tree.
+    values: Vec<f64>,
 }
 
 const N_ROUNDS_LIMIT: usize = 1000;
@@ -112,7 +124,7 @@ impl BoostingParams {
             }
         }
         rounds.truncate(best_round);
-        Ok(BoostingModel { n_inputs: matrix.n_columns(), start, rounds })
+        Ok(BoostingModel::of(matrix.n_columns(), start, rounds))
     }
 
     fn check(&self, matrix: &Matrix, targets: &Memberships) -> Result<(), LearnError> {
@@ -147,21 +159,64 @@ fn loss(scores: &[f64], targets: &Memberships, rows: &[usize]) -> f64 {
 }
 
 impl BoostingModel {
+    fn of(n_inputs: usize, start: Vec<f64>, rounds: Vec<Vec<Tree>>) -> BoostingModel {
+        let depth = rounds.iter().flatten().map(Tree::depth).max().unwrap_or(0);
+        let mut grove = Grove::new(depth);
+        // Class after class, each round after round: scores grow apart, and each in its order.
+        for class in 0..start.len() {
+            rounds.iter().for_each(|trees| trees[class].lay_out(depth, &mut grove));
+        }
+        BoostingModel { n_inputs, start, rounds, grove }
+    }
+
     /// Returns the probabilities of each row, in the columns of the targets; they sum to exactly 1.
     pub fn predict_proba(&self, matrix: &Matrix) -> Result<Memberships, LearnError> {
         matrix.require_columns(self.n_inputs)?;
         require_no_infinity(matrix)?;
-        let mut values = self.start.repeat(matrix.n_rows());
+        let mut values = vec![0.0; matrix.n_rows() * self.start.len()];
         for (row, shares) in matrix.rows().zip(values.chunks_exact_mut(self.start.len())) {
-            for trees in &self.rounds {
-                for (score, tree) in shares.iter_mut().zip(trees) {
-                    *score += tree.value_at(row);
-                }
-            }
-            softmax(shares);
-            fill_rest(shares);
+            self.tell(row, shares);
         }
         Ok(Memberships::from_values(self.start.len(), values))
+    }
+
+    /// Fills in the probabilities of a row of as many values as there are columns, none infinite.
+    pub(crate) fn tell(&self, row: &[f32], shares: &mut [f64]) {
+        shares.copy_from_slice(&self.start);
+        self.grove.add_to(shares, row, self.rounds.len());
+        softmax(shares);
+        fill_rest(shares);
+    }
+
+    /// Computes what others need of a row that they differ from in a few columns.
+    pub(crate) fn anchor(&self, row: &[f32], anchor: &mut BoostingAnchor) {
+        anchor.row.clear();
+        anchor.row.extend_from_slice(row);
+        anchor.values.clear();
+        self.grove.append_values(row, &mut anchor.values);
+    }
+
+    /// As [`BoostingModel::tell`], by the trees that look at a column in which the row is another than
+    /// the anchor's; `values` is scratch space of any length.
+    pub(crate) fn tell_beside(
+        &self,
+        anchor: &BoostingAnchor,
+        row: &[f32],
+        (shares, values): (&mut [f64], &mut Vec<f64>),
+    ) {
+        values.clear();
+        values.extend_from_slice(&anchor.values);
+        for (column, (value, known)) in row.iter().zip(&anchor.row).enumerate() {
+            if value.to_bits() != known.to_bits() {
+                self.grove.renew_values(row, column, values);
+            }
+        }
+        for (class, (share, start)) in shares.iter_mut().zip(&self.start).enumerate() {
+            let own = &values[class * self.rounds.len()..(class + 1) * self.rounds.len()];
+            *share = own.iter().fold(*start, |score, value| score + value);
+        }
+        softmax(shares);
+        fill_rest(shares);
     }
 
     /// Returns the number of rounds that were kept.
@@ -171,12 +226,22 @@ impl BoostingModel {
     }
 }
 
-crate::state_of_fields!(BoostingModel { n_inputs, start, rounds }, |read| {
-    let n_classes = read.start.len();
-    require(n_classes > 0 && read.rounds.iter().all(|trees| trees.len() == n_classes), "the rounds of boosted trees")?;
-    let within = read.rounds.iter().flatten().all(|tree| tree.n_inputs() <= read.n_inputs);
-    require(within, "the column of a tree")
-});
+impl State for BoostingModel {
+    fn write(&self, writer: &mut StateWriter) {
+        self.n_inputs.write(writer);
+        self.start.write(writer);
+        self.rounds.write(writer);
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        let (n_inputs, (start, rounds)): (usize, (Vec<f64>, Vec<Vec<Tree>>)) = State::read(reader)?;
+        let n_classes = start.len();
+        require(n_classes > 0 && rounds.iter().all(|trees| trees.len() == n_classes), "the rounds of boosted trees")?;
+        let within = |tree: &Tree| tree.n_inputs() <= n_inputs && tree.depth() <= DEPTH_LIMIT;
+        require(rounds.iter().flatten().all(within), "a tree")?;
+        Ok(Self::of(n_inputs, start, rounds))
+    }
+}
 
 impl BoostingModel {
     /// Returns how many columns it reads, and how many classes it tells apart.
@@ -190,6 +255,7 @@ mod tests {
     use super::{BoostingModel, BoostingParams};
     use crate::matrix::Matrix;
     use crate::membership::Memberships;
+    use crate::tree::bins::Bins;
 
     const PARAMS: BoostingParams =
         BoostingParams { n_rounds_max: 200, learning_rate: 0.2, depth_max: 3, leaf_rows_min: 5, seed: 3 };
@@ -228,6 +294,31 @@ mod tests {
         let model = fit(&Matrix::new(1, values).unwrap(), &labels);
         let found = model.predict_proba(&Matrix::new(1, vec![3.0]).unwrap()).unwrap();
         assert!((found.row(0)[0] - 0.75).abs() < 0.07, "{:?} after {}", found.row(0), model.n_rounds());
+    }
+
+    #[test]
+    fn trees_laid_out_have_the_values_they_were_grown_with() {
+        // Three columns, the last missing in every fifth row, and trees that end at different depths.
+        let value = |row: u16, column: u16| f32::from((row * (7 + 4 * column) + column) % 23);
+        let lacks = |row: u16, column: u16| column == 2 && row % 5 == 0;
+        let cell = |row, column| if lacks(row, column) { f32::NAN } else { value(row, column) };
+        let values = (0..300).flat_map(|row| (0..3).map(move |column| cell(row, column))).collect();
+        let matrix = Matrix::new(3, values).unwrap();
+        let labels: Vec<usize> = matrix.rows().map(|row| usize::from(row[0] > 11.0 || row[2].is_nan())).collect();
+        let model = fit(&matrix, &labels);
+        let bins = Bins::of(&matrix).unwrap();
+        for row in 0..matrix.n_rows() {
+            let mut expected = model.start.clone();
+            for trees in &model.rounds {
+                for (score, tree) in expected.iter_mut().zip(trees) {
+                    *score += tree.value_of(|column| bins.columns[column][row]);
+                }
+            }
+            let mut found = model.start.clone();
+            model.grove.add_to(&mut found, matrix.row(row), model.n_rounds());
+            let bits = |scores: &[f64]| scores.iter().map(|score| score.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(&found), bits(&expected), "row {row}");
+        }
     }
 
     #[test]

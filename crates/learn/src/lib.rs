@@ -60,8 +60,8 @@ pub use k_prototypes::{CategoryWeight, KPrototypes, KPrototypesParams, MixedMatr
 pub use logistic::{Converged, LogisticModel, LogisticParams};
 pub use matrix::Matrix;
 pub use membership::{
-    HybridModel, HybridParams, HybridPrediction, HybridRows, MembershipModel, MembershipParams, MembershipScratch,
-    Memberships, Shape,
+    HybridAnchor, HybridModel, HybridParams, HybridPrediction, HybridRows, HybridScratch, MembershipAnchor,
+    MembershipModel, MembershipParams, MembershipScratch, Memberships, RowPrediction, Shape,
 };
 pub use mixture::{Convergence, Covariance, GaussianMixture, GaussianMixtureParams};
 pub use parting::BorderTest;

@@ -192,12 +192,32 @@ impl Problem<'_> {
     }
 }
 
+/// What was computed of one row, for others that differ from it in a few columns.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LogisticAnchor {
+    row: Vec<f32>,
+    inputs: Vec<f32>,
+    /// For each class the sums before each input.
+    sums: Vec<f64>,
+}
+
+/// What a sum of floats begins with: anything added to it is that, a negative zero too.
+const NOTHING: f64 = -0.0;
+
 /// Weight of the penalty on intercepts against that on other coefficients.
 const INTERCEPT_PENALTY: f64 = 1e-4;
 
 fn scores(inputs: &[f32], coefficients: &[f64], scores: &mut [f64]) {
     for (score, coefficients) in scores.iter_mut().zip(coefficients.chunks_exact(inputs.len())) {
-        *score = inputs.iter().zip(coefficients).map(|(input, coefficient)| f64::from(*input) * coefficient).sum();
+        let products = inputs.iter().zip(coefficients).map(|(input, coefficient)| f64::from(*input) * coefficient);
+        *score = products.fold(NOTHING, |sum, product| sum + product);
+    }
+}
+
+impl Column {
+    /// Returns a value in standard deviations from the mean; a missing one is the mean.
+    fn standardised(&self, value: f32) -> f32 {
+        if value.is_nan() { 0.0 } else { single((f64::from(value) - self.mean) / self.deviation) }
     }
 }
 
@@ -209,13 +229,69 @@ impl LogisticModel {
         let mut values = vec![0.0; matrix.n_rows() * self.n_classes];
         let mut inputs = Vec::with_capacity(self.n_inputs);
         for (row, shares) in matrix.rows().zip(values.chunks_exact_mut(self.n_classes)) {
-            inputs.clear();
-            self.append_inputs(row, &mut inputs);
-            scores(&inputs, &self.coefficients, shares);
-            softmax(shares);
-            fill_rest(shares);
+            self.tell(row, shares, &mut inputs);
         }
         Ok(Memberships::from_values(self.n_classes, values))
+    }
+
+    /// Fills in the probabilities of a row of as many values as there are columns, none infinite;
+    /// `inputs` is scratch space of any length.
+    pub(crate) fn tell(&self, row: &[f32], shares: &mut [f64], inputs: &mut Vec<f32>) {
+        inputs.clear();
+        self.append_inputs(row, inputs);
+        scores(inputs, &self.coefficients, shares);
+        softmax(shares);
+        fill_rest(shares);
+    }
+
+    /// Computes what others need of a row that they differ from in a few columns.
+    pub(crate) fn anchor(&self, row: &[f32], anchor: &mut LogisticAnchor) {
+        let LogisticAnchor { row: own, inputs, sums } = anchor;
+        own.clear();
+        own.extend_from_slice(row);
+        inputs.clear();
+        self.append_inputs(row, inputs);
+        sums.clear();
+        sums.reserve(self.coefficients.len());
+        for coefficients in self.coefficients.chunks_exact(self.n_inputs) {
+            let mut sum = NOTHING;
+            for (input, coefficient) in inputs.iter().zip(coefficients) {
+                sums.push(sum);
+                sum += f64::from(*input) * coefficient;
+            }
+        }
+    }
+
+    /// As [`LogisticModel::tell`], from the first input on that is another than the anchor's.
+    pub(crate) fn tell_beside(
+        &self,
+        anchor: &LogisticAnchor,
+        row: &[f32],
+        (shares, inputs): (&mut [f64], &mut Vec<f32>),
+    ) {
+        inputs.clear();
+        let differs = |(value, known): (&f32, &f32)| value.to_bits() != known.to_bits();
+        // Where none differs, the sum of the last, the intercept, is taken again.
+        let mut first = self.n_inputs - 1;
+        if self.n_inputs == self.columns.len() + 1 {
+            inputs.extend_from_slice(&anchor.inputs);
+            let changed = row.iter().zip(&anchor.row).enumerate().filter(|(_, pair)| differs(*pair));
+            for (column, (value, _)) in changed {
+                inputs[column] = self.columns[column].standardised(*value);
+                first = first.min(column);
+            }
+        } else {
+            // What is missing is told by further columns.
+            self.append_inputs(row, inputs);
+            first = inputs.iter().zip(&anchor.inputs).position(|pair| differs(pair)).unwrap_or(first);
+        }
+        let each = self.coefficients.chunks_exact(self.n_inputs).zip(anchor.sums.chunks_exact(self.n_inputs));
+        for (score, (coefficients, sums)) in shares.iter_mut().zip(each) {
+            let rest = inputs[first..].iter().zip(&coefficients[first..]);
+            *score = rest.fold(sums[first], |sum, (input, coefficient)| sum + f64::from(*input) * coefficient);
+        }
+        softmax(shares);
+        fill_rest(shares);
     }
 
     /// Returns whether the fit came to rest.
@@ -225,10 +301,7 @@ impl LogisticModel {
     }
 
     fn append_inputs(&self, row: &[f32], inputs: &mut Vec<f32>) {
-        for (value, column) in row.iter().zip(&self.columns) {
-            let standardised = single((f64::from(*value) - column.mean) / column.deviation);
-            inputs.push(if value.is_nan() { 0.0 } else { standardised });
-        }
+        inputs.extend(row.iter().zip(&self.columns).map(|(value, column)| column.standardised(*value)));
         let indicated = row.iter().zip(&self.columns).filter(|(_, column)| column.indicator.is_some());
         inputs.extend(indicated.map(|(value, _)| if value.is_nan() { 1.0 } else { 0.0 }));
         inputs.push(1.0);

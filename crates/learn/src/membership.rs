@@ -21,6 +21,8 @@
 pub(crate) mod cholesky;
 mod hybrid;
 mod mixture;
+mod row;
+mod squared;
 
 use std::collections::BTreeMap;
 
@@ -33,14 +35,17 @@ use crate::k_means::KMeans;
 use crate::matrix::{Matrix, check_row};
 use crate::number::real;
 use crate::random::{generator, sampled_rows};
-use crate::state::require;
+use crate::state::{State, StateReader, StateWriter, require};
 use crate::statistics::quantile_of_sorted;
 use crate::tree::bins::require_no_infinity;
-use mixture::{CHUNK_N_ROWS, Component, Expectation, Family, Patience, expect, normalise, refine};
+use mixture::{CHUNK_N_ROWS, Component, Expectation, Family, Patience, expect, refine};
+use row::{Mixture, left_to_right, log_tails};
 
-pub use hybrid::{HybridModel, HybridParams, HybridPrediction, HybridRows};
+pub use hybrid::{HybridAnchor, HybridModel, HybridParams, HybridPrediction, HybridRows, HybridScratch, RowPrediction};
 pub use mixture::Shape;
 pub(crate) use mixture::normalise as softmax;
+pub(crate) use row::fill_rest;
+pub use row::{MembershipAnchor, MembershipScratch};
 
 /// What the caller chooses about membership.
 ///
@@ -71,6 +76,8 @@ pub struct MembershipModel {
     components: Vec<Component>,
     /// For each component the squared distance at which a row is as much outside as inside.
     reaches: Vec<f64>,
+    /// The logarithms of the unnormalised densities there; they follow from the others.
+    reach_tails: Vec<f64>,
     agreement: f64,
 }
 
@@ -133,7 +140,8 @@ impl MembershipParams {
         let reaches = self.reaches(&found, least, model.n_clusters());
         let agreement = agreement(&found, &labels);
         let reach_share = self.reach_share;
-        Ok(MembershipModel { model: model.clone(), reach_share, family, components, reaches, agreement })
+        let reach_tails = log_tails(family, &reaches, matrix.n_columns());
+        Ok(MembershipModel { model: model.clone(), reach_share, family, components, reaches, reach_tails, agreement })
     }
 
     /// The cube root of a squared distance is nearly normal (Wilson and Hilferty 1931), whose
@@ -285,7 +293,7 @@ impl MembershipModel {
         matrix.require_finite()?;
         let n_columns = self.components.len() + 1;
         let mut values = vec![0.0; matrix.n_rows() * n_columns];
-        let mixture = Mixture { family: self.family, components: &self.components, reaches: &self.reaches };
+        let mixture = self.mixture();
         values.par_chunks_mut(CHUNK_N_ROWS * n_columns).enumerate().for_each(|(chunk_idx, values)| {
             let mut scratch = MembershipScratch::default();
             for (idx, values) in values.chunks_exact_mut(n_columns).enumerate() {
@@ -303,13 +311,42 @@ impl MembershipModel {
         shares: &mut [f64],
         scratch: &mut MembershipScratch,
     ) -> Result<(), LearnError> {
+        self.check_row(row, shares)?;
+        self.mixture().memberships(row, shares, scratch);
+        Ok(())
+    }
+
+    /// Computes what others need of a row that they differ from in a few columns.
+    pub fn anchor(&self, row: &[f32], anchor: &mut MembershipAnchor) -> Result<(), LearnError> {
+        check_row(row, self.model.centroids().n_columns())?;
+        anchor.solved.fill(row, &self.components);
+        Ok(())
+    }
+
+    /// As [`MembershipModel::predict_proba_row`], the sooner the later the first column stands in which the
+    /// row is another than that of an anchor that this model made.
+    pub fn predict_proba_beside(
+        &self,
+        anchor: &MembershipAnchor,
+        row: &[f32],
+        shares: &mut [f64],
+        scratch: &mut MembershipScratch,
+    ) -> Result<(), LearnError> {
+        self.check_row(row, shares)?;
+        let (expected, found) = (row.len(), anchor.solved.row.len());
+        if expected != found {
+            return Err(LearnError::ShapeMismatch { what: "the anchor", expected, found });
+        }
+        self.mixture().memberships_beside(anchor, row, shares, scratch);
+        Ok(())
+    }
+
+    fn check_row(&self, row: &[f32], shares: &[f64]) -> Result<(), LearnError> {
         check_row(row, self.model.centroids().n_columns())?;
         let (expected, found) = (self.components.len() + 1, shares.len());
         if expected != found {
             return Err(LearnError::ShapeMismatch { what: "the list of shares", expected, found });
         }
-        let mixture = Mixture { family: self.family, components: &self.components, reaches: &self.reaches };
-        mixture.memberships(row, shares, scratch);
         Ok(())
     }
 
@@ -332,7 +369,7 @@ impl MembershipModel {
         for (columns, row_idxs) in patterns {
             if columns.len() == matrix.n_columns() {
                 // Nothing is missing, so nothing is summed out: the mixture as it is.
-                let mixture = Mixture { family: self.family, components: &self.components, reaches: &self.reaches };
+                let mixture = self.mixture();
                 for row_idx in row_idxs {
                     let values = &mut values[row_idx * n_columns..(row_idx + 1) * n_columns];
                     mixture.memberships(matrix.row(row_idx), values, &mut scratch);
@@ -347,7 +384,8 @@ impl MembershipModel {
                 if nothing_known { 1.0 } else { self.family.squared_quantile(self.reach_share, columns.len()) / full };
             let unbounded = if nothing_known { f64::INFINITY } else { 1.0 };
             let reaches: Vec<f64> = self.reaches.iter().map(|reach| reach * scale * unbounded).collect();
-            let mixture = Mixture { family: self.family, components: &components, reaches: &reaches };
+            let reach_tails = log_tails(self.family, &reaches, columns.len());
+            let mixture = Mixture { family: self.family, components: &components, reach_tails: &reach_tails };
             for row_idx in row_idxs {
                 let row: Vec<f32> = columns.iter().map(|&column| matrix.row(row_idx)[column]).collect();
                 let values = &mut values[row_idx * n_columns..(row_idx + 1) * n_columns];
@@ -356,64 +394,10 @@ impl MembershipModel {
         }
         Ok(Memberships { n_columns, values })
     }
-}
 
-/// What turns a row into memberships, in some or all columns.
-struct Mixture<'a> {
-    family: Family,
-    components: &'a [Component],
-    reaches: &'a [f64],
-}
-
-/// Space that memberships are computed in, made once for many rows.
-#[derive(Debug, Clone, Default)]
-pub struct MembershipScratch {
-    squared: Vec<f64>,
-    difference: Vec<f64>,
-}
-
-impl Mixture<'_> {
-    fn memberships(&self, row: &[f32], values: &mut [f64], scratch: &mut MembershipScratch) {
-        let last = values.len() - 1;
-        let shares = &mut values[..last];
-        scratch.squared.clear();
-        for (share, component) in shares.iter_mut().zip(self.components) {
-            let squared = component.squared(row, &mut scratch.difference);
-            // Widths that nobody fitted, read from a state, may overflow: such a row is out of reach.
-            let squared = if squared.is_nan() { f64::INFINITY } else { squared };
-            scratch.squared.push(squared);
-            *share = component.log_density(squared, self.family);
-        }
-        normalise(shares);
-        for ((share, &squared), &reach) in shares.iter_mut().zip(&scratch.squared).zip(self.reaches) {
-            let beyond = self.family.log_tail(reach, row.len()) - self.family.log_tail(squared, row.len());
-            *share /= 1.0 + beyond.exp();
-        }
-        fill_rest(values);
+    fn mixture(&self) -> Mixture<'_> {
+        Mixture { family: self.family, components: &self.components, reach_tails: &self.reach_tails }
     }
-}
-
-/// Sets the last of `values` to what the others, whose sum is at most 1 but for rounding, leave of 1.
-pub(crate) fn fill_rest(values: &mut [f64]) {
-    let n_values = values.len();
-    let Some((rest, shares)) = values.split_last_mut() else { return };
-    let mut assigned = left_to_right(shares);
-    if assigned > 1.0 {
-        // Rounding only: over k clusters, the two sums of k - 1 additions, the division and
-        // the product are together off by less than k + 1 epsilons.
-        let shrink = 1.0 - 2.0 * f64::EPSILON * real(n_values);
-        for share in shares.iter_mut() {
-            *share *= shrink;
-        }
-        assigned = left_to_right(shares);
-    }
-    assert!(assigned <= 1.0);
-    // 1 - a is off by at most a quarter of an ulp of 1, so a + (1 - a) rounds to exactly 1.
-    *rest = 1.0 - assigned;
-}
-
-fn left_to_right(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |sum, value| sum + value)
 }
 
 impl Memberships {
@@ -483,10 +467,26 @@ impl Memberships {
     }
 }
 
-crate::state_of_fields!(MembershipModel { model, reach_share, family, components, reaches, agreement }, |read| {
-    let (n_clusters, n_columns) = (read.model.n_clusters(), read.model.centroids().n_columns());
-    require(0.5 < read.reach_share && read.reach_share < 1.0, "the share within reach")?;
-    require(read.components.len() == n_clusters, "the number of components")?;
-    require(read.components.iter().all(|component| component.n_columns() == n_columns), "the centre of a component")?;
-    require(read.reaches.len() == n_clusters && read.reaches.iter().all(|reach| *reach >= 0.0), "a reach")
-});
+impl State for MembershipModel {
+    fn write(&self, writer: &mut StateWriter) {
+        self.model.write(writer);
+        self.reach_share.write(writer);
+        self.family.write(writer);
+        self.components.write(writer);
+        self.reaches.write(writer);
+        self.agreement.write(writer);
+    }
+
+    fn read(reader: &mut StateReader<'_>) -> Result<Self, LearnError> {
+        let (model, reach_share): (KMeans, f64) = State::read(reader)?;
+        let (family, components): (Family, Vec<Component>) = State::read(reader)?;
+        let (reaches, agreement): (Vec<f64>, f64) = State::read(reader)?;
+        let (n_clusters, n_columns) = (model.n_clusters(), model.centroids().n_columns());
+        require(0.5 < reach_share && reach_share < 1.0, "the share within reach")?;
+        require(components.len() == n_clusters, "the number of components")?;
+        require(components.iter().all(|component| component.n_columns() == n_columns), "the centre of a component")?;
+        require(reaches.len() == n_clusters && reaches.iter().all(|reach| *reach >= 0.0), "a reach")?;
+        let reach_tails = log_tails(family, &reaches, n_columns);
+        Ok(Self { model, reach_share, family, components, reaches, reach_tails, agreement })
+    }
+}

@@ -130,11 +130,7 @@ impl LiveModel {
         history_days: Option<u32>,
         (scratch, scored): (&mut ScorerScratch, &mut Scored),
     ) -> Result<(), PersonaError> {
-        let found = self.scorer.score_row((matrix, row), history_days, scratch)?;
-        scored.shares.clear();
-        scored.shares.extend_from_slice(found.shares);
-        scored.shares.push(found.unassigned);
-        scored.assigned = found.assigned;
+        scored.set(&self.scorer.score_row((matrix, row), history_days, scratch)?);
         Ok(())
     }
 
@@ -152,6 +148,23 @@ impl LiveModel {
         Some(Membership { profile, shares, unassigned, assigned: found.assigned, by: found.by })
     }
 
+    /// As [`LiveModel::score`], but returns `false` and leaves the shares as they are where it is sure
+    /// without them that the row counts for this persona.
+    ///
+    /// # Errors
+    /// [`PersonaError`] when the row is not of the catalogue.
+    pub(crate) fn score_unless(
+        &self,
+        persona: Option<usize>,
+        (matrix, row): (&FeatureMatrix, usize),
+        history_days: Option<u32>,
+        (scratch, scored): (&mut ScorerScratch, &mut Scored),
+    ) -> Result<bool, PersonaError> {
+        let found = self.scorer.score_row_unless(persona, (matrix, row), history_days, scratch)?;
+        found.iter().for_each(|found| scored.set(found));
+        Ok(found.is_some())
+    }
+
     /// Returns why someone who counted for one persona counts for another.
     pub(crate) fn why(
         &self,
@@ -162,10 +175,11 @@ impl LiveModel {
         fn moment(known: Known<'_>) -> Moment<'_> {
             Moment { features: known.features, history_days: known.history_days }
         }
-        let explained = self.scorer.explain((former, moment(then)), (present, moment(now)), scratch);
+        let sides = ((former, moment(then)), (present, moment(now)));
+        let explained = self.scorer.explain_briefly(sides.0, sides.1, REASONS_MAX, scratch);
         // Both rows were scored before, so nothing is wrong with either.
         let Ok(shift) = explained else { return Why::default() };
-        let for_it = shift.causes.into_iter().filter(|cause| cause.contribution > 0.0).take(REASONS_MAX);
+        let for_it = shift.causes.into_iter().filter(|cause| cause.contribution > 0.0);
         let because = for_it.map(|cause| Because {
             feature: cause.feature.unwrap_or_default(),
             sentence: cause.statement,
@@ -226,6 +240,13 @@ impl Labelled {
 }
 
 impl Scored {
+    fn set(&mut self, found: &throng_persona::Scored<'_>) {
+        self.shares.clear();
+        self.shares.extend_from_slice(found.shares);
+        self.shares.push(found.unassigned);
+        self.assigned = found.assigned;
+    }
+
     /// Returns the share in a persona, or the unassigned one.
     pub(crate) fn share(&self, persona: Option<usize>) -> f64 {
         let share = match persona {

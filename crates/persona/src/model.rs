@@ -8,12 +8,12 @@ mod scorer;
 mod shift;
 mod state;
 
-use throng_learn::{Matrix, MembershipModel, Preparation, Projection};
+use throng_learn::{HybridAnchor, Matrix, MembershipModel, Preparation, Projection};
 
 use crate::columns::raw_matrix;
 use crate::discovery::attempted;
 use crate::membership::{largest_position, to_grid};
-use crate::partial::Told;
+use crate::partial::{Least, Look, ToldScratch};
 use crate::{
     Division, Membership, Memberships, ModelColumn, Partial, PersonaError, PersonaId, Population, Separation, Teller,
 };
@@ -51,9 +51,12 @@ struct Findings<'a> {
     of_clusters: &'a [f64],
     /// The cluster it is given to, or none; `None` where its largest share says so.
     divided: Option<Option<usize>>,
-    /// What the ensemble says of its short history.
-    told: Option<&'a Told>,
+    /// What the ensemble computed of another that differs from it in a few features.
+    beside: Option<&'a HybridAnchor>,
 }
+
+/// A lead that no rounding takes away, nor the grid of shares, of which it is thousands of steps.
+const LEAD_MIN: f64 = 1e-6;
 
 impl Model {
     /// Returns how much every profile of a population belongs to each persona.
@@ -69,53 +72,117 @@ impl Model {
         let scaled = attempted("scale the features", self.scaler.transform(&raw))?;
         let placed = attempted("compute memberships", self.projection.transform(&scaled))?;
         let found = attempted("compute memberships", self.membership.predict_proba(&placed))?;
-        let told = match &self.partial {
-            Some(partial) => partial.told(population, (&scaled, &placed))?,
-            None => population.profiles.iter().map(|_| None).collect(),
-        };
+        let one_mixture = self.pooled_mixture();
+        let mut scratch = ToldScratch::default();
         let divided = self.divided(&raw, (&scaled, &placed))?;
         let mut rows = Vec::with_capacity(population.profiles.len());
         for (row_idx, (profile, of_clusters)) in population.profiles.iter().zip(found.rows()).enumerate() {
             let divided = divided.as_ref().map(|clusters| clusters[row_idx]);
             let mut shares = Vec::with_capacity(self.clusters.len() + 1);
-            let findings = Findings { of_clusters, divided, told: told[row_idx].as_ref() };
-            let (assigned, by) = self.settle(&findings, &mut shares);
+            let look = Look {
+                days: population.histories.as_ref().map(|histories| histories.days[row_idx]),
+                prepared: scaled.row(row_idx),
+                placed: placed.row(row_idx),
+                of_mixture: one_mixture.then_some(of_clusters),
+            };
+            let findings = Findings { of_clusters, divided, beside: None };
+            scratch.begin();
+            let (assigned, by) = self.settle(&findings, (look, &mut scratch), &mut shares)?;
             let unassigned = shares.pop().unwrap_or(1.0);
             rows.push(Membership { profile: profile.clone(), shares, unassigned, assigned, by });
         }
         Memberships::new(self.personas.clone(), rows)
     }
 
+    /// Whether the mixture of the ensemble is the model's, which then need not be asked twice.
+    fn pooled_mixture(&self) -> bool {
+        self.partial.as_ref().is_some_and(|partial| partial.pools(&self.membership))
+    }
+
     /// Fills `shares` with the shares of a row, the unassigned one last, and returns the persona it counts
     /// for and what tells so.
-    fn settle(&self, findings: &Findings<'_>, shares: &mut Vec<f64>) -> (Option<usize>, Teller) {
+    fn settle(
+        &self,
+        findings: &Findings<'_>,
+        (look, scratch): (Look<'_>, &mut ToldScratch),
+        shares: &mut Vec<f64>,
+    ) -> Result<(Option<usize>, Teller), PersonaError> {
         let n_personas = self.clusters.len();
-        let largest = |shares: &[f64]| Some(largest_position(shares)).filter(|idx| *idx < n_personas);
-        self.of_personas(findings.of_clusters, shares);
+        let counts_for = match findings.divided {
+            None => {
+                self.by_mixture(findings.of_clusters, shares);
+                self.largest(shares)
+            }
+            Some(cluster) => self.persona_of(cluster),
+        };
+        if let Some(partial) = &self.partial
+            && partial.open(counts_for.map(|idx| self.clusters[idx]))
+            && let Some(told) = partial.told(look, findings.beside, scratch)?
+        {
+            self.of_personas(told.memberships(), shares);
+            let counts_for = match self.separation {
+                Separation::Distinct => self.persona_of(told.assigned()),
+                // On a continuum nobody near a cut is sure, new or not: shares say how little.
+                Separation::Gradual => self.largest(shares),
+            };
+            return Ok((to_grid(shares, counts_for), Teller::Hybrid));
+        }
+        match findings.divided {
+            None => {}
+            Some(Some(_)) => self.by_mixture(findings.of_clusters, shares),
+            Some(None) => {
+                // The method says that it belongs nowhere.
+                shares.clear();
+                shares.resize(n_personas, 0.0);
+                shares.push(1.0);
+            }
+        }
+        Ok((to_grid(shares, counts_for), Teller::Mixture))
+    }
+
+    /// Returns the persona that a row counts for, where it is sure whatever the mixture says; the ensemble
+    /// is to be asked about it anew.
+    fn surely(
+        &self,
+        (days, prepared): (Option<u32>, &[f32]),
+        beside: Option<&HybridAnchor>,
+        scratch: &mut ToldScratch,
+    ) -> Result<Option<Option<usize>>, PersonaError> {
+        let Some(partial) = &self.partial else { return Ok(None) };
+        let by_shares = self.separation == Separation::Gradual && partial.always_open();
+        if !by_shares || prepared.iter().any(|value| !value.is_finite()) {
+            return Ok(None);
+        }
+        let Some(Least { shares, more }) = partial.ask((days, prepared), beside, scratch)? else { return Ok(None) };
+        let (mut largest, mut next, mut sum) = ((f64::NEG_INFINITY, 0), f64::NEG_INFINITY, 0.0);
+        for (persona, cluster) in self.clusters.iter().enumerate() {
+            let share = shares[*cluster];
+            sum += share;
+            if share > largest.0 {
+                (next, largest) = (largest.0, (share, persona));
+            } else {
+                next = next.max(share);
+            }
+        }
+        let unassigned = 1.0 - sum;
+        // What is left of 1 has no more to come: it was counted as if it all were unassigned.
+        if largest.0 > (next + more).max(unassigned) + LEAD_MIN {
+            return Ok(Some(Some(largest.1)));
+        }
+        Ok((unassigned - more > largest.0 + more + LEAD_MIN).then_some(None))
+    }
+
+    /// Fills `shares` with what the mixture says, as sure as it turned out to be.
+    fn by_mixture(&self, of_clusters: &[f64], shares: &mut Vec<f64>) {
+        self.of_personas(of_clusters, shares);
         if let Some(partial) = &self.partial {
             partial.flatten(shares);
         }
-        let counts_for = match findings.divided {
-            None => largest(shares),
-            Some(cluster) => self.persona_of(cluster),
-        };
-        if findings.divided == Some(None) {
-            // The method says that it belongs nowhere.
-            shares.fill(0.0);
-            shares[n_personas] = 1.0;
-        }
-        if let (Some(told), Some(partial)) = (findings.told, &self.partial)
-            && partial.open(counts_for.map(|idx| self.clusters[idx]))
-        {
-            self.of_personas(&told.shares, shares);
-            let counts_for = match self.separation {
-                Separation::Distinct => self.persona_of(told.cluster),
-                // On a continuum nobody near a cut is sure, new or not: shares say how little.
-                Separation::Gradual => largest(shares),
-            };
-            return (to_grid(shares, counts_for), Teller::Hybrid);
-        }
-        (to_grid(shares, counts_for), Teller::Mixture)
+    }
+
+    /// Returns the persona with the largest share; `None` where that is the unassigned one.
+    fn largest(&self, shares: &[f64]) -> Option<usize> {
+        Some(largest_position(shares)).filter(|idx| *idx < self.clusters.len())
     }
 
     /// Fills `shares` with those in the personas, and last what is left of 1: a cluster that became no

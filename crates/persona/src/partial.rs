@@ -22,8 +22,8 @@ mod temperature;
 use std::collections::BTreeMap;
 
 use throng_learn::{
-    BoostingParams, HybridModel, HybridParams, HybridPrediction, HybridRows, LearnError, LogisticParams, Matrix,
-    MembershipParams, state_of_fields,
+    BoostingParams, HybridAnchor, HybridModel, HybridParams, HybridPrediction, HybridRows, HybridScratch, LearnError,
+    LogisticParams, Matrix, MembershipModel, MembershipParams, MembershipScratch, RowPrediction, state_of_fields,
 };
 
 use crate::chance::{drawn, hashed};
@@ -62,12 +62,33 @@ pub struct Partial {
     pub reliability: Reliability,
 }
 
-/// What the ensemble says of one profile.
-pub(crate) struct Told {
-    /// The shares in all clusters, and last the unassigned one.
-    pub(crate) shares: Vec<f64>,
-    /// The cluster, where the ensemble is sure enough.
-    pub(crate) cluster: Option<usize>,
+/// One profile as the members of the ensemble see it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look<'a> {
+    /// How long its history is, where that is known.
+    pub(crate) days: Option<u32>,
+    /// Its prepared features, and the same in the model's space.
+    pub(crate) prepared: &'a [f32],
+    pub(crate) placed: &'a [f32],
+    /// What the mixture of the ensemble says of it, where that is known.
+    pub(crate) of_mixture: Option<&'a [f64]>,
+}
+
+/// Space that profiles are told in, made once for many.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ToldScratch {
+    inputs: Vec<f32>,
+    of_mixture: Vec<f64>,
+    mixture: MembershipScratch,
+    hybrid: HybridScratch,
+    /// Whether the profile at hand was asked about.
+    asked: bool,
+}
+
+/// The least that shares in all clusters and last the unassigned one can be, and how much more.
+pub(crate) struct Least<'s> {
+    pub(crate) shares: &'s [f64],
+    pub(crate) more: f64,
 }
 
 /// One in so many customers is held out.
@@ -171,43 +192,84 @@ impl Partial {
         cluster.is_none_or(|cluster| !self.of_newcomers[cluster])
     }
 
-    /// Returns what is to be said of one profile, `None` unless its history is short; `prepared` are its
-    /// features, `placed` the same in the model's space.
-    pub(crate) fn told_of_row(
-        &self,
-        days: u32,
-        (prepared, placed): (&[f32], &[f32]),
-    ) -> Result<Option<Told>, PersonaError> {
-        let Some(hybrid) = self.hybrid.as_ref().filter(|_| days < COMPLETE_HISTORY_DAYS) else { return Ok(None) };
-        let one = |row: &[f32]| attempted(Matrix::new(row.len(), row.to_vec()));
-        let inputs = attempted(with_days(&one(prepared)?, &[days]))?;
-        let found = attempted(hybrid.predict_early(HybridRows { placed: &one(placed)?, inputs: &inputs }))?;
-        let cluster = found.assigned.first().copied().flatten();
-        Ok(Some(Told { shares: found.memberships.row(0).to_vec(), cluster }))
+    /// Whether every profile with a short history is told by the ensemble.
+    pub(crate) fn always_open(&self) -> bool {
+        !self.of_newcomers.contains(&true)
     }
 
-    /// Returns what is to be said of the profiles whose history is short, `None` for all others;
-    /// `scaled` are their prepared features, `placed` the same in the model's space.
-    pub(crate) fn told(
+    /// Asks the ensemble about one profile by all but the mixture, `None` unless its history is short;
+    /// `beside` is an anchor that [`Partial::anchor`] made.
+    pub(crate) fn ask<'s>(
         &self,
-        population: &Population,
-        (scaled, placed): (&Matrix, &Matrix),
-    ) -> Result<Vec<Option<Told>>, PersonaError> {
-        let mut told: Vec<Option<Told>> = population.profiles.iter().map(|_| None).collect();
-        let (Some(hybrid), Some(histories)) = (&self.hybrid, &population.histories) else { return Ok(told) };
-        let short: Vec<usize> =
-            (0..told.len()).filter(|row_idx| histories.days[*row_idx] < COMPLETE_HISTORY_DAYS).collect();
-        if short.is_empty() {
-            return Ok(told);
-        }
-        let days: Vec<u32> = short.iter().map(|row_idx| histories.days[*row_idx]).collect();
-        let inputs = attempted(with_days(&scaled.take(&short), &days))?;
-        let found = attempted(hybrid.predict_early(HybridRows { placed: &placed.take(&short), inputs: &inputs }))?;
-        for ((row_idx, shares), cluster) in short.into_iter().zip(found.memberships.rows()).zip(&found.assigned) {
-            told[row_idx] = Some(Told { shares: shares.to_vec(), cluster: *cluster });
-        }
-        Ok(told)
+        (days, prepared): (Option<u32>, &[f32]),
+        beside: Option<&HybridAnchor>,
+        scratch: &'s mut ToldScratch,
+    ) -> Result<Option<Least<'s>>, PersonaError> {
+        let Some((hybrid, days)) = self.ensemble(days) else { return Ok(None) };
+        let ToldScratch { inputs, hybrid: space, asked, .. } = scratch;
+        set_inputs(inputs, prepared, days);
+        let shares = match beside {
+            Some(anchor) => hybrid.ask_beside(anchor, inputs, space),
+            None => hybrid.ask_row(inputs, space),
+        };
+        *asked = true;
+        Ok(Some(Least { shares: attempted(shares)?, more: hybrid.weights()[0] }))
     }
+
+    /// Returns what is to be said of one profile, `None` unless its history is short.
+    pub(crate) fn told<'s>(
+        &'s self,
+        look: Look<'s>,
+        beside: Option<&HybridAnchor>,
+        scratch: &'s mut ToldScratch,
+    ) -> Result<Option<RowPrediction<'s>>, PersonaError> {
+        let Some((hybrid, _)) = self.ensemble(look.days) else { return Ok(None) };
+        if !scratch.asked {
+            self.ask((look.days, look.prepared), beside, scratch)?;
+        }
+        let ToldScratch { of_mixture, mixture, hybrid: space, .. } = scratch;
+        if let Some(known) = look.of_mixture {
+            return attempted(hybrid.tell_row(known, space)).map(Some);
+        }
+        of_mixture.resize(hybrid.mixture().k_means().n_clusters() + 1, 0.0);
+        attempted(hybrid.mixture().predict_proba_row(look.placed, of_mixture, mixture))?;
+        attempted(hybrid.tell_row(of_mixture, space)).map(Some)
+    }
+
+    /// Returns what others need of a profile that they differ from in a few features, `None` unless its
+    /// history is short.
+    pub(crate) fn anchor(&self, days: Option<u32>, prepared: &[f32]) -> Result<Option<HybridAnchor>, PersonaError> {
+        let Some((hybrid, days)) = self.ensemble(days) else { return Ok(None) };
+        let (mut inputs, mut anchor) = (Vec::new(), HybridAnchor::default());
+        set_inputs(&mut inputs, prepared, days);
+        attempted(hybrid.anchor(&inputs, &mut anchor))?;
+        Ok(Some(anchor))
+    }
+
+    /// Whether the mixture of the ensemble is this one, as that of every fit is the model's own.
+    pub(crate) fn pools(&self, mixture: &MembershipModel) -> bool {
+        self.hybrid.as_ref().is_some_and(|hybrid| hybrid.mixture() == mixture)
+    }
+
+    /// Returns the ensemble and the length of a history, where it is short.
+    fn ensemble(&self, days: Option<u32>) -> Option<(&HybridModel, u32)> {
+        let days = days.filter(|days| *days < COMPLETE_HISTORY_DAYS)?;
+        Some((self.hybrid.as_ref()?, days))
+    }
+}
+
+impl ToldScratch {
+    /// Begins with another profile.
+    pub(crate) fn begin(&mut self) {
+        self.asked = false;
+    }
+}
+
+/// Fills in the prepared features, and how long the profile has been known.
+fn set_inputs(inputs: &mut Vec<f32>, prepared: &[f32], days: u32) {
+    inputs.clear();
+    inputs.extend_from_slice(prepared);
+    inputs.push(single(real(i128::from(days))));
 }
 
 fn held_out(population: &Population, profile_idx: usize) -> bool {

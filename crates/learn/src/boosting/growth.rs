@@ -3,6 +3,7 @@
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 
 use crate::boosting::BoostingParams;
+use crate::boosting::grove::Grove;
 use crate::error::LearnError;
 use crate::membership::{Memberships, softmax};
 use crate::state::{State, StateReader, StateWriter, invalid, require};
@@ -44,25 +45,50 @@ impl Cut {
 impl Tree {
     /// Returns the value of the row with these ranges.
     pub(crate) fn value_of(&self, range: impl Fn(usize) -> u8) -> f64 {
-        self.descend(|cut| cut.second(range(cut.column)))
-    }
-
-    /// Returns the value of a row.
-    pub(crate) fn value_at(&self, row: &[f32]) -> f64 {
-        self.descend(|cut| {
-            let value = row[cut.column];
-            if value.is_nan() { cut.missing_second } else { value >= cut.threshold }
-        })
-    }
-
-    fn descend(&self, second: impl Fn(&Cut) -> bool) -> f64 {
         let mut node_idx = 0;
         loop {
             match &self.nodes[node_idx] {
                 Node::Leaf { value } => return *value,
-                Node::Split { cut, children } => node_idx = children[usize::from(second(cut))],
+                Node::Split { cut, children } => node_idx = children[usize::from(cut.second(range(cut.column)))],
             }
         }
+    }
+
+    /// Returns the most splits on the way to a leaf.
+    pub(crate) fn depth(&self) -> usize {
+        let mut depths = vec![0; self.nodes.len()];
+        for (node_idx, node) in self.nodes.iter().enumerate() {
+            if let Node::Split { children, .. } = node {
+                children.iter().for_each(|child| depths[*child] = depths[node_idx] + 1);
+            }
+        }
+        depths.into_iter().max().unwrap_or(0)
+    }
+
+    /// Appends the tree to those laid out for prediction, as if every leaf lay at this depth.
+    pub(crate) fn lay_out(&self, depth: usize, grove: &mut Grove) {
+        let mut level = vec![0];
+        for _ in 0..depth {
+            let mut next = Vec::with_capacity(2 * level.len());
+            for node_idx in level {
+                match &self.nodes[node_idx] {
+                    Node::Split { cut, children } => {
+                        grove.push_split((cut.column, cut.threshold), cut.missing_second);
+                        next.extend(children);
+                    }
+                    Node::Leaf { .. } => {
+                        grove.push_nothing();
+                        next.extend([node_idx; 2]);
+                    }
+                }
+            }
+            level = next;
+        }
+        let value = |node_idx: usize| match &self.nodes[node_idx] {
+            Node::Leaf { value } => *value,
+            Node::Split { .. } => unreachable!("no leaf lies deeper"),
+        };
+        grove.push_leaves(level.into_iter().map(value));
     }
 }
 

@@ -4,14 +4,71 @@ use crate::error::LearnError;
 use crate::number::real;
 use crate::state::{State, StateReader, StateWriter, require};
 
+/// Rows that are solved side by side: two vectors of most processors, which wait for each other less.
+pub(crate) const N_LANES: usize = 8;
+
+/// A value for each of some rows.
+pub(crate) type Lanes = [f64; N_LANES];
+
 /// `L` of `A = L Lᵀ`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Cholesky {
     n: usize,
     /// Row after row; only the lower triangle is used.
     lower: Vec<f64>,
-    /// What is below the diagonal, column after column: what is subtracted together lies together.
-    by_column: Vec<f64>,
+    /// The same for solving; the rows that fill up the last panel are those of the unit matrix.
+    panels: Vec<Panel>,
+}
+
+/// Some rows of the factor, side by side.
+#[derive(Debug, Clone, PartialEq)]
+struct Panel {
+    /// The columns before the diagonal, and those of its own rows with nothing from the diagonal upwards.
+    columns: Vec<Lanes>,
+    diagonal: Lanes,
+}
+
+impl Panel {
+    fn new(lower: &[f64], n: usize, panel: usize) -> Panel {
+        let first = panel * N_LANES;
+        let entry = |row: usize, column: usize| if column < row && row < n { lower[row * n + column] } else { 0.0 };
+        let lanes = |column: usize| std::array::from_fn(|lane| entry(first + lane, column));
+        let diagonal = |row: usize| if row < n { lower[row * n + row] } else { 1.0 };
+        Panel {
+            columns: (0..first + N_LANES).map(lanes).collect(),
+            diagonal: std::array::from_fn(|lane| diagonal(first + lane)),
+        }
+    }
+
+    /// Adds what some panels of columns before the diagonal, from `first` on, contribute to the sums of
+    /// its rows.
+    ///
+    /// The sum of every row is taken in the order of the columns, so it has the same bits however many
+    /// rows grow together, and wherever it is interrupted.
+    #[inline(always)]
+    fn add(&self, sums: &mut Lanes, first: usize, solved: &[Lanes]) {
+        let columns = &self.columns[first * N_LANES..(first + solved.len()) * N_LANES];
+        for (column, value) in columns.iter().zip(solved.as_flattened()) {
+            add_column(sums, column, *value);
+        }
+    }
+
+    /// Replaces the values of its rows by the solution; `sums` are those of all columns before.
+    #[inline(always)]
+    fn solve(&self, mut sums: Lanes, own: &mut Lanes) {
+        let within = &self.columns[self.columns.len() - N_LANES..];
+        for (lane, column) in within.iter().enumerate() {
+            own[lane] = (own[lane] - sums[lane]) / self.diagonal[lane];
+            add_column(&mut sums, column, own[lane]);
+        }
+    }
+}
+
+#[inline(always)]
+fn add_column(sums: &mut Lanes, column: &Lanes, value: f64) {
+    for (sum, entry) in sums.iter_mut().zip(column) {
+        *sum += entry * value;
+    }
 }
 
 impl Cholesky {
@@ -38,9 +95,8 @@ impl Cholesky {
     }
 
     fn of_factor(lower: Vec<f64>, n: usize) -> Cholesky {
-        let below = |column: usize| (column + 1..n).map(move |row| (row, column));
-        let by_column = (0..n).flat_map(below).map(|(row, column)| lower[row * n + column]).collect();
-        Cholesky { n, lower, by_column }
+        let panels = (0..n.div_ceil(N_LANES)).map(|panel| Panel::new(&lower, n, panel)).collect();
+        Cholesky { n, lower, panels }
     }
 
     /// Returns the factor after adding as much to the diagonal as it takes to make it positive.
@@ -73,27 +129,40 @@ impl Cholesky {
         self.n
     }
 
-    /// Replaces `b` by the solution of `L x = b`.
-    pub(crate) fn half_solve(&self, b: &mut [f64]) {
-        self.half_solve_with(b, &mut vec![0.0; self.n]);
+    /// Replaces the values of one panel of rows by the solution of `L x = b`, those of all panels before
+    /// being replaced already. Values that fill up the last panel are 0, and stay it.
+    #[inline(always)]
+    pub(crate) fn half_solve_panel(&self, panel: usize, values: &mut [Lanes]) {
+        self.half_solve_panel_from((0, [0.0; N_LANES]), panel, values);
     }
 
-    /// Replaces `b` by the solution of `L x = b`; `sums` is scratch space of the same length.
-    ///
-    /// Every row's sum is taken in the order of the columns, as along a row; but the sums of all rows
-    /// below grow together, column by column, which fills the vectors of a processor.
-    pub(crate) fn half_solve_with(&self, b: &mut [f64], sums: &mut [f64]) {
-        sums.fill(0.0);
-        let mut below = self.by_column.as_slice();
-        for row in 0..self.n {
-            let solved = (b[row] - sums[row]) / self.lower[row * self.n + row];
-            b[row] = solved;
-            let (column, rest) = below.split_at(self.n - 1 - row);
-            for (sum, entry) in sums[row + 1..].iter_mut().zip(column) {
-                *sum += entry * solved;
+    /// As [`Cholesky::half_solve_panel`], where the sums of the panels before the first are known.
+    #[inline(always)]
+    pub(crate) fn half_solve_panel_from(&self, (first, known): (usize, Lanes), panel: usize, values: &mut [Lanes]) {
+        let (solved, rest) = values.split_at_mut(panel);
+        let mut sums = known;
+        self.panels[panel].add(&mut sums, first, &solved[first..]);
+        self.panels[panel].solve(sums, &mut rest[0]);
+    }
+
+    /// Appends, for each panel of rows, its sums before each panel of columns up to its own.
+    pub(crate) fn append_sums(&self, solved: &[Lanes], all_sums: &mut Vec<Lanes>) {
+        for (panel_idx, panel) in self.panels.iter().enumerate() {
+            let mut sums = [0.0; N_LANES];
+            for first in 0..panel_idx {
+                all_sums.push(sums);
+                panel.add(&mut sums, first, &solved[first..=first]);
             }
-            below = rest;
+            all_sums.push(sums);
         }
+    }
+
+    /// Replaces `b` by the solution of `L x = b`.
+    pub(crate) fn half_solve(&self, b: &mut [f64]) {
+        let mut values = vec![[0.0; N_LANES]; self.panels.len()];
+        values.as_flattened_mut()[..self.n].copy_from_slice(b);
+        (0..self.panels.len()).for_each(|panel| self.half_solve_panel(panel, &mut values));
+        b.copy_from_slice(&values.as_flattened()[..self.n]);
     }
 
     /// Replaces `b` by the solution of `A x = b`.
@@ -158,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn column_by_column_has_the_bits_of_row_by_row() {
+    fn panel_by_panel_has_the_bits_of_row_by_row() {
         let n = 17;
         let lower = |row: usize, column: usize| real((7 * row + 3 * column) % 11) * 0.37 - 1.0;
         let mut matrix = vec![0.0; n * n];

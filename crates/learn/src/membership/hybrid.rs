@@ -12,9 +12,9 @@
 
 use rand::Rng;
 
-use crate::boosting::{BoostingModel, BoostingParams};
+use crate::boosting::{BoostingAnchor, BoostingModel, BoostingParams};
 use crate::error::LearnError;
-use crate::logistic::{LogisticModel, LogisticParams};
+use crate::logistic::{LogisticAnchor, LogisticModel, LogisticParams};
 use crate::matrix::Matrix;
 use crate::membership::{MembershipModel, Memberships, fill_rest, greatest};
 use crate::number::real;
@@ -64,6 +64,31 @@ pub struct HybridPrediction {
     pub confidence: Vec<f64>,
     /// For each row its cluster; `None` for rows that belong nowhere or that nobody can be sure of.
     pub assigned: Vec<Option<usize>>,
+}
+
+/// Space that single rows are told in, made once for many.
+#[derive(Debug, Clone, Default)]
+pub struct HybridScratch {
+    logistic: Vec<f64>,
+    trees: Vec<f64>,
+    pooled: Vec<f64>,
+    standardised: Vec<f32>,
+    of_trees: Vec<f64>,
+}
+
+/// What was computed of one row, for what is said of others that differ from it in a few columns.
+#[derive(Debug, Clone, Default)]
+pub struct HybridAnchor {
+    logistic: LogisticAnchor,
+    boosting: BoostingAnchor,
+}
+
+/// What the ensemble says of one row.
+#[derive(Debug, Clone, Copy)]
+pub struct RowPrediction<'s> {
+    model: &'s HybridModel,
+    members: [&'s [f64]; N_MEMBERS],
+    memberships: &'s [f64],
 }
 
 const N_MEMBERS: usize = 3;
@@ -205,21 +230,116 @@ impl HybridModel {
         let mut values = Vec::with_capacity(n_rows * n_columns);
         let mut confidence = Vec::with_capacity(n_rows);
         let mut assigned = Vec::with_capacity(n_rows);
-        let weighed = |of: [f64; N_MEMBERS]| of.iter().zip(self.weights).map(|(value, weight)| value * weight).sum();
+        let mut pooled = Vec::with_capacity(n_columns);
         for row_idx in 0..n_rows {
             let rows = members.each_ref().map(|member| member.row(row_idx));
-            let mut pooled: Vec<f64> = (0..n_columns).map(|column| weighed(rows.map(|row| row[column]))).collect();
-            fill_rest(&mut pooled);
-            // The Jensen–Shannon divergence, of which log n is the most.
-            let within: f64 = weighed(rows.map(entropy));
-            let agreement = (1.0 - (entropy(&pooled) - within) / real(N_MEMBERS).ln()).clamp(0.0, 1.0);
-            let largest = greatest(&pooled);
-            let sure = largest + 1 < n_columns && pooled[largest] * agreement >= self.sureness_min;
-            assigned.push(sure.then_some(largest));
+            self.pool(rows, &mut pooled);
+            let agreement = self.agreement(rows, &pooled);
+            assigned.push(self.assigned(&pooled, agreement));
             confidence.push(agreement);
             values.append(&mut pooled);
         }
         Ok(HybridPrediction { memberships: Memberships::from_values(n_columns, values), confidence, assigned })
+    }
+
+    /// Asks the logistic regression and the trees about one row, and returns the least that each column's
+    /// share is, whatever the mixture says, but for rounding. The most is that and the mixture's weight.
+    ///
+    /// What they said stays in `scratch`.
+    pub fn ask_row<'s>(&self, inputs: &[f32], scratch: &'s mut HybridScratch) -> Result<&'s [f64], LearnError> {
+        self.check_row(inputs)?;
+        let n_columns = self.boosting.shape().1;
+        let HybridScratch { logistic, trees, standardised, .. } = scratch;
+        logistic.resize(n_columns, 0.0);
+        trees.resize(n_columns, 0.0);
+        self.logistic.tell(inputs, logistic, standardised);
+        self.boosting.tell(inputs, trees);
+        Ok(self.least(scratch))
+    }
+
+    /// As [`HybridModel::ask_row`], the sooner the fewer columns are others than those of an anchor that
+    /// this model made.
+    pub fn ask_beside<'s>(
+        &self,
+        anchor: &HybridAnchor,
+        inputs: &[f32],
+        scratch: &'s mut HybridScratch,
+    ) -> Result<&'s [f64], LearnError> {
+        self.check_row(inputs)?;
+        let n_columns = self.boosting.shape().1;
+        let HybridScratch { logistic, trees, standardised, of_trees, .. } = scratch;
+        logistic.resize(n_columns, 0.0);
+        trees.resize(n_columns, 0.0);
+        self.logistic.tell_beside(&anchor.logistic, inputs, (logistic, standardised));
+        self.boosting.tell_beside(&anchor.boosting, inputs, (trees, of_trees));
+        Ok(self.least(scratch))
+    }
+
+    /// Computes what others need of a row that they differ from in a few columns.
+    pub fn anchor(&self, inputs: &[f32], anchor: &mut HybridAnchor) -> Result<(), LearnError> {
+        self.check_row(inputs)?;
+        self.logistic.anchor(inputs, &mut anchor.logistic);
+        self.boosting.anchor(inputs, &mut anchor.boosting);
+        Ok(())
+    }
+
+    fn check_row(&self, inputs: &[f32]) -> Result<(), LearnError> {
+        let (expected, found) = (self.boosting.shape().0, inputs.len());
+        if expected != found {
+            return Err(LearnError::ShapeMismatch { what: "the row", expected, found });
+        }
+        match inputs.iter().position(|value| value.is_infinite()) {
+            None => Ok(()),
+            Some(column) => Err(LearnError::NotFinite { row: 0, column }),
+        }
+    }
+
+    fn least<'s>(&self, scratch: &'s mut HybridScratch) -> &'s [f64] {
+        let HybridScratch { logistic, trees, pooled, .. } = scratch;
+        pooled.clear();
+        let both = logistic.iter().zip(trees);
+        pooled.extend(both.map(|(logistic, trees)| self.weights[1] * *logistic + self.weights[2] * *trees));
+        pooled
+    }
+
+    /// Returns what the members together say of the row that was asked about last, the same as in a
+    /// matrix; `of_mixture` is what [`HybridModel::mixture`] says of it.
+    pub fn tell_row<'s>(
+        &'s self,
+        of_mixture: &'s [f64],
+        scratch: &'s mut HybridScratch,
+    ) -> Result<RowPrediction<'s>, LearnError> {
+        let HybridScratch { logistic, trees, pooled, .. } = scratch;
+        let (expected, found) = (self.boosting.shape().1, of_mixture.len());
+        if expected != found || logistic.len() != found {
+            return Err(LearnError::ShapeMismatch { what: "the list of shares", expected, found });
+        }
+        let rows = [of_mixture, logistic, trees];
+        self.pool(rows, pooled);
+        Ok(RowPrediction { model: self, members: rows, memberships: pooled })
+    }
+
+    /// Fills in the mean of what the members say of a row.
+    fn pool(&self, rows: [&[f64]; N_MEMBERS], pooled: &mut Vec<f64>) {
+        pooled.clear();
+        pooled.extend((0..rows[0].len()).map(|column| self.weighed(rows.map(|row| row[column]))));
+        fill_rest(pooled);
+    }
+
+    fn weighed(&self, of: [f64; N_MEMBERS]) -> f64 {
+        of.iter().zip(self.weights).map(|(value, weight)| value * weight).sum()
+    }
+
+    /// Returns 1 where the members agree, by the Jensen–Shannon divergence, of which log n is the most.
+    fn agreement(&self, rows: [&[f64]; N_MEMBERS], pooled: &[f64]) -> f64 {
+        let within: f64 = self.weighed(rows.map(entropy));
+        (1.0 - (entropy(pooled) - within) / real(N_MEMBERS).ln()).clamp(0.0, 1.0)
+    }
+
+    fn assigned(&self, pooled: &[f64], agreement: f64) -> Option<usize> {
+        let largest = greatest(pooled);
+        let sure = largest + 1 < pooled.len() && pooled[largest] * agreement >= self.sureness_min;
+        sure.then_some(largest)
     }
 
     /// Returns how much the mixture, the logistic regression and the trees count.
@@ -234,6 +354,26 @@ impl HybridModel {
             self.logistic.predict_proba(rows.inputs)?,
             self.boosting.predict_proba(rows.inputs)?,
         ])
+    }
+}
+
+impl<'s> RowPrediction<'s> {
+    /// Returns the mean of the members' memberships; the last column is *unassigned*.
+    #[must_use]
+    pub fn memberships(&self) -> &'s [f64] {
+        self.memberships
+    }
+
+    /// Returns 1 where the members agree, 0 where each is sure of something else.
+    #[must_use]
+    pub fn confidence(&self) -> f64 {
+        self.model.agreement(self.members, self.memberships)
+    }
+
+    /// Returns its cluster; `None` for a row that belongs nowhere or that nobody can be sure of.
+    #[must_use]
+    pub fn assigned(&self) -> Option<usize> {
+        self.model.assigned(self.memberships, self.confidence())
     }
 }
 

@@ -15,6 +15,7 @@ use statrs::function::gamma::ln_gamma;
 use crate::error::LearnError;
 use crate::matrix::Matrix;
 use crate::membership::cholesky::Cholesky;
+use crate::membership::squared::squared_of_all;
 use crate::number::real;
 use crate::state::{State, StateReader, StateWriter, invalid, require};
 
@@ -46,14 +47,14 @@ pub(crate) struct Family {
 pub(crate) struct Component {
     /// Share of the rows.
     pub(crate) share: f64,
-    centre: Vec<f64>,
-    width: Width,
+    pub(super) centre: Vec<f64>,
+    pub(super) width: Width,
     /// Logarithm of the share and of what normalises the density.
     log_scale: f64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Width {
+pub(super) enum Width {
     /// The inverse standard deviation of each column.
     Columns(Vec<f64>),
     Full(Cholesky),
@@ -129,29 +130,10 @@ impl Component {
         self.centre.len()
     }
 
-    /// Returns the squared distance from the centre, in widths. `scratch` is space of any length.
-    pub(crate) fn squared(&self, row: &[f32], scratch: &mut Vec<f64>) -> f64 {
-        match &self.width {
-            Width::Columns(inverses) => {
-                let columns = row.iter().zip(&self.centre).zip(inverses);
-                columns.map(|((value, centre), inverse)| ((f64::from(*value) - centre) * inverse).powi(2)).sum()
-            }
-            Width::Full(cholesky) => {
-                scratch.resize(2 * row.len(), 0.0);
-                let (difference, sums) = scratch.split_at_mut(row.len());
-                for ((difference, value), centre) in difference.iter_mut().zip(row).zip(&self.centre) {
-                    *difference = f64::from(*value) - centre;
-                }
-                cholesky.half_solve_with(difference, sums);
-                difference.iter().map(|value| value * value).sum()
-            }
-        }
-    }
-
-    /// Returns the logarithm of the share times the density, bounded so that differences of two
-    /// stay numbers.
-    pub(crate) fn log_density(&self, squared: f64, family: Family) -> f64 {
-        (self.log_scale + family.log_tail(squared, self.centre.len())).max(-1e300)
+    /// Returns the logarithm of the share times the density by that of its tail, bounded so that
+    /// differences of two stay numbers.
+    pub(crate) fn log_density(&self, log_tail: f64) -> f64 {
+        (self.log_scale + log_tail).max(-1e300)
     }
 }
 
@@ -192,13 +174,13 @@ pub(crate) fn expect(matrix: &Matrix, components: &[Component], family: Family) 
         .zip(log_densities.par_chunks_mut(CHUNK_N_ROWS))
         .enumerate()
         .for_each(|(chunk_idx, ((responsibilities, squared), log_densities))| {
-            let mut scratch = Vec::with_capacity(matrix.n_columns());
+            let mut scratch = Vec::new();
             let rows = responsibilities.chunks_exact_mut(n_components).zip(squared.chunks_exact_mut(n_components));
             for (idx, ((of_row, squared), log_density)) in rows.zip(log_densities).enumerate() {
                 let row = matrix.row(chunk_idx * CHUNK_N_ROWS + idx);
+                squared_of_all(row, components, &mut scratch, squared);
                 for ((value, squared), component) in of_row.iter_mut().zip(squared).zip(components) {
-                    *squared = component.squared(row, &mut scratch);
-                    *value = component.log_density(*squared, family);
+                    *value = component.log_density(family.log_tail(*squared, row.len()));
                 }
                 *log_density = normalise(of_row);
             }

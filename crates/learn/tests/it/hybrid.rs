@@ -1,9 +1,10 @@
 //! The ensemble is right about complete rows, honest about partial ones, and says so.
 
+use proptest::prelude::{ProptestConfig, any, proptest};
 use rand::Rng;
 use throng_learn::{
-    BoostingParams, CalibrationParams, Confidence, HybridModel, HybridParams, HybridRows, LearnError, LogisticParams,
-    Matrix, MembershipParams, align,
+    BoostingParams, CalibrationParams, Confidence, HybridAnchor, HybridModel, HybridParams, HybridRows, HybridScratch,
+    LearnError, LogisticParams, Matrix, MembershipAnchor, MembershipParams, MembershipScratch, align,
 };
 
 use crate::data::{blobs, generator, k_means};
@@ -125,4 +126,67 @@ fn labels_that_do_not_fit_are_refused() {
     assert!(matches!(too_few, LearnError::ShapeMismatch { .. }), "{too_few}");
     let too_great = PARAMS.fit_early(&model, rows, &[Some(2); 300]).unwrap_err();
     assert!(matches!(too_great, LearnError::InvalidParameter { .. }), "{too_great}");
+}
+
+/// Checks that rows are told one by one, and beside another row, as in a matrix.
+fn check_rows(model: &HybridModel, matrix: &Matrix) {
+    let bits = |shares: &[f64]| shares.iter().map(|share| share.to_bits()).collect::<Vec<_>>();
+    let expected = model.predict(matrix).unwrap();
+    let of_mixture = model.mixture().predict_proba_partial(matrix).unwrap();
+    let complete = |row: &[f32]| row.iter().all(|value| !value.is_nan());
+    let mut shares = vec![0.0; of_mixture.n_columns()];
+    let (mut scratch, mut space) = (HybridScratch::default(), MembershipScratch::default());
+    let (mut anchor, mut solved) = (HybridAnchor::default(), MembershipAnchor::default());
+    for (row_idx, row) in matrix.rows().enumerate() {
+        let before = matrix.row(row_idx.saturating_sub(1));
+        model.anchor(before, &mut anchor).unwrap();
+        for beside in [false, true] {
+            let asked = match beside {
+                true => model.ask_beside(&anchor, row, &mut scratch),
+                false => model.ask_row(row, &mut scratch),
+            };
+            let (least, more) = (asked.unwrap().to_vec(), model.weights()[0]);
+            let told = model.tell_row(of_mixture.row(row_idx), &mut scratch).unwrap();
+            assert_eq!(bits(told.memberships()), bits(expected.memberships.row(row_idx)));
+            assert_eq!(told.confidence().to_bits(), expected.confidence[row_idx].to_bits());
+            assert_eq!(told.assigned(), expected.assigned[row_idx]);
+            for (share, least) in told.memberships().iter().zip(&least) {
+                assert!((least - 1e-12..=least + more + 1e-12).contains(share));
+            }
+        }
+        if complete(row) {
+            model.mixture().predict_proba_row(row, &mut shares, &mut space).unwrap();
+            assert_eq!(bits(&shares), bits(of_mixture.row(row_idx)));
+        }
+        if complete(row) && complete(before) {
+            model.mixture().anchor(before, &mut solved).unwrap();
+            model.mixture().predict_proba_beside(&solved, row, &mut shares, &mut space).unwrap();
+            assert_eq!(bits(&shares), bits(of_mixture.row(row_idx)));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+    #[test]
+    fn rows_are_told_one_by_one_as_in_a_matrix(n_columns in 1..21_usize, n_clusters in 2..5_usize, seed in any::<u32>()) {
+        // Correlated columns of unequal widths, so that any shape of components may be chosen.
+        let (blobs, _) = blobs((500, n_columns), n_clusters, 2.0, u64::from(seed));
+        let mixed = blobs.rows().flat_map(|row| (0..row.len()).map(|at| row[at] + 0.7 * row[at / 2]));
+        let matrix = Matrix::new(n_columns, mixed.collect()).unwrap();
+        let model = fit(&matrix, n_clusters);
+        let mut generator = generator(u64::from(seed));
+        // Each row is the one before but for some values, of which some are missing.
+        let mut rows: Vec<f32> = matrix.row(0).to_vec();
+        for row_idx in 1..60 {
+            let share: f64 = generator.random();
+            for column in 0..n_columns {
+                let before = rows[(row_idx - 1) * n_columns + column];
+                let other = if row_idx % 4 == 3 { f32::NAN } else { matrix.row(row_idx)[column] };
+                rows.push(if generator.random_bool(share) { other } else { before });
+            }
+        }
+        check_rows(&model, &Matrix::new(n_columns, rows).unwrap());
+        check_rows(&model, &matrix.take(&(0..20).collect::<Vec<_>>()));
+    }
 }

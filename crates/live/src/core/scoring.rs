@@ -148,14 +148,25 @@ impl Core {
             state.shadow = said.map_or(Silent::UNKNOWN, |()| Silent::of(shadow.1.assigned));
         }
         model.fill(self.fold.touchpoints(fold), moment(today), (matrix, 0), journey);
-        if model.score((matrix, 0), history_days(today), (scorer, scored)).is_err() {
-            return;
-        }
-        let (from, to) = (live.position(former.present), scored.assigned);
-        let proposed = live.present(to);
+        let from = live.position(former.present);
         // Whoever counts for a persona that the model does not have has to go.
         let homeless = from.is_none() && matches!(former.present, Present::Persona(_));
         let unknown = former.present == Present::Unknown;
+        let (row, space) = ((&*matrix, 0), (&mut *scorer, &mut *scored));
+        let found = match unknown || homeless {
+            true => model.score(row, history_days(today), space).map(|()| true),
+            false => model.score_unless(from, row, history_days(today), space),
+        };
+        match found {
+            Ok(true) => {}
+            Ok(false) => {
+                state.settled = today;
+                return;
+            }
+            Err(_) => return,
+        }
+        let to = scored.assigned;
+        let proposed = live.present(to);
         if !(unknown || homeless || self.settings.shifts.moves(from, to, &scored.shares)) {
             if former.present == proposed {
                 state.settled = today;

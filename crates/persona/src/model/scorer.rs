@@ -1,18 +1,19 @@
 //! One profile at a time, as its events come: the same shares as in a whole population, bit for bit.
 //!
 //! Where a feature stands among those of the catalogue is looked up once. A row then goes through
-//! scratch space that is kept, and nothing is allocated, unless a method divides customers or an
-//! ensemble tells of a short history: those are asked as a population of one.
+//! scratch space that is kept, and nothing is allocated, unless a method divides customers: it is asked as
+//! for a population of one.
 
 use std::sync::Arc;
 
 use throng_feature::{FeatureColumn, FeatureDefinition, FeatureMatrix, FeatureValue};
-use throng_learn::{Matrix, MembershipScratch};
+use throng_learn::{HybridAnchor, Matrix, MembershipAnchor, MembershipScratch};
 
 use super::{Findings, Model};
 use crate::columns::level;
 use crate::discovery::attempted;
 use crate::number::single;
+use crate::partial::{Look, ToldScratch};
 use crate::{Division, ModelColumn, PersonaError, Teller};
 
 /// A model that scores profiles by the features of a catalogue.
@@ -36,6 +37,10 @@ pub struct Scorer {
     model: Arc<Model>,
     /// For each column of the model, the position of its feature.
     positions: Vec<usize>,
+    /// For each part of a prepared row, the position of the feature it is made of.
+    part_positions: Vec<usize>,
+    /// Whether the mixture of the ensemble is the model's.
+    one_mixture: bool,
     /// The catalogue, for what changed to be told in words.
     definitions: Vec<FeatureDefinition>,
 }
@@ -45,11 +50,33 @@ pub struct Scorer {
 pub struct ScorerScratch {
     raw: Vec<f32>,
     prepared: Vec<f32>,
+    pub(super) space: SharesScratch,
+}
+
+/// Space that shares of prepared rows are computed in.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SharesScratch {
     placed: Vec<f32>,
     of_clusters: Vec<f64>,
     shares: Vec<f64>,
     mixture: MembershipScratch,
     squared: Vec<f32>,
+    told: ToldScratch,
+}
+
+/// One profile as the model sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) raw: &'a [f32],
+    pub(super) prepared: &'a [f32],
+    pub(super) days: Option<u32>,
+}
+
+/// What was computed of one row, for others that differ from it in a few features.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Anchor {
+    membership: MembershipAnchor,
+    told: Option<HybridAnchor>,
 }
 
 /// How much one profile belongs to each persona; see [`Membership`](crate::Membership).
@@ -76,12 +103,18 @@ impl Scorer {
             let position = features.iter().position(|feature| feature.name == column.feature);
             position.ok_or_else(|| PersonaError::MissingFeature(column.feature.clone()))
         };
-        let positions = model.columns.iter().map(position).collect::<Result<_, _>>()?;
-        Ok(Self { model, positions, definitions: features.to_vec() })
+        let positions: Vec<usize> = model.columns.iter().map(position).collect::<Result<_, _>>()?;
+        let part_positions = model.scaler.parts().iter().map(|part| positions[part.column]).collect();
+        let one_mixture = model.pooled_mixture();
+        Ok(Self { model, positions, part_positions, one_mixture, definitions: features.to_vec() })
     }
 
     pub(super) fn positions(&self) -> &[usize] {
         &self.positions
+    }
+
+    pub(super) fn part_positions(&self) -> &[usize] {
+        &self.part_positions
     }
 
     /// Returns the features of the rows it scores, in their order.
@@ -107,16 +140,28 @@ impl Scorer {
         history_days: Option<u32>,
         scratch: &'s mut ScorerScratch,
     ) -> Result<Scored<'s>, PersonaError> {
+        let ScorerScratch { raw, prepared, space } = scratch;
+        self.prepare(features, raw, prepared)?;
+        self.shares(Row { raw, prepared, days: history_days }, None, space)
+    }
+
+    /// Fills in a row of features as the model takes them, and prepared.
+    pub(super) fn prepare(
+        &self,
+        features: &[FeatureValue],
+        raw: &mut Vec<f32>,
+        prepared: &mut Vec<f32>,
+    ) -> Result<(), PersonaError> {
         self.check_width(features.len())?;
-        scratch.raw.clear();
+        raw.clear();
         for (column, position) in self.model.columns.iter().zip(&self.positions) {
-            scratch.raw.push(match &features[*position] {
+            raw.push(match &features[*position] {
                 FeatureValue::Number(number) => raw_number(column, *number),
                 FeatureValue::Category(text) => raw_category(column, Some(text)),
                 FeatureValue::Missing => f32::NAN,
             });
         }
-        self.score_raw(history_days, scratch)
+        self.scale(raw, prepared)
     }
 
     /// Returns the shares of the profile in one row of a matrix.
@@ -125,17 +170,49 @@ impl Scorer {
     /// [`PersonaError::Learn`] for a matrix of another number of features, or without that row.
     pub fn score_row<'s>(
         &self,
-        (features, row_idx): (&FeatureMatrix, usize),
+        row: (&FeatureMatrix, usize),
         history_days: Option<u32>,
         scratch: &'s mut ScorerScratch,
     ) -> Result<Scored<'s>, PersonaError> {
+        let ScorerScratch { raw, prepared, space } = scratch;
+        self.prepare_row(row, raw, prepared)?;
+        self.shares(Row { raw, prepared, days: history_days }, None, space)
+    }
+
+    /// As [`Scorer::score_row`], but `None` where the profile is seen to count for this persona before its
+    /// shares are known: of many that are looked at again, few have moved.
+    ///
+    /// # Errors
+    /// As [`Scorer::score_row`].
+    pub fn score_row_unless<'s>(
+        &self,
+        persona: Option<usize>,
+        row: (&FeatureMatrix, usize),
+        history_days: Option<u32>,
+        scratch: &'s mut ScorerScratch,
+    ) -> Result<Option<Scored<'s>>, PersonaError> {
+        let ScorerScratch { raw, prepared, space } = scratch;
+        self.prepare_row(row, raw, prepared)?;
+        space.told.begin();
+        if self.model.surely((history_days, prepared), None, &mut space.told)? == Some(persona) {
+            return Ok(None);
+        }
+        self.settled(Row { raw, prepared, days: history_days }, None, space).map(Some)
+    }
+
+    fn prepare_row(
+        &self,
+        (features, row_idx): (&FeatureMatrix, usize),
+        raw: &mut Vec<f32>,
+        prepared: &mut Vec<f32>,
+    ) -> Result<(), PersonaError> {
         self.check_width(features.columns().len())?;
         if row_idx >= features.n_rows() {
             return Err(mismatch("the matrix of features", (row_idx + 1, features.n_rows())));
         }
-        scratch.raw.clear();
+        raw.clear();
         for (column, position) in self.model.columns.iter().zip(&self.positions) {
-            scratch.raw.push(match &features.columns()[*position] {
+            raw.push(match &features.columns()[*position] {
                 FeatureColumn::Numbers(numbers) => raw_number(column, numbers[row_idx]),
                 FeatureColumn::Categories(categories) => {
                     let code = usize::try_from(categories.codes()[row_idx]).ok();
@@ -144,7 +221,12 @@ impl Scorer {
                 }
             });
         }
-        self.score_raw(history_days, scratch)
+        self.scale(raw, prepared)
+    }
+
+    fn scale(&self, raw: &[f32], prepared: &mut Vec<f32>) -> Result<(), PersonaError> {
+        prepared.resize(self.model.scaler.parts().len(), 0.0);
+        attempted("scale the features", self.model.scaler.transform_row_into(raw, prepared))
     }
 
     fn check_width(&self, n_features: usize) -> Result<(), PersonaError> {
@@ -154,34 +236,77 @@ impl Scorer {
         Err(mismatch("the row of features", (self.definitions.len(), n_features)))
     }
 
-    fn score_raw<'s>(
+    /// Returns the shares of a row; `beside` is an anchor that [`Scorer::anchor`] made.
+    pub(super) fn shares<'s>(
         &self,
-        history_days: Option<u32>,
-        scratch: &'s mut ScorerScratch,
+        row: Row<'_>,
+        beside: Option<&Anchor>,
+        scratch: &'s mut SharesScratch,
+    ) -> Result<Scored<'s>, PersonaError> {
+        scratch.told.begin();
+        self.settled(row, beside, scratch)
+    }
+
+    /// Returns the persona that a row counts for, the same as with its shares.
+    pub(super) fn assigned(
+        &self,
+        row: Row<'_>,
+        beside: Option<&Anchor>,
+        scratch: &mut SharesScratch,
+    ) -> Result<Option<usize>, PersonaError> {
+        scratch.told.begin();
+        let told = beside.and_then(|anchor| anchor.told.as_ref());
+        match self.model.surely((row.days, row.prepared), told, &mut scratch.told)? {
+            Some(assigned) => Ok(assigned),
+            None => self.settled(row, beside, scratch).map(|scored| scored.assigned),
+        }
+    }
+
+    /// Computes what others need of a row that they differ from in a few features.
+    pub(super) fn anchor(&self, row: Row<'_>, scratch: &mut SharesScratch) -> Result<Anchor, PersonaError> {
+        let model = self.model.as_ref();
+        self.place(row, &mut scratch.placed)?;
+        let mut membership = MembershipAnchor::default();
+        attempted("compute memberships", model.membership.anchor(&scratch.placed, &mut membership))?;
+        let told = model.partial.as_ref().map(|partial| partial.anchor(row.days, row.prepared)).transpose()?;
+        Ok(Anchor { membership, told: told.flatten() })
+    }
+
+    fn place(&self, row: Row<'_>, placed: &mut Vec<f32>) -> Result<(), PersonaError> {
+        let projection = &self.model.projection;
+        placed.resize(projection.n_dimensions(), 0.0);
+        attempted("compute memberships", projection.transform_row_into(row.prepared, placed))
+    }
+
+    fn settled<'s>(
+        &self,
+        row: Row<'_>,
+        beside: Option<&Anchor>,
+        scratch: &'s mut SharesScratch,
     ) -> Result<Scored<'s>, PersonaError> {
         let model = self.model.as_ref();
-        let ScorerScratch { raw, prepared, placed, of_clusters, shares, mixture, squared } = scratch;
-        prepared.resize(model.scaler.parts().len(), 0.0);
-        attempted("scale the features", model.scaler.transform_row_into(raw, prepared))?;
-        placed.resize(model.projection.n_dimensions(), 0.0);
-        attempted("compute memberships", model.projection.transform_row_into(prepared, placed))?;
+        let SharesScratch { placed, of_clusters, shares, mixture, squared, told } = scratch;
+        self.place(row, placed)?;
         let k_means = model.membership.k_means();
         of_clusters.resize(k_means.n_clusters() + 1, 0.0);
-        attempted("compute memberships", model.membership.predict_proba_row(placed, of_clusters, mixture))?;
+        let found = match beside {
+            Some(anchor) => model.membership.predict_proba_beside(&anchor.membership, placed, of_clusters, mixture),
+            None => model.membership.predict_proba_row(placed, of_clusters, mixture),
+        };
+        attempted("compute memberships", found)?;
         let divided = match &model.division {
             Division::Largest => None,
             Division::Nearest => Some(Some(attempted("compute memberships", k_means.predict_row(placed, squared))?)),
             Division::Method(fitted) => {
                 let one = |row: &[f32]| Matrix::new(row.len(), row.to_vec());
-                let clusters = one(raw).and_then(|raw| fitted.predict((&model.columns, &raw), &one(prepared)?));
+                let clusters = one(row.raw).and_then(|raw| fitted.predict((&model.columns, &raw), &one(row.prepared)?));
                 Some(attempted("compute memberships", clusters)?.first().copied().flatten())
             }
         };
-        let told = match (&model.partial, history_days) {
-            (Some(partial), Some(days)) => partial.told_of_row(days, (prepared, placed))?,
-            (Some(_) | None, _) => None,
-        };
-        let (assigned, by) = model.settle(&Findings { of_clusters, divided, told: told.as_ref() }, shares);
+        let of_mixture = self.one_mixture.then_some(of_clusters.as_slice());
+        let look = Look { days: row.days, prepared: row.prepared, placed, of_mixture };
+        let findings = Findings { of_clusters, divided, beside: beside.and_then(|anchor| anchor.told.as_ref()) };
+        let (assigned, by) = model.settle(&findings, (look, told), shares)?;
         let (unassigned, shares) = shares.split_last().map_or((1.0, &[][..]), |(last, shares)| (*last, shares));
         Ok(Scored { shares, unassigned, assigned, by })
     }

@@ -14,7 +14,7 @@
 
 use throng_feature::{FeatureDefinition, FeatureValue};
 
-use super::scorer::{Scorer, ScorerScratch};
+use super::scorer::{Anchor, Row, Scorer, ScorerScratch, SharesScratch};
 use crate::change::{change_statement, known_for_statement, reversal_statement};
 use crate::membership::GRID;
 use crate::{PersonaError, PersonaId, Scored};
@@ -83,8 +83,23 @@ impl Scorer {
     /// As [`Scorer::score`]; [`PersonaError::Unknown`] for a persona that the model does not have.
     pub fn explain(
         &self,
+        then: (Option<usize>, Moment<'_>),
+        now: (Option<usize>, Moment<'_>),
+        scratch: &mut ScorerScratch,
+    ) -> Result<Shift, PersonaError> {
+        self.explain_briefly(then, now, usize::MAX, scratch)
+    }
+
+    /// As [`Scorer::explain`], with the first of the causes only, at most so many: to put one in words
+    /// costs as much as to find out what it did. Positions of the reversal count all of them.
+    ///
+    /// # Errors
+    /// As [`Scorer::explain`].
+    pub fn explain_briefly(
+        &self,
         (former, then): (Option<usize>, Moment<'_>),
         (present, now): (Option<usize>, Moment<'_>),
+        n_causes_max: usize,
         scratch: &mut ScorerScratch,
     ) -> Result<Shift, PersonaError> {
         let id = |position: Option<usize>| -> Result<Option<PersonaId>, PersonaError> {
@@ -94,20 +109,27 @@ impl Scorer {
         };
         let (former_id, present_id) = (id(former)?, id(present)?);
         // Rows of another width are refused before anything in them is compared.
-        self.score(then.features, then.history_days, scratch)?;
-        self.score(now.features, now.history_days, scratch)?;
+        let space = &mut scratch.space;
+        let sides = [self.side(then, space)?, self.side(now, space)?];
         let changed = self.changed(then, now);
-        let mut between = Between { scorer: self, then, now, changed: &changed, row: then.features.to_vec() };
-        let mut log_odds = |mask: &[bool]| {
-            let scored = between.scored(mask, scratch)?;
+        let mut between = Between { scorer: self, sides, changed: &changed, raw: Vec::new(), prepared: Vec::new() };
+        // What turns one change back is asked for its contribution already.
+        let mut former_again = Vec::with_capacity(changed.len() + 1);
+        let (contributions, change) = contributions(changed.len(), &mut |mixed| {
+            let scored = between.scored(mixed, space)?;
+            if mixed.most == Time::Now {
+                former_again.push(scored.assigned == former);
+            }
             Ok(log_share(&scored, present) - log_share(&scored, former))
-        };
-        let contributions = contributions(changed.len(), &mut log_odds)?;
-        let change = log_odds(&vec![true; changed.len()])? - log_odds(&vec![false; changed.len()])?;
+        })?;
         let remainder = change - contributions.iter().sum::<f64>();
         let mut order: Vec<usize> = (0..changed.len()).collect();
         order.sort_by(|&a, &b| contributions[b].total_cmp(&contributions[a]).then(a.cmp(&b)));
-        let reversal = reversal(&order, &mut |mask| Ok(between.scored(mask, scratch)?.assigned == former))?;
+        let reversal = reversal(&order, &mut |back| match back {
+            [] => Ok(former_again[0]),
+            [one] => Ok(former_again[one + 1]),
+            _ => Ok(between.assigned(Mixed { most: Time::Now, others: back }, space)? == former),
+        })?;
         let back: Vec<(Option<&FeatureDefinition>, &FeatureValue)> = reversal
             .iter()
             .map(|&position| match changed[order[position]] {
@@ -116,7 +138,8 @@ impl Scorer {
             })
             .collect();
         let reversal_statement = (!back.is_empty()).then(|| reversal_statement(&back, former_id.as_ref()));
-        let causes = order.iter().map(|&at| self.cause(changed[at], contributions[at], (then, now))).collect();
+        let told = order.iter().take(n_causes_max);
+        let causes = told.map(|&at| self.cause(changed[at], contributions[at], (then, now))).collect();
         Ok(Shift { former: former_id, present: present_id, change, causes, remainder, reversal, reversal_statement })
     }
 
@@ -149,27 +172,93 @@ impl Scorer {
     }
 }
 
-/// The rows between then and now.
+/// When something is as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Time {
+    Then,
+    Now,
+}
+
+/// A row between then and now, in which some changes are of the other time than all else.
+#[derive(Debug, Clone, Copy)]
+struct Mixed<'a> {
+    most: Time,
+    others: &'a [usize],
+}
+
+/// A row at one time as the model sees it.
+struct Side {
+    raw: Vec<f32>,
+    prepared: Vec<f32>,
+    days: Option<u32>,
+    anchor: Anchor,
+}
+
+/// The rows between then and now. A part of a prepared row is made of one feature alone, so each is made
+/// of the parts of both.
 struct Between<'a> {
     scorer: &'a Scorer,
-    then: Moment<'a>,
-    now: Moment<'a>,
+    /// Then and now.
+    sides: [Side; 2],
     changed: &'a [Subject],
-    row: Vec<FeatureValue>,
+    raw: Vec<f32>,
+    prepared: Vec<f32>,
+}
+
+impl Scorer {
+    fn side(&self, moment: Moment<'_>, space: &mut SharesScratch) -> Result<Side, PersonaError> {
+        let (mut raw, mut prepared) = (Vec::new(), Vec::new());
+        self.prepare(moment.features, &mut raw, &mut prepared)?;
+        let days = moment.history_days;
+        let anchor = self.anchor(Row { raw: &raw, prepared: &prepared, days }, space)?;
+        Ok(Side { raw, prepared, days, anchor })
+    }
 }
 
 impl Between<'_> {
-    /// Scores the row in which what the mask picks is as it is now, and all else as it was.
-    fn scored<'s>(&mut self, mask: &[bool], scratch: &'s mut ScorerScratch) -> Result<Scored<'s>, PersonaError> {
-        let mut history_days = self.then.history_days;
-        for (subject, now) in self.changed.iter().zip(mask) {
-            let of = if *now { self.now } else { self.then };
-            match *subject {
-                Subject::Feature(position) => self.row[position].clone_from(&of.features[position]),
-                Subject::History => history_days = of.history_days,
+    fn scored<'s>(&mut self, mixed: Mixed<'_>, space: &'s mut SharesScratch) -> Result<Scored<'s>, PersonaError> {
+        let days = self.mix(mixed);
+        let row = Row { raw: &self.raw, prepared: &self.prepared, days };
+        self.scorer.shares(row, Some(&self.most(mixed).anchor), space)
+    }
+
+    fn assigned(&mut self, mixed: Mixed<'_>, space: &mut SharesScratch) -> Result<Option<usize>, PersonaError> {
+        let days = self.mix(mixed);
+        let row = Row { raw: &self.raw, prepared: &self.prepared, days };
+        self.scorer.assigned(row, Some(&self.most(mixed).anchor), space)
+    }
+
+    fn most(&self, mixed: Mixed<'_>) -> &Side {
+        &self.sides[usize::from(mixed.most == Time::Now)]
+    }
+
+    /// Makes the row, and returns how long its profile has been known.
+    fn mix(&mut self, mixed: Mixed<'_>) -> Option<u32> {
+        let Self { scorer, sides: [then, now], changed, raw, prepared } = self;
+        let (most, other) = match mixed.most {
+            Time::Then => (then, now),
+            Time::Now => (now, then),
+        };
+        raw.clone_from(&most.raw);
+        prepared.clone_from(&most.prepared);
+        let mut days = most.days;
+        for subject in mixed.others {
+            match changed[*subject] {
+                Subject::Feature(position) => {
+                    take_those_of(position, scorer.positions(), (&other.raw, raw));
+                    take_those_of(position, scorer.part_positions(), (&other.prepared, prepared));
+                }
+                Subject::History => days = other.days,
             }
         }
-        self.scorer.score(&self.row, history_days, scratch)
+        days
+    }
+}
+
+/// Takes the values that are made of the feature at a position.
+fn take_those_of(position: usize, positions: &[usize], (from, into): (&[f32], &mut [f32])) {
+    for ((value, from), _) in into.iter_mut().zip(from).zip(positions).filter(|(_, of)| **of == position) {
+        *value = *from;
     }
 }
 
@@ -179,48 +268,37 @@ fn log_share(scored: &Scored<'_>, persona: Option<usize>) -> f64 {
 }
 
 /// Returns the contribution of each of `n` changes to the growth of a value, by what the value is when some
-/// of them have happened.
-fn contributions<E>(n: usize, value: &mut impl FnMut(&[bool]) -> Result<f64, E>) -> Result<Vec<f64>, E> {
-    let mut mask = vec![false; n];
-    let at_first = value(&mask)?;
+/// of them have happened, and the growth.
+fn contributions<E>(n: usize, value: &mut impl FnMut(Mixed<'_>) -> Result<f64, E>) -> Result<(Vec<f64>, f64), E> {
+    let at_first = value(Mixed { most: Time::Then, others: &[] })?;
     let mut contributions = Vec::with_capacity(n);
     for at in 0..n {
-        mask[at] = true;
-        contributions.push(0.5 * (value(&mask)? - at_first));
-        mask[at] = false;
+        contributions.push(0.5 * (value(Mixed { most: Time::Then, others: &[at] })? - at_first));
     }
-    mask.fill(true);
-    let at_last = value(&mask)?;
-    for at in 0..n {
-        mask[at] = false;
-        contributions[at] += 0.5 * (at_last - value(&mask)?);
-        mask[at] = true;
+    let at_last = value(Mixed { most: Time::Now, others: &[] })?;
+    for (at, contribution) in contributions.iter_mut().enumerate() {
+        *contribution += 0.5 * (at_last - value(Mixed { most: Time::Now, others: &[at] })?);
     }
-    Ok(contributions)
+    Ok((contributions, at_last - at_first))
 }
 
 /// Returns the first of the ordered changes, or else the first two of them, without which the former persona
 /// is the one again, by their positions in the order.
-fn reversal<E>(order: &[usize], former_again: &mut impl FnMut(&[bool]) -> Result<bool, E>) -> Result<Vec<usize>, E> {
-    let mut mask = vec![true; order.len()];
-    if order.is_empty() || former_again(&mask)? {
+fn reversal<E>(order: &[usize], former_again: &mut impl FnMut(&[usize]) -> Result<bool, E>) -> Result<Vec<usize>, E> {
+    if order.is_empty() || former_again(&[])? {
         return Ok(Vec::new());
     }
     for (position, &at) in order.iter().enumerate() {
-        mask[at] = false;
-        if former_again(&mask)? {
+        if former_again(&[at])? {
             return Ok(vec![position]);
         }
-        mask[at] = true;
     }
     let n_paired = order.len().min(CAUSES_PAIRED_MAX);
     for second in 1..n_paired {
         for first in 0..second {
-            (mask[order[first]], mask[order[second]]) = (false, false);
-            if former_again(&mask)? {
+            if former_again(&[order[first], order[second]])? {
                 return Ok(vec![first, second]);
             }
-            (mask[order[first]], mask[order[second]]) = (true, true);
         }
     }
     Ok(Vec::new())
@@ -230,7 +308,7 @@ fn reversal<E>(order: &[usize], former_again: &mut impl FnMut(&[bool]) -> Result
 mod tests {
     use std::convert::Infallible;
 
-    use super::{contributions, reversal};
+    use super::{Mixed, Time, contributions, reversal};
 
     /// A quadratic function of what changed, with every interaction.
     fn quadratic(mask: &[bool]) -> f64 {
@@ -272,19 +350,25 @@ mod tests {
 
     #[test]
     fn contributions_to_a_quadratic_are_shapley_values() {
-        let found = contributions(4, &mut |mask: &[bool]| Ok::<_, Infallible>(quadratic(mask))).unwrap();
+        let at = |mixed: Mixed<'_>| {
+            let mask: [bool; 4] = std::array::from_fn(|at| (mixed.most == Time::Now) != mixed.others.contains(&at));
+            Ok::<_, Infallible>(quadratic(&mask))
+        };
+        let (found, growth) = contributions(4, &mut { at }).unwrap();
         for (found, expected) in found.iter().zip(shapley(4, quadratic)) {
             assert!((found - expected).abs() < 1e-12, "{found} is not {expected}");
         }
         let change = quadratic(&[true; 4]) - quadratic(&[false; 4]);
+        assert_eq!(growth.to_bits(), change.to_bits());
         assert!((found.iter().sum::<f64>() - change).abs() < 1e-12);
     }
 
     #[test]
     fn fewest_changes_turn_back() {
         let check = |needed: &[&[usize]], expected: &[usize]| {
-            let mut again =
-                |mask: &[bool]| Ok::<_, Infallible>(needed.iter().any(|changes| changes.iter().all(|&at| !mask[at])));
+            let mut again = |back: &[usize]| {
+                Ok::<_, Infallible>(needed.iter().any(|changes| changes.iter().all(|at| back.contains(at))))
+            };
             assert_eq!(reversal(&[2, 0, 1, 3], &mut again).unwrap(), expected);
         };
         // Positions in the order 2, 0, 1, 3.

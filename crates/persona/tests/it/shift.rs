@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use expect_test::expect;
 use throng_feature::FeatureValue;
-use throng_persona::{Moment, PersonaError, Scorer, ScorerScratch, Shift};
+use throng_persona::{Model, Moment, PersonaError, Scorer, ScorerScratch, Separation, Shift};
 
 use crate::model::{definitions, row_of};
 use crate::shop::{find, found, planted};
@@ -154,6 +154,92 @@ fn check_shift(shop: &mut Shop, then: &[FeatureValue], now: &[FeatureValue]) {
         [] => assert!(turned(&[]) || (0..positions.len()).all(|cause| !turned(&[cause]))),
         [one] => assert!(turned(&[*one]) && (0..*one).all(|before| !turned(&[before]))),
         pair => assert!(turned(pair) && (0..positions.len()).all(|cause| !turned(&[cause]))),
+    }
+}
+
+/// Returns the row in which what the mask picks is as it is now, scored as any other.
+fn plainly(
+    shop: &mut Shop,
+    (then, now): (Moment<'_>, Moment<'_>),
+    mask: &[(Option<usize>, bool)],
+) -> (Vec<f64>, Option<usize>) {
+    let mut row = then.features.to_vec();
+    let mut days = then.history_days;
+    for (feature, is_now) in mask.iter().filter(|(_, is_now)| *is_now) {
+        match feature {
+            Some(at) => row[*at] = now.features[*at].clone(),
+            None => days = now.history_days,
+        }
+        assert!(is_now);
+    }
+    let scored = shop.scorer.score(&row, days, &mut shop.scratch).unwrap();
+    (scored.shares.iter().copied().chain([scored.unassigned]).collect(), scored.assigned)
+}
+
+/// Checks that a shift is explained as by rows that are each scored from the beginning, to the bit.
+fn check_plainly(shop: &mut Shop, (then, now): (Moment<'_>, Moment<'_>)) {
+    let mut side =
+        |at: Moment<'_>| shop.scorer.score(at.features, at.history_days, &mut shop.scratch).unwrap().assigned;
+    let (former, present) = (side(then), side(now));
+    let found = shop.scorer.explain((former, then), (present, now), &mut shop.scratch).unwrap();
+    let at = |cause: &throng_persona::Cause| cause.feature.as_deref().map(|name| definition_position(shop, name));
+    let order: Vec<Option<usize>> = found.causes.iter().map(at).collect();
+    let log_odds = |shares: &[f64]| {
+        let of = |persona: Option<usize>| shares[persona.unwrap_or(shares.len() - 1)].max(1.0 / 4_294_967_296.0).ln();
+        of(present) - of(former)
+    };
+    // All as they were, or are, but for these.
+    let mut but = |most: bool, others: &[usize]| {
+        let each = order.iter().enumerate();
+        let mask: Vec<_> = each.map(|(at, feature)| (*feature, most != others.contains(&at))).collect();
+        let (shares, assigned) = plainly(shop, (then, now), &mask);
+        (log_odds(&shares), assigned == former)
+    };
+    let (first, last) = (but(false, &[]).0, but(true, &[]));
+    assert_eq!(found.change.to_bits(), (last.0 - first).to_bits());
+    for (at, cause) in found.causes.iter().enumerate() {
+        let mut expected = 0.5 * (but(false, &[at]).0 - first);
+        expected += 0.5 * (last.0 - but(true, &[at]).0);
+        assert_eq!(cause.contribution.to_bits(), expected.to_bits(), "{cause:?}");
+    }
+    let singles = (0..order.len()).map(|at| vec![at]);
+    let pairs = (1..order.len().min(12)).flat_map(|second| (0..second).map(move |first| vec![first, second]));
+    let mut reversal = Vec::new();
+    if !order.is_empty() && !last.1 {
+        reversal = singles.chain(pairs).find(|back| but(true, back).1).unwrap_or_default();
+    }
+    assert_eq!(found.reversal, reversal);
+    let brief = shop.scorer.explain_briefly((former, then), (present, now), 2, &mut shop.scratch).unwrap();
+    let causes = found.causes.iter().take(2).cloned().collect();
+    assert_eq!(brief, Shift { causes, ..found });
+}
+
+#[test]
+fn shift_is_explained_as_by_rows_scored_from_the_beginning() {
+    let mut shop = shop(600, 3);
+    for case in 0..30 {
+        let (then, now) = shop.pair(case % 3, case / 3 % 3, case / 3);
+        let moment = |features| Moment { features, history_days: None };
+        check_plainly(&mut shop, (moment(&then), moment(&now)));
+    }
+}
+
+#[test]
+fn shift_of_a_short_history_is_explained_as_by_rows_scored_from_the_beginning() {
+    let population = crate::partial::shop(3000, crate::partial::Early::Little, 1);
+    let discovery = crate::partial::find(&population);
+    let fitted = &found(&discovery).model;
+    let rows: Vec<_> = (0..60).map(|row| row_of(&population, row)).collect();
+    for separation in [Separation::Distinct, Separation::Gradual] {
+        let model = Model { separation, ..fitted.clone() };
+        let scorer = Scorer::new(Arc::new(model), &definitions(&population)).unwrap();
+        let mut shop = Shop { scorer, scratch: ScorerScratch::default(), rows: Vec::new(), kinds: Vec::new() };
+        for (case, pair) in rows.windows(2).enumerate() {
+            // Short before and after, or complete by now, or without a day that is known.
+            let days = [(Some(20), Some(27)), (Some(80), Some(95)), (None, Some(3)), (Some(5), Some(5))][case % 4];
+            let moment = |at: usize, history_days| Moment { features: &pair[at], history_days };
+            check_plainly(&mut shop, (moment(0, days.0), moment(1, days.1)));
+        }
     }
 }
 

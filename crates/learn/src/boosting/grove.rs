@@ -1,0 +1,103 @@
+//! Trees laid out for prediction: all of one depth, splits level by level and leaves in a list, so that
+//! the way down is arithmetic on positions and waits for no guess of a processor.
+
+use crate::number::{index, label};
+
+/// Trees of one depth. A leaf that lies higher stands in for all that would lie below it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Grove {
+    depth: usize,
+    /// Tree by tree `2^depth - 1` splits: those of node `i` lead to the nodes `2i + 1` and `2i + 2`.
+    splits: Vec<Split>,
+    /// For each of them, whether a missing value goes to the second node.
+    missing_second: Vec<bool>,
+    /// Tree by tree `2^depth` leaves.
+    leaves: Vec<f64>,
+    /// For each column up to the last that a tree looks at, the trees that do, ascending.
+    trees_of: Vec<Vec<u32>>,
+}
+
+/// Values from the threshold on go to the second node.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Split {
+    threshold: f32,
+    column: u32,
+}
+
+impl Grove {
+    pub(crate) fn new(depth: usize) -> Grove {
+        Grove { depth, splits: Vec::new(), missing_second: Vec::new(), leaves: Vec::new(), trees_of: Vec::new() }
+    }
+
+    /// Appends a split of the tree at hand.
+    pub(crate) fn push_split(&mut self, (column, threshold): (usize, f32), missing_second: bool) {
+        self.splits.push(Split { threshold, column: label(column) });
+        self.missing_second.push(missing_second);
+        let tree = label(self.leaves.len() >> self.depth);
+        self.trees_of.resize_with(self.trees_of.len().max(column + 1), Vec::new);
+        if self.trees_of[column].last() != Some(&tree) {
+            self.trees_of[column].push(tree);
+        }
+    }
+
+    /// Appends a node below a leaf, whose ways lead to the same.
+    pub(crate) fn push_nothing(&mut self) {
+        self.splits.push(Split { threshold: 0.0, column: 0 });
+        self.missing_second.push(false);
+    }
+
+    /// Appends the leaves of the tree at hand.
+    pub(crate) fn push_leaves(&mut self, values: impl Iterator<Item = f64>) {
+        self.leaves.extend(values);
+    }
+
+    /// Appends the values of a row in tree after tree.
+    pub(crate) fn append_values(&self, row: &[f32], values: &mut Vec<f64>) {
+        values.extend((0..self.leaves.len() >> self.depth).map(|tree| self.value(tree, row)));
+    }
+
+    /// Puts the values of a row in place of those of another, which differs from it in a column.
+    pub(crate) fn renew_values(&self, row: &[f32], column: usize, values: &mut [f64]) {
+        for tree in self.trees_of.get(column).into_iter().flatten() {
+            values[index(*tree)] = self.value(index(*tree), row);
+        }
+    }
+
+    /// Adds the values of a row in tree after tree to the scores, so many to each.
+    pub(crate) fn add_to(&self, scores: &mut [f64], row: &[f32], n_trees_each: usize) {
+        // Hardly any row lacks a value, and looking for one at every split costs half as much again.
+        let lacks = row.iter().any(|value| value.is_nan());
+        for (class, score) in scores.iter_mut().enumerate() {
+            let trees = class * n_trees_each..(class + 1) * n_trees_each;
+            *score = if lacks {
+                trees.fold(*score, |sum, tree| sum + self.value(tree, row))
+            } else {
+                trees.fold(*score, |sum, tree| {
+                    sum + self.leaf(tree, |split, _| row[index(split.column)] >= split.threshold)
+                })
+            };
+        }
+    }
+
+    fn value(&self, tree: usize, row: &[f32]) -> f64 {
+        self.leaf(tree, |split, at| {
+            let value = row[index(split.column)];
+            value >= split.threshold || value.is_nan() && self.missing_second[at]
+        })
+    }
+
+    /// Returns the leaf of a tree that is come to where each split, at its position, says whether to go to
+    /// the second node.
+    #[inline(always)]
+    fn leaf(&self, tree: usize, second: impl Fn(Split, usize) -> bool) -> f64 {
+        let n_leaves = 1 << self.depth;
+        let n_splits = n_leaves - 1;
+        let first = tree * n_splits;
+        let splits = &self.splits[first..first + n_splits];
+        let mut node = 0;
+        for _ in 0..self.depth {
+            node = 2 * node + 1 + usize::from(second(splits[node], first + node));
+        }
+        self.leaves[tree * n_leaves + node - n_splits]
+    }
+}
