@@ -222,8 +222,8 @@ impl KPrototypes {
         self.n_iter
     }
 
-    /// Returns the cluster whose prototype is nearest to each row; of equally near ones the first. A
-    /// category never seen differs from all prototypes.
+    /// Returns the cluster whose prototype is nearest to each row; of equally near ones the
+    /// one whose mean, or else mode, is smaller. A category never seen differs from all prototypes.
     pub fn predict(&self, rows: &MixedMatrix) -> Result<Vec<usize>, LearnError> {
         rows.numeric().require_columns(self.prototypes.means.n_columns())?;
         let expected = self.prototypes.n_categorical();

@@ -154,7 +154,8 @@ impl Memberships {
     }
 
     /// Returns the rows themselves.
-    pub(crate) fn into_rows(self) -> Vec<Membership> {
+    #[must_use]
+    pub fn into_rows(self) -> Vec<Membership> {
         self.rows
     }
 

@@ -23,7 +23,12 @@ use crate::extract::{Asked, Named, count_of_rows};
 use crate::profiles::{AnyIdentity, PAGE_MAX, Page, identity, unknown};
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(shifts_of)).routes(routes!(why)).routes(routes!(shifts)).routes(routes!(latest)).routes(routes!(stream))
+    OpenApiRouter::new()
+        .routes(routes!(shifts_of))
+        .routes(routes!(why))
+        .routes(routes!(shifts))
+        .routes(routes!(latest))
+        .routes(routes!(stream))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]

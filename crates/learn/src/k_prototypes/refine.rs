@@ -51,7 +51,8 @@ pub(super) fn nearest_rows(rows: &MixedMatrix, prototypes: &Prototypes, gamma: f
         let mut nearest = (0, f64::INFINITY);
         for cluster in 0..prototypes.means.n_rows() {
             let distance = prototypes.distance(cluster, numbers, categories, gamma);
-            if distance < nearest.1 {
+            // Equally near: the smaller prototype, whatever number its cluster has by now.
+            if distance.total_cmp(&nearest.1).then_with(|| prototypes.compare(cluster, nearest.0)).is_lt() {
                 nearest = (cluster, distance);
             }
         }

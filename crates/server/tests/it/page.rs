@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use throng_server::{Ask, Deed, FirstUser, KeyHash, Password, Question, Role, Unanswered, User};
+use throng_server::{Ask, FirstUser, KeyHash, Password, Question, Role, Unanswered, User};
 
 use crate::client::{ADMIN_KEY, Answer, READ_KEY, Server};
 

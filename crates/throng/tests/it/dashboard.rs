@@ -152,7 +152,10 @@ fn people_use_the_page_in_a_browser() {
     let serving = Serving::start();
     let artifacts = std::env::var_os("THRONG_TEST_ARTIFACTS").map_or(folder.join("tests/artifacts"), PathBuf::from);
     let mut test = Command::new("node");
-    test.arg(folder.join("tests/page.mjs")).arg(format!("http://{}", serving.address)).arg(&serving.token).arg(artifacts);
+    test.arg(folder.join("tests/page.mjs"))
+        .arg(format!("http://{}", serving.address))
+        .arg(&serving.token)
+        .arg(artifacts);
     let told = test.env("THRONG_TEST_CHROMIUM", browser).output().unwrap();
     let said = [told.stdout.as_slice(), &told.stderr].concat();
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&said));
