@@ -300,7 +300,7 @@ mod tests {
     fn trees_laid_out_have_the_values_they_were_grown_with() {
         // Three columns, the last missing in every fifth row, and trees that end at different depths.
         let value = |row: u16, column: u16| f32::from((row * (7 + 4 * column) + column) % 23);
-        let lacks = |row: u16, column: u16| column == 2 && row % 5 == 0;
+        let lacks = |row: u16, column: u16| column == 2 && row.is_multiple_of(5);
         let cell = |row, column| if lacks(row, column) { f32::NAN } else { value(row, column) };
         let values = (0..300).flat_map(|row| (0..3).map(move |column| cell(row, column))).collect();
         let matrix = Matrix::new(3, values).unwrap();

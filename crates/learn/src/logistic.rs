@@ -283,7 +283,7 @@ impl LogisticModel {
         } else {
             // What is missing is told by further columns.
             self.append_inputs(row, inputs);
-            first = inputs.iter().zip(&anchor.inputs).position(|pair| differs(pair)).unwrap_or(first);
+            first = inputs.iter().zip(&anchor.inputs).position(differs).unwrap_or(first);
         }
         let each = self.coefficients.chunks_exact(self.n_inputs).zip(anchor.sums.chunks_exact(self.n_inputs));
         for (score, (coefficients, sums)) in shares.iter_mut().zip(each) {

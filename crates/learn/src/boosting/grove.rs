@@ -9,8 +9,6 @@ pub(crate) struct Grove {
     depth: usize,
     /// Tree by tree `2^depth - 1` splits: those of node `i` lead to the nodes `2i + 1` and `2i + 2`.
     splits: Vec<Split>,
-    /// For each of them, whether a missing value goes to the second node.
-    missing_second: Vec<bool>,
     /// Tree by tree `2^depth` leaves.
     leaves: Vec<f64>,
     /// For each column up to the last that a tree looks at, the trees that do, ascending.
@@ -19,21 +17,22 @@ pub(crate) struct Grove {
 
 /// Values from the threshold on go to the second node.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Split {
-    threshold: f32,
-    column: u32,
+pub(crate) struct Split {
+    pub(crate) column: u32,
+    pub(crate) threshold: f32,
+    /// Whether a missing value goes there, too.
+    pub(crate) missing_second: bool,
 }
 
 impl Grove {
     pub(crate) fn new(depth: usize) -> Grove {
-        Grove { depth, splits: Vec::new(), missing_second: Vec::new(), leaves: Vec::new(), trees_of: Vec::new() }
+        Grove { depth, splits: Vec::new(), leaves: Vec::new(), trees_of: Vec::new() }
     }
 
     /// Appends a split of the tree at hand.
-    pub(crate) fn push_split(&mut self, (column, threshold): (usize, f32), missing_second: bool) {
-        self.splits.push(Split { threshold, column: label(column) });
-        self.missing_second.push(missing_second);
-        let tree = label(self.leaves.len() >> self.depth);
+    pub(crate) fn push_split(&mut self, split: Split) {
+        self.splits.push(split);
+        let (tree, column) = (label(self.leaves.len() >> self.depth), index(split.column));
         self.trees_of.resize_with(self.trees_of.len().max(column + 1), Vec::new);
         if self.trees_of[column].last() != Some(&tree) {
             self.trees_of[column].push(tree);
@@ -42,8 +41,7 @@ impl Grove {
 
     /// Appends a node below a leaf, whose ways lead to the same.
     pub(crate) fn push_nothing(&mut self) {
-        self.splits.push(Split { threshold: 0.0, column: 0 });
-        self.missing_second.push(false);
+        self.splits.push(Split { column: 0, threshold: 0.0, missing_second: false });
     }
 
     /// Appends the leaves of the tree at hand.
@@ -72,31 +70,29 @@ impl Grove {
             *score = if lacks {
                 trees.fold(*score, |sum, tree| sum + self.value(tree, row))
             } else {
-                trees.fold(*score, |sum, tree| {
-                    sum + self.leaf(tree, |split, _| row[index(split.column)] >= split.threshold)
-                })
+                let second = |split: Split| row[index(split.column)] >= split.threshold;
+                trees.fold(*score, |sum, tree| sum + self.leaf(tree, second))
             };
         }
     }
 
     fn value(&self, tree: usize, row: &[f32]) -> f64 {
-        self.leaf(tree, |split, at| {
+        self.leaf(tree, |split| {
             let value = row[index(split.column)];
-            value >= split.threshold || value.is_nan() && self.missing_second[at]
+            value >= split.threshold || value.is_nan() && split.missing_second
         })
     }
 
-    /// Returns the leaf of a tree that is come to where each split, at its position, says whether to go to
-    /// the second node.
+    /// Returns the leaf of a tree that is come to where each split says whether to go to the second node.
     #[inline(always)]
-    fn leaf(&self, tree: usize, second: impl Fn(Split, usize) -> bool) -> f64 {
+    fn leaf(&self, tree: usize, second: impl Fn(Split) -> bool) -> f64 {
         let n_leaves = 1 << self.depth;
         let n_splits = n_leaves - 1;
         let first = tree * n_splits;
         let splits = &self.splits[first..first + n_splits];
         let mut node = 0;
         for _ in 0..self.depth {
-            node = 2 * node + 1 + usize::from(second(splits[node], first + node));
+            node = 2 * node + 1 + usize::from(second(splits[node]));
         }
         self.leaves[tree * n_leaves + node - n_splits]
     }

@@ -3,9 +3,10 @@
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 
 use crate::boosting::BoostingParams;
-use crate::boosting::grove::Grove;
+use crate::boosting::grove::{Grove, Split};
 use crate::error::LearnError;
 use crate::membership::{Memberships, softmax};
+use crate::number::label;
 use crate::state::{State, StateReader, StateWriter, invalid, require};
 use crate::tree::bins::{Bins, MISSING, N_RANGES_MAX};
 
@@ -73,7 +74,8 @@ impl Tree {
             for node_idx in level {
                 match &self.nodes[node_idx] {
                     Node::Split { cut, children } => {
-                        grove.push_split((cut.column, cut.threshold), cut.missing_second);
+                        let Cut { column, threshold, missing_second, .. } = *cut;
+                        grove.push_split(Split { column: label(column), threshold, missing_second });
                         next.extend(children);
                     }
                     Node::Leaf { .. } => {

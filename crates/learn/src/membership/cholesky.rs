@@ -145,16 +145,17 @@ impl Cholesky {
         self.panels[panel].solve(sums, &mut rest[0]);
     }
 
-    /// Appends, for each panel of rows, its sums before each panel of columns up to its own.
-    pub(crate) fn append_sums(&self, solved: &[Lanes], all_sums: &mut Vec<Lanes>) {
-        for (panel_idx, panel) in self.panels.iter().enumerate() {
-            let mut sums = [0.0; N_LANES];
-            for first in 0..panel_idx {
-                all_sums.push(sums);
-                panel.add(&mut sums, first, &solved[first..=first]);
-            }
-            all_sums.push(sums);
+    /// As [`Cholesky::half_solve_panel`], and appends the sums before each panel of columns up to its own.
+    #[inline(always)]
+    pub(crate) fn half_solve_panel_noting(&self, panel: usize, values: &mut [Lanes], noted: &mut Vec<Lanes>) {
+        let (solved, rest) = values.split_at_mut(panel);
+        let mut sums = [0.0; N_LANES];
+        for first in 0..panel {
+            noted.push(sums);
+            self.panels[panel].add(&mut sums, first, &solved[first..=first]);
         }
+        noted.push(sums);
+        self.panels[panel].solve(sums, &mut rest[0]);
     }
 
     /// Replaces `b` by the solution of `L x = b`.

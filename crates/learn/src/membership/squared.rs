@@ -28,7 +28,8 @@ fn n_panels(row: &[f32]) -> usize {
 pub(super) fn squared_of_all(row: &[f32], components: &[Component], scratch: &mut Vec<Lanes>, squared: &mut [f64]) {
     scratch.clear();
     scratch.resize(components.len() * n_panels(row), [0.0; N_LANES]);
-    solve(row, components, (0, &[]), scratch);
+    set_differences(row, components, 0, scratch);
+    dispatch!(Level::new(), _ => solve(components, row.len(), scratch));
     add_up(row, scratch, squared);
 }
 
@@ -43,7 +44,9 @@ pub(super) fn squared_beside(
     scratch.extend_from_slice(&known.values);
     let differs = |(value, known): (&f32, &f32)| value.to_bits() != known.to_bits();
     if let Some(column) = row.iter().zip(&known.row).position(differs) {
-        solve(row, components, (column / N_LANES, &known.sums), scratch);
+        let first = column / N_LANES;
+        set_differences(row, components, first, scratch);
+        dispatch!(Level::new(), _ => solve_from(components, (first, &known.sums), scratch));
     }
     add_up(row, scratch, squared);
 }
@@ -56,19 +59,16 @@ impl SolvedRow {
         own.extend_from_slice(row);
         values.clear();
         values.resize(components.len() * n_panels(row), [0.0; N_LANES]);
-        solve(row, components, (0, &[]), values);
+        set_differences(row, components, 0, values);
         sums.resize_with(components.len(), Vec::new);
-        for ((component, values), sums) in components.iter().zip(values.chunks_exact(n_panels(row))).zip(sums) {
-            sums.clear();
-            if let Width::Full(cholesky) = &component.width {
-                cholesky.append_sums(values, sums);
-            }
-        }
+        sums.iter_mut().for_each(Vec::clear);
+        dispatch!(Level::new(), _ => solve_noting(components, row.len(), values, sums));
     }
 }
 
-/// Replaces the values of each component from a panel on, for which the sums up to it are known.
-fn solve(row: &[f32], components: &[Component], (first, sums): (usize, &[Vec<Lanes>]), values: &mut [Lanes]) {
+/// Fills in the differences from each component's centre, from a panel on; divided by its widths where
+/// they are those of columns.
+fn set_differences(row: &[f32], components: &[Component], first: usize, values: &mut [Lanes]) {
     let changed = first * N_LANES..row.len();
     for (values, component) in values.chunks_exact_mut(n_panels(row)).zip(components) {
         let values = &mut values.as_flattened_mut()[changed.clone()];
@@ -81,28 +81,44 @@ fn solve(row: &[f32], components: &[Component], (first, sums): (usize, &[Vec<Lan
             values.iter_mut().zip(inverses).for_each(|(difference, inverse)| *difference *= inverse);
         }
     }
-    if !row.is_empty() {
-        dispatch!(Level::new(), _ => half_solve_all(n_panels(row), components, (first, sums), values));
+}
+
+/// Replaces differences by the solutions of all covariances.
+#[inline(always)]
+fn solve(components: &[Component], n_columns: usize, values: &mut [Lanes]) {
+    let n_each = values.len() / components.len().max(1);
+    for panel in 0..n_columns.div_ceil(N_LANES) {
+        for (values, component) in values.chunks_exact_mut(n_each).zip(components) {
+            if let Width::Full(cholesky) = &component.width {
+                cholesky.half_solve_panel(panel, values);
+            }
+        }
     }
 }
 
+/// As [`solve`], from a panel on, with the sums up to it.
 #[inline(always)]
-fn half_solve_all(
-    n_panels: usize,
-    components: &[Component],
-    (first, sums): (usize, &[Vec<Lanes>]),
-    values: &mut [Lanes],
-) {
-    for panel in first..n_panels {
-        for (component_idx, (values, component)) in values.chunks_exact_mut(n_panels).zip(components).enumerate() {
-            let Width::Full(cholesky) = &component.width else { continue };
-            match sums.get(component_idx) {
+fn solve_from(components: &[Component], (first, sums): (usize, &[Vec<Lanes>]), values: &mut [Lanes]) {
+    let n_each = values.len() / components.len().max(1);
+    for panel in first..n_each {
+        for ((values, component), sums) in values.chunks_exact_mut(n_each).zip(components).zip(sums) {
+            if let Width::Full(cholesky) = &component.width {
                 // Those of a panel stand behind those of the panels before, of which each has one more.
-                Some(sums) => {
-                    let known = sums[panel * (panel + 1) / 2 + first];
-                    cholesky.half_solve_panel_from((first, known), panel, values);
-                }
-                None => cholesky.half_solve_panel(panel, values),
+                let known = sums[panel * (panel + 1) / 2 + first];
+                cholesky.half_solve_panel_from((first, known), panel, values);
+            }
+        }
+    }
+}
+
+/// As [`solve`], and notes the sums.
+#[inline(always)]
+fn solve_noting(components: &[Component], n_columns: usize, values: &mut [Lanes], sums: &mut [Vec<Lanes>]) {
+    let n_each = values.len() / components.len().max(1);
+    for panel in 0..n_columns.div_ceil(N_LANES) {
+        for ((values, component), sums) in values.chunks_exact_mut(n_each).zip(components).zip(sums.iter_mut()) {
+            if let Width::Full(cholesky) = &component.width {
+                cholesky.half_solve_panel_noting(panel, values, sums);
             }
         }
     }

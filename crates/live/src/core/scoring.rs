@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use throng_event::{Calendar, Day, Instant};
 use throng_feature::{FeatureMatrix, FeatureValue, History};
-use throng_persona::PersonaId;
+use throng_persona::{PersonaError, PersonaId, ScorerScratch};
 
 use super::warm::Keep;
 use super::{Core, Scratch, index};
-use crate::model::{Known, Labelled, Why};
-use crate::{Cause, LiveModel, Offset, Scoring, ScoringComparison, Shift, ShiftId};
+use crate::model::{Known, Labelled, Scored, Why};
+use crate::{Cause, LiveModel, Offset, Scoring, ScoringComparison, Shift, ShiftId, ShiftRules};
 
 /// Which persona a profile counts for, and how lately that was looked at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -107,6 +107,44 @@ impl InUse {
     }
 }
 
+/// What comes of a look at somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// It still counts for the persona it counted for.
+    Stays,
+    /// It would count for another, but not by enough.
+    Wavers,
+    /// It counts for what its shares say from now on.
+    Moves,
+}
+
+impl InUse {
+    /// Scores a row of whoever counts for a persona. Shares are left as they are where they are not needed
+    /// to see that it stays.
+    fn looked_at(
+        &self,
+        (present, rules): (Present, ShiftRules),
+        row: (&FeatureMatrix, usize),
+        history_days: Option<u32>,
+        (scorer, scored): (&mut ScorerScratch, &mut Scored),
+    ) -> Result<Verdict, PersonaError> {
+        let from = self.position(present);
+        // Whoever counts for a persona that the model does not have has to go.
+        let homeless = from.is_none() && matches!(present, Present::Persona(_));
+        if present == Present::Unknown || homeless {
+            self.model.score(row, history_days, (scorer, scored))?;
+            return Ok(Verdict::Moves);
+        }
+        if !self.model.score_unless(from, row, history_days, (scorer, scored))? {
+            return Ok(Verdict::Stays);
+        }
+        if rules.moves(from, scored.assigned, &scored.shares) {
+            return Ok(Verdict::Moves);
+        }
+        Ok(if self.present(scored.assigned) == present { Verdict::Stays } else { Verdict::Wavers })
+    }
+}
+
 impl Core {
     /// Has other models score from now on: everybody is looked at again, a share with each tick.
     pub(super) fn score_by(&mut self, scoring: &Scoring) {
@@ -148,31 +186,18 @@ impl Core {
             state.shadow = said.map_or(Silent::UNKNOWN, |()| Silent::of(shadow.1.assigned));
         }
         model.fill(self.fold.touchpoints(fold), moment(today), (matrix, 0), journey);
-        let from = live.position(former.present);
-        // Whoever counts for a persona that the model does not have has to go.
-        let homeless = from.is_none() && matches!(former.present, Present::Persona(_));
-        let unknown = former.present == Present::Unknown;
-        let (row, space) = ((&*matrix, 0), (&mut *scorer, &mut *scored));
-        let found = match unknown || homeless {
-            true => model.score(row, history_days(today), space).map(|()| true),
-            false => model.score_unless(from, row, history_days(today), space),
-        };
-        match found {
-            Ok(true) => {}
-            Ok(false) => {
+        let here = (former.present, self.settings.shifts);
+        match live.looked_at(here, (matrix, 0), history_days(today), (scorer, scored)) {
+            Ok(Verdict::Moves) => {}
+            Ok(Verdict::Stays) => {
                 state.settled = today;
                 return;
             }
-            Err(_) => return,
+            Ok(Verdict::Wavers) | Err(_) => return,
         }
-        let to = scored.assigned;
+        let unknown = former.present == Present::Unknown;
+        let (from, to) = (live.position(former.present), scored.assigned);
         let proposed = live.present(to);
-        if !(unknown || homeless || self.settings.shifts.moves(from, to, &scored.shares)) {
-            if former.present == proposed {
-                state.settled = today;
-            }
-            return;
-        }
         *state = State { present: proposed, since: at, settled: today, ..*state };
         let by_model = !unknown && former.generation != self.generation;
         let cause = if by_model { Cause::Model } else { cause() };

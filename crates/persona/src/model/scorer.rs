@@ -294,19 +294,20 @@ impl Scorer {
             None => model.membership.predict_proba_row(placed, of_clusters, mixture),
         };
         attempted("compute memberships", found)?;
-        let divided = match &model.division {
-            Division::Largest => None,
-            Division::Nearest => Some(Some(attempted("compute memberships", k_means.predict_row(placed, squared))?)),
+        let divide = || match &model.division {
+            Division::Largest => Ok(None),
+            Division::Nearest => attempted("compute memberships", k_means.predict_row(placed, squared))
+                .map(|cluster| Some(Some(cluster))),
             Division::Method(fitted) => {
                 let one = |row: &[f32]| Matrix::new(row.len(), row.to_vec());
                 let clusters = one(row.raw).and_then(|raw| fitted.predict((&model.columns, &raw), &one(row.prepared)?));
-                Some(attempted("compute memberships", clusters)?.first().copied().flatten())
+                Ok(Some(attempted("compute memberships", clusters)?.first().copied().flatten()))
             }
         };
         let of_mixture = self.one_mixture.then_some(of_clusters.as_slice());
         let look = Look { days: row.days, prepared: row.prepared, placed, of_mixture };
-        let findings = Findings { of_clusters, divided, beside: beside.and_then(|anchor| anchor.told.as_ref()) };
-        let (assigned, by) = model.settle(&findings, (look, told), shares)?;
+        let findings = Findings { of_clusters, beside: beside.and_then(|anchor| anchor.told.as_ref()) };
+        let (assigned, by) = model.settle(&findings, divide, (look, told), shares)?;
         let (unassigned, shares) = shares.split_last().map_or((1.0, &[][..]), |(last, shares)| (*last, shares));
         Ok(Scored { shares, unassigned, assigned, by })
     }
