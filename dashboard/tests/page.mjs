@@ -67,6 +67,7 @@ await page.getByRole('button', { name: 'Sign in' }).click();
 await page.getByRole('alert').waitFor();
 await page.getByLabel('Password').fill('a password for tests');
 await page.getByRole('button', { name: 'Sign in' }).click();
+await page.getByRole('heading', { level: 1, name: /personas/ }).waitFor();
 await settled();
 
 // The numbers of the page are those of the command line.
@@ -116,7 +117,7 @@ await page.locator('section table tbody tr').first().waitFor();
 
 // Anywhere from anywhere, by keys alone.
 await page.keyboard.press('Control+k');
-await page.getByRole('combobox').fill('comp');
+await page.getByRole('combobox', { name: 'Where to' }).fill('comp');
 await page.keyboard.press('Enter');
 await page.getByRole('heading', { level: 1, name: 'Compare' }).waitFor();
 

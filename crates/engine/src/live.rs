@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use arrow::array::RecordBatch;
 use deltalake::DeltaTable;
-use throng_event::{Day, Event, Seal};
+use throng_event::{Event, Seal};
 use throng_feature::{Catalogue, FeatureDefinition};
 use throng_live::{
     CoreSettings, Entry, LakeNote, Live, LiveModel, LiveSettings, Offset, Record, Refused, Scoring, ShiftRules,

@@ -74,6 +74,11 @@ impl<'w> Output<'w> {
         Self { format, ..self }
     }
 
+    /// Returns an output that prints in the same way, whoever this one hands results to.
+    pub(crate) fn at_terminal(self) -> Output<'static> {
+        Output { format: self.format, quiet: self.quiet, terminal: self.terminal, written: None }
+    }
+
     /// Returns how results are to be written.
     pub(crate) fn format(self) -> Format {
         self.format

@@ -127,7 +127,7 @@ fn the_table_of_features_is_what_the_server_says_on_the_day_of_the_discovery() {
     values.sort_by(|a, b| a.0.as_str().cmp(b.0.as_str()));
     assert_eq!(rows.num_rows(), values.len());
     for (row, (profile, values)) in values.iter().enumerate() {
-        assert!(super::same(&super::cell(rows.column(1), row), &values[place]), "{profile}");
+        assert!(super::parity::same(&super::parity::cell(rows.column(1), row), &values[place]), "{profile}");
     }
 }
 

@@ -139,14 +139,14 @@ fn is_empty(value: &FeatureValue) -> bool {
 }
 
 /// Whether two values are the same bits.
-fn same(a: &FeatureValue, b: &FeatureValue) -> bool {
+pub(super) fn same(a: &FeatureValue, b: &FeatureValue) -> bool {
     match (a, b) {
         (FeatureValue::Number(a), FeatureValue::Number(b)) => a.to_bits() == b.to_bits(),
         _ => a == b,
     }
 }
 
-fn cell(column: &arrow::array::ArrayRef, row: usize) -> FeatureValue {
+pub(super) fn cell(column: &arrow::array::ArrayRef, row: usize) -> FeatureValue {
     use arrow::array::{Array, AsArray};
     if column.is_null(row) {
         return FeatureValue::Missing;

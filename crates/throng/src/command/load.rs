@@ -24,6 +24,7 @@ use crate::arguments::{Format, LoadArguments};
 use crate::failure::Usage;
 use crate::format::{count, counted, duration};
 use crate::home::Session;
+use crate::output::Output;
 use crate::world;
 
 /// How long is sent where nothing is said.
@@ -47,7 +48,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &LoadArguments) -> anyhow::R
         let run = Run::new(plan);
         let telling = arguments.every.map(|every| {
             let every = Duration::from_secs(every.get());
-            tokio::spawn(tell(session.clone(), Arc::clone(&run), (Arc::clone(&endpoint), every)))
+            tokio::spawn(tell(session.output.at_terminal(), Arc::clone(&run), (Arc::clone(&endpoint), every)))
         });
         run.drive(connections, rates).await?;
         let seconds = start.elapsed().as_secs_f64();
@@ -87,7 +88,7 @@ fn plan(arguments: &LoadArguments, endpoint: &Arc<Endpoint>) -> anyhow::Result<P
 }
 
 /// Tells from time to time how it goes, until it is ended.
-async fn tell(session: Session, run: Arc<Run>, (endpoint, every): (Arc<Endpoint>, Duration)) {
+async fn tell(output: Output<'static>, run: Arc<Run>, (endpoint, every): (Arc<Endpoint>, Duration)) {
     let start = Instant::now();
     let mut connection = Connection::new(&endpoint);
     let mut interval = tokio::time::interval_at(start + every, every);
@@ -98,9 +99,9 @@ async fn tell(session: Session, run: Arc<Run>, (endpoint, every): (Arc<Endpoint>
         let (at_s, length_s) = ((now - start).as_secs_f64(), (now - before).as_secs_f64());
         before = now;
         let line = run.tally().lately(at_s, length_s, &server);
-        let told = match session.output.format() {
+        let told = match output.format() {
             Format::Json => Ok(()),
-            Format::Text | Format::Markdown => session.output.text(&line),
+            Format::Text | Format::Markdown => output.text(&line),
         };
         if told.is_err() {
             return;
