@@ -35,7 +35,11 @@ page.on('request', (request) => {
 
 const settled = async () => {
   await page.waitForLoadState('load');
-  await page.waitForFunction(() => document.querySelector('.waiting') === null, undefined, { timeout: 60_000 });
+  const still = () => document.querySelector('main h1') !== null && document.querySelector('.waiting') === null;
+  await page.waitForFunction(still, undefined, { timeout: 60_000 });
+  // What an answer shows may ask for more.
+  await page.waitForTimeout(150);
+  await page.waitForFunction(still, undefined, { timeout: 60_000 });
 };
 const judged = async (name) => {
   const found = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();

@@ -23,7 +23,7 @@ use tree::Tree;
 ///
 /// Each one is compiled by every newcomer. Raise the number in a change of its own
 /// that says what the new packages are worth.
-const N_PACKAGES_MAX: usize = 560;
+const N_PACKAGES_MAX: usize = 570;
 
 /// One place that breaks one rule.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
