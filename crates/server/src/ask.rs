@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant as Clock};
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
@@ -12,10 +11,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
+use throng_event::Instant;
 use tokio::sync::Semaphore;
 
 use crate::Role;
 use crate::app::{App, credential};
+use crate::clock::now;
 use crate::error::ApiError;
 use crate::sign_in::from_the_page;
 
@@ -79,7 +80,7 @@ impl fmt::Debug for Ask {
 const AT_ONCE_MAX: usize = 2;
 /// How long an answer is given again. The tables a question reads may be followed by a server that writes
 /// once a second; a page that says what was true a minute ago says when.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT_US: i64 = 60 * Instant::SECOND;
 /// Answers that are kept, and their bytes.
 const KEPT_MAX: usize = 256;
 const KEPT_BYTES_MAX: usize = 64 << 20;
@@ -95,8 +96,14 @@ pub(crate) struct Desk {
 
 struct Kept {
     question: Question,
-    at: Clock,
+    at: Instant,
     answer: Bytes,
+}
+
+impl Kept {
+    fn is_fresh(&self) -> bool {
+        now().0.saturating_sub(self.at.0) < KEPT_US
+    }
 }
 
 impl Desk {
@@ -106,13 +113,13 @@ impl Desk {
 
     fn known(&self, question: &Question) -> Option<Bytes> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = |kept: &&Kept| kept.question == *question && kept.at.elapsed() < KEPT;
+        let fresh = |kept: &&Kept| kept.question == *question && kept.is_fresh();
         kept.iter().rev().find(fresh).map(|kept| kept.answer.clone())
     }
 
-    fn keep(&self, question: Question, at: Clock, answer: Bytes) {
+    fn keep(&self, question: Question, at: Instant, answer: Bytes) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|kept| kept.at.elapsed() < KEPT && kept.question != question);
+        kept.retain(|kept| kept.is_fresh() && kept.question != question);
         kept.push_back(Kept { question, at, answer });
         let mut n_bytes: usize = kept.iter().map(|kept| kept.answer.len()).sum();
         while kept.len() > KEPT_MAX || n_bytes > KEPT_BYTES_MAX {
@@ -180,7 +187,7 @@ async fn answered(app: App, question: Question) -> Result<Response, ApiError> {
     }
     // Who gives up waiting leaves the answer to the next who asks.
     let answering = tokio::task::spawn_blocking(move || {
-        let at = Clock::now();
+        let at = now();
         let answer = ask.0(&question).map(Bytes::from);
         if !reusable {
             desk.forget();

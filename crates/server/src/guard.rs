@@ -36,7 +36,7 @@ impl Guard {
         Self {
             write: settings.sources.iter().enumerate().flat_map(of_source).collect(),
             read: settings.keys.iter().map(|key| (key.hash, key.role)).collect(),
-            door: Door::new(&settings.sign_in, settings.tls.is_some()),
+            door: Door::new(settings),
             rates: RateLimiter::hashmap(Quota::per_second(per_second)),
         }
     }

@@ -35,7 +35,7 @@ use crate::clock::now;
 use crate::document::SignInErrors;
 use crate::error::ApiError;
 use crate::extract::Body;
-use crate::{KeyHash, Role, ServerError};
+use crate::{KeyHash, Role, ServerError, Settings};
 
 /// How people sign in.
 #[derive(Debug, Clone, Default)]
@@ -175,14 +175,15 @@ fn tries() -> Quota {
 }
 
 impl Door {
-    pub(crate) fn new(settings: &SignIn, secure: bool) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let SignIn { users, key, first } = settings.sign_in.clone();
         Self {
-            users: RwLock::new(settings.users.clone()),
-            key: settings.key,
-            first: settings.first.clone(),
+            users: RwLock::new(users),
+            key,
+            first,
             tries: RateLimiter::direct(tries()),
             hashing: Semaphore::new(HASHING_MAX),
-            secure,
+            secure: settings.tls.is_some(),
             nobody: Password::of("").ok(),
         }
     }
@@ -402,7 +403,9 @@ mod tests {
             role: Role::Read,
             password: Password::of(password).unwrap(),
         };
-        Door::new(&SignIn { users: users.iter().map(user).collect(), key: [key; 32], first: None }, false)
+        let mut settings = Settings::new("127.0.0.1:0".parse().unwrap());
+        settings.sign_in = SignIn { users: users.iter().map(user).collect(), key: [key; 32], first: None };
+        Door::new(&settings)
     }
 
     /// Returns the headers of a browser that was given this header.
