@@ -87,10 +87,9 @@ fn command_of(question: &Question) -> Result<Command, Unanswered> {
     words.push("--".to_owned());
     words.extend(about);
     Arguments::try_parse_from(words).map(|arguments| arguments.command).map_err(|error| {
-        let said = match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => "help is at /docs".to_owned(),
-            _ => error.render().to_string(),
-        };
+        let of_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+        let said =
+            if of_help { "this asks for help, which `throng` prints".to_owned() } else { error.render().to_string() };
         let said = said.strip_prefix("error: ").unwrap_or(&said);
         Unanswered::Invalid(said.lines().next().unwrap_or("this is no question").to_owned())
     })

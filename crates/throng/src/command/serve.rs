@@ -31,21 +31,8 @@ pub(super) fn run(session: &Session<'_>, arguments: &ServeArguments) -> anyhow::
     let answerer = Answerer { home: engine.home().root().to_owned(), threads: session.threads() };
     settings.ask = Some(Ask::new(move |question| answerer.answer(question)));
     let first = first_user(session, &mut settings, engine.home())?;
-    let mut steps = Steps::new(session.output);
-    steps.begin("reading the log");
     let scores = if arguments.no_model { Scores::Nobody } else { Scores::Everybody };
-    let live = Live::open(engine.live_settings(engine.live_models(scores)?)?)?;
-    steps.begin("taking over what the lake has");
-    let mut follower = Follower::default();
-    let mut n_adopted = 0;
-    loop {
-        let followed = engine.follow(&live, &mut follower)?;
-        n_adopted += followed.n_adopted;
-        if !followed.more {
-            break;
-        }
-    }
-    steps.finish();
+    let (live, follower, n_adopted) = open(session, &engine, scores)?;
     log_as_json()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let n_keys = settings.keys.len() + settings.sources.iter().map(|source| source.keys.len()).sum::<usize>();
@@ -99,6 +86,25 @@ pub(super) fn run(session: &Session<'_>, arguments: &ServeArguments) -> anyhow::
         }
     }
     Ok(())
+}
+
+/// Opens the log and brings it and the lake together; returns how many events it took over.
+fn open(session: &Session<'_>, engine: &Engine, scores: Scores) -> anyhow::Result<(Live, Follower, usize)> {
+    let mut steps = Steps::new(session.output);
+    steps.begin("reading the log");
+    let live = Live::open(engine.live_settings(engine.live_models(scores)?)?)?;
+    steps.begin("taking over what the lake has");
+    let mut follower = Follower::default();
+    let mut n_adopted = 0;
+    loop {
+        let followed = engine.follow(&live, &mut follower)?;
+        n_adopted += followed.n_adopted;
+        if !followed.more {
+            break;
+        }
+    }
+    steps.finish();
+    Ok((live, follower, n_adopted))
 }
 
 /// Returns the settings of the server from the configuration and what was typed.
