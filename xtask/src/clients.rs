@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use crate::place;
 use crate::process;
 
 /// The Python packages of the clients.
@@ -53,11 +54,18 @@ pub(crate) fn chromium() -> anyhow::Result<PathBuf> {
     program(&["chromium", "chromium-browser", "google-chrome", "chrome"], "chromium")
 }
 
-/// Returns the first of some programs that can be started, or installs a package that has one.
+/// Returns the whole path of the first of some programs that can be started, or installs a package that has one.
+///
+/// Whole, since not everything that is told of a program looks along `PATH` for it.
 fn program(names: &[&str], package: &str) -> anyhow::Result<PathBuf> {
-    let find = || names.iter().find(|name| process::succeeds(Command::new(name).arg("--version")));
+    let find = || {
+        let folders = place::variable("PATH").unwrap_or_default();
+        let folders: Vec<PathBuf> = std::env::split_paths(&folders).collect();
+        let mut candidates = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
+        candidates.find(|path| path.is_file() && process::succeeds(Command::new(path).arg("--version")))
+    };
     if let Some(found) = find() {
-        return Ok(PathBuf::from(found));
+        return Ok(found);
     }
     if process::succeeds(Command::new("apt-get").arg("--version")) {
         let mut update = Command::new("apt-get");
@@ -68,7 +76,7 @@ fn program(names: &[&str], package: &str) -> anyhow::Result<PathBuf> {
             .with_context(|| format!("cannot install {package}"))?;
     }
     match find() {
-        Some(found) => Ok(PathBuf::from(found)),
+        Some(found) => Ok(found),
         None => bail!("there is no {}: install {package}", names.join(" or ")),
     }
 }
