@@ -151,7 +151,7 @@ pub(crate) async fn write_book(
     store.replace(MODELS, vec![model]).await
 }
 
-fn day_column(days: impl IntoIterator<Item = Day>) -> ArrayRef {
+pub(crate) fn day_column(days: impl IntoIterator<Item = Day>) -> ArrayRef {
     Arc::new(days.into_iter().map(|day| Some(day.0)).collect::<Date32Array>())
 }
 

@@ -12,7 +12,7 @@ use datafusion::prelude::SessionContext;
 use rayon::ThreadPool;
 use throng_event::{AsOf, Instant};
 use throng_persona::{
-    Baseline, Discovery, DiscoveryParams, Division, Found, Outcome, Population, Recount, Tally, open, settled,
+    Baseline, Discovery, DiscoveryParams, Division, Found, Map, Outcome, Population, Recount, Tally, open, settled,
 };
 
 use crate::book::{Sought, write_book};
@@ -21,6 +21,7 @@ use crate::engine::{Engine, View};
 use crate::error::EngineError;
 use crate::history::{Past, Rediscovery};
 use crate::k_means::settle;
+use crate::map;
 use crate::model_store::{Kept, definitions_of, keep};
 use crate::population::{Drawn, n_profiles, read_population};
 use crate::recount::Everybody;
@@ -58,6 +59,13 @@ pub(crate) fn discover(
         }
         Outcome::Found(_) | Outcome::Refused(_) => Vec::new(),
     };
+    let map = match &made.discovery.outcome {
+        Outcome::Found(found) => {
+            let map = subject.pool.install(|| Map::of(&found.model, population))?;
+            map.map(|map| (subject.scoring(found), (map, as_of.day)))
+        }
+        Outcome::Refused(_) => None,
+    };
     let sought = Sought { seed: params.seed, ..subject.sought };
     let entry = past.entry(&made, sought)?;
     step("tables");
@@ -68,6 +76,9 @@ pub(crate) fn discover(
         };
         if let Outcome::Found(_) = made.discovery.outcome {
             write_sub_kinds(&engine.store, &opened).await?;
+        }
+        if let Some((scoring, map)) = map {
+            map::write(&engine.store, &subject.context, scoring, map).await?;
         }
         reliability::write(&engine.store, &made.discovery, as_of.day).await?;
         write_book(&engine.store, &made.discovery, sought, memberships).await?;

@@ -4,6 +4,7 @@
 //! [`Engine`] is the one door: open a [`Home`], make an engine of it, ask.
 
 mod accounts;
+mod activity;
 mod audit;
 mod bench;
 #[cfg(test)]
@@ -31,9 +32,12 @@ mod k_means;
 mod linkage;
 mod live;
 mod lookback;
+mod map;
+mod membership_history;
 mod model_comparison;
 mod model_roles;
 mod model_store;
+mod notes;
 #[cfg(test)]
 mod parity;
 mod people;
@@ -50,6 +54,7 @@ mod validate;
 mod verify;
 mod vocabulary;
 
+pub use activity::{Activity, Week};
 pub use audit::{Audit, AuditCheck, Coverage, Finding, Severity, Sufficiency, SufficiencyAnswer};
 pub use bench::{fold_parquet, histories_of_parquet};
 pub use book::{BookOutcome, PersonaBook};
@@ -71,8 +76,11 @@ pub use journeys::{
 };
 pub use linkage::{LinkageReport, weights_in_words};
 pub use live::{Followed, Follower, LiveModels, ParityReport, Scores};
+pub use map::{CustomerMap, MapArea, MapMiddle, MapPart, MapSquare};
+pub use membership_history::MembershipHistory;
 pub use model_roles::{ModelRole, ModelVersion};
 pub use model_store::{FittedModel, ModelEntry, ModelPersona};
+pub use notes::Note;
 pub use tables::{TABLES, TableInfo};
 pub use touchpoints::TouchpointSummary;
 pub use validate::{ValidatedGrouping, ValidatedOutcome, Validation};

@@ -62,12 +62,7 @@ impl Scoring {
     /// Returns the rows of the table `memberships`, of everybody who has features.
     pub(crate) async fn memberships(self: Arc<Self>, context: &SessionContext) -> Result<DataFrame, EngineError> {
         let output = self.output()?;
-        // Fields taken one by one would have the function called for each.
-        let scored = self.scored(context, &output, Vec::new()).await?;
-        let scored = scored.unnest_columns(&["m"]).map_err(failed)?;
-        let mut columns = vec![plain("profile_id")];
-        columns.extend(output.iter().map(|field| plain(&format!("m.{}", field.name())).alias(field.name())));
-        scored.select(columns).map_err(failed)
+        self.columns_of(context, ("throng_memberships", output), Self::membership_columns).await
     }
 
     /// Returns the persona of everybody who has features, beside their features.
@@ -75,29 +70,49 @@ impl Scoring {
         let features = context.table(FEATURES).await.map_err(failed)?;
         let names = features.schema().fields().iter().map(|field| field.name().clone());
         let names: Vec<String> = names.filter(|name| name != "profile_id").collect();
-        let scored = self.scored(context, &self.output()?, names.iter().map(|name| plain(name)).collect()).await?;
+        let function = Arc::clone(&self).function(("throng_memberships", self.output()?), Self::membership_columns);
+        let scored = self.asked(context, &function, names.iter().map(|name| plain(name)).collect()).await?;
         let mut columns = vec![plain("profile_id"), get_field(plain("m"), "persona_id").alias("persona_id")];
         columns.extend(names.iter().map(|name| plain(name)));
         scored.select(columns).map_err(failed)
     }
 
-    /// Returns everybody's id, memberships as the struct `m`, and other columns.
-    async fn scored(
-        self: &Arc<Self>,
+    /// Returns the id of everybody who has features, and columns that follow from these.
+    pub(crate) async fn columns_of(
+        self: Arc<Self>,
         context: &SessionContext,
-        output: &Fields,
+        (name, output): (&str, Fields),
+        compute: impl Fn(&Self, &Population) -> DataFusionResult<StructArray> + Send + Sync + 'static,
+    ) -> Result<DataFrame, EngineError> {
+        let function = Arc::clone(&self).function((name, output.clone()), compute);
+        // Fields taken one by one would have the function called for each.
+        let computed = self.asked(context, &function, Vec::new()).await?;
+        let computed = computed.unnest_columns(&["m"]).map_err(failed)?;
+        let mut columns = vec![plain("profile_id")];
+        columns.extend(output.iter().map(|field| plain(&format!("m.{}", field.name())).alias(field.name())));
+        computed.select(columns).map_err(failed)
+    }
+
+    /// Returns everybody's id, what a function of their features says as the struct `m`, and other columns.
+    async fn asked(
+        &self,
+        context: &SessionContext,
+        function: &ScalarUDF,
         others: Vec<Expr>,
     ) -> Result<DataFrame, EngineError> {
         let features = context.table(FEATURES).await.map_err(failed)?;
-        let memberships = Arc::clone(self).function(output.clone()).call(self.arguments()).alias("m");
-        let mut columns = vec![cast(plain("profile_id"), DataType::Utf8).alias("profile_id"), memberships];
+        let said = function.call(self.arguments()).alias("m");
+        let mut columns = vec![cast(plain("profile_id"), DataType::Utf8).alias("profile_id"), said];
         columns.extend(others);
         features.select(columns).map_err(failed)
     }
 
-    /// Returns the function `throng_memberships(profile_id, …)`: a struct of the columns of the table
-    /// `memberships` but the first.
-    fn function(self: Arc<Self>, output: Fields) -> ScalarUDF {
+    /// Returns the function `name(profile_id, …)` of customers: a struct of columns.
+    fn function(
+        self: Arc<Self>,
+        (name, output): (&str, Fields),
+        compute: impl Fn(&Self, &Population) -> DataFusionResult<StructArray> + Send + Sync + 'static,
+    ) -> ScalarUDF {
         let mut inputs = vec![DataType::Utf8];
         inputs.extend(self.model.columns.iter().map(|column| match column.levels.len() {
             0 => DataType::Float64,
@@ -106,12 +121,16 @@ impl Scoring {
         let implementation = move |arguments: &[ColumnarValue]| {
             let arrays = ColumnarValue::values_to_arrays(arguments)?;
             let population = self.population(&arrays)?;
-            let memberships = self.pool.install(|| self.model.memberships(&population)).map_err(external)?;
-            let rows = without_profiles(&membership_rows(&memberships)?)?;
-            Ok(ColumnarValue::Array(Arc::new(StructArray::from(rows)) as ArrayRef))
+            let columns = self.pool.install(|| compute(&self, &population))?;
+            Ok(ColumnarValue::Array(Arc::new(columns) as ArrayRef))
         };
-        let output = DataType::Struct(output);
-        create_udf("throng_memberships", inputs, output, Volatility::Immutable, Arc::new(implementation))
+        create_udf(name, inputs, DataType::Struct(output), Volatility::Immutable, Arc::new(implementation))
+    }
+
+    /// Returns the columns of the table `memberships` but the first.
+    fn membership_columns(&self, population: &Population) -> DataFusionResult<StructArray> {
+        let memberships = self.model.memberships(population).map_err(external)?;
+        Ok(StructArray::from(without_profiles(&membership_rows(&memberships)?)?))
     }
 
     fn output(&self) -> Result<Fields, EngineError> {
@@ -134,7 +153,7 @@ fn without_profiles(rows: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     rows.project(&(1..rows.num_columns()).collect::<Vec<_>>())
 }
 
-fn external(error: PersonaError) -> DataFusionError {
+pub(crate) fn external(error: PersonaError) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
 

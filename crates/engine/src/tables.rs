@@ -34,6 +34,9 @@ pub(crate) const MODEL_VERSIONS: &str = "model_versions";
 pub(crate) const MODEL_ROLES: &str = "model_roles";
 pub(crate) const PERSONA_HISTORY: &str = "persona_history";
 pub(crate) const BASELINES: &str = "baselines";
+pub(crate) const MAP: &str = "map";
+pub(crate) const MAP_AXES: &str = "map_axes";
+pub(crate) const NOTES: &str = "notes";
 pub(crate) const RELIABILITY: &str = "reliability";
 
 /// The tables in the order a reader wants to meet them.
@@ -43,6 +46,7 @@ pub const TABLES: &[TableInfo] = &[
     TableInfo { name: IMPORTS, row: "an import with its counts", ground: true },
     TableInfo { name: IDENTITY_DECISIONS, row: "a decision to merge or split two identities", ground: true },
     TableInfo { name: PERSONA_HISTORY, row: "a discovery and what became of the personas", ground: true },
+    TableInfo { name: NOTES, row: "a note that somebody wrote about a persona", ground: true },
     TableInfo { name: MODEL_VERSIONS, row: "a fitted model, with all it takes to score customers by it", ground: true },
     TableInfo { name: MODEL_ROLES, row: "a decision which model is live or shadow", ground: true },
     TableInfo { name: IDENTITIES, row: "an identity and the profile it belongs to", ground: false },
@@ -63,6 +67,8 @@ pub const TABLES: &[TableInfo] = &[
     TableInfo { name: SUB_KINDS, row: "a kind within a persona", ground: false },
     TableInfo { name: SUB_KIND_CLAIMS, row: "a statement about a sub-kind and its evidence", ground: false },
     TableInfo { name: SUB_KIND_MEMBERS, row: "a customer of a persona and the sub-kind", ground: false },
+    TableInfo { name: MAP, row: "the place of a profile on the map of customers", ground: false },
+    TableInfo { name: MAP_AXES, row: "a feature that grows along an axis of the map", ground: false },
     TableInfo { name: MODELS, row: "a discovery: its parameters and how sure it is", ground: false },
     TableInfo { name: BASELINES, row: "how customers were when personas were last found", ground: false },
     TableInfo { name: RELIABILITY, row: "how far memberships can be relied on, as a discovery found", ground: false },

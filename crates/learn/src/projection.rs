@@ -1,7 +1,10 @@
-//! Projections: the linear space in which clusters are told apart.
+//! Projections: the linear space in which clusters are told apart, and the one they are drawn in.
 
+use std::num::NonZeroUsize;
+
+use crate::eigen::eigen;
 use crate::error::LearnError;
-use crate::linear::{along, dot};
+use crate::linear::{along, covariance_within, dot, group_means};
 use crate::matrix::Matrix;
 use crate::number::single;
 use crate::state::{State, StateReader, StateWriter, require};
@@ -31,6 +34,35 @@ impl Projection {
     #[must_use]
     pub fn identity(n_columns: usize) -> Projection {
         Projection::of(n_columns, Vec::new(), Vec::new())
+    }
+
+    /// Returns the projection onto the leading principal components of the rows of `matrix` (Pearson 1901), at
+    /// most `n_max`, each with its share of the variance: of all projections onto so many dimensions it keeps
+    /// distances between rows best. In each direction the entry of greatest size is positive.
+    ///
+    /// ```
+    /// use throng_learn::{Matrix, Projection};
+    ///
+    /// let values = (0..50_u8).flat_map(|idx| [f32::from(idx), 2.0 * f32::from(idx), f32::from(idx % 3)]);
+    /// let matrix = Matrix::new(3, values.collect())?;
+    /// let (projection, shares) = Projection::principal(&matrix, 2)?;
+    /// assert_eq!(projection.transform(&matrix)?.n_columns(), 2);
+    /// assert!(shares[0] > 0.99);
+    /// # Ok::<(), throng_learn::LearnError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LearnError`] where `matrix` has no rows, or a value that is not finite.
+    pub fn principal(matrix: &Matrix, n_max: NonZeroUsize) -> Result<(Projection, Vec<f64>), LearnError> {
+        matrix.require_finite()?;
+        let everybody = vec![Some(0); matrix.n_rows()];
+        let (mut means, _) = group_means(matrix, &everybody, 1);
+        let found = eigen(&covariance_within(matrix, &everybody, &means));
+        let total: f64 = found.values.iter().map(|value| value.max(0.0)).sum();
+        let share = |value: &f64| value.max(0.0) / total.max(f64::MIN_POSITIVE);
+        let shares = found.values.iter().take(n_max.get()).map(share).collect();
+        let directions = found.vectors.into_iter().take(n_max.get()).collect();
+        Ok((Projection::new(means.swap_remove(0), directions), shares))
     }
 
     pub(crate) fn new(centre: Vec<f64>, directions: Vec<Vec<f64>>) -> Projection {
@@ -121,5 +153,56 @@ impl State for Projection {
         let mixed = !directions.is_empty() && of_all(&centre) && directions.iter().all(of_all);
         require(n_columns > 0 && (identity || mixed), "a projection")?;
         Ok(Projection::of(n_columns, centre, directions))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use proptest::prelude::{prop_assert, proptest};
+
+    use super::Projection;
+    use crate::{LearnError, Matrix};
+
+    fn squared_distance(first: &[f32], second: &[f32]) -> f64 {
+        first.iter().zip(second).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2)).sum()
+    }
+
+    proptest! {
+        #[test]
+        fn principal_components_keep_what_they_say(
+            rows in proptest::collection::vec(proptest::array::uniform4(-5.0_f32..5.0), 3..40),
+        ) {
+            let matrix = Matrix::new(4, rows.concat()).unwrap();
+            let every = NonZeroUsize::new(9).unwrap();
+            let (whole, shares) = Projection::principal(&matrix, every).unwrap();
+            prop_assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            prop_assert!(shares.is_sorted_by(|a, b| a >= b));
+            // With all of its dimensions it is a rotation.
+            let turned = whole.transform(&matrix).unwrap();
+            let (plane, _) = Projection::principal(&matrix, NonZeroUsize::new(2).unwrap()).unwrap();
+            let drawn = plane.transform(&matrix).unwrap();
+            let (mut of_all, mut of_plane) = (0.0, 0.0);
+            for first in 0..matrix.n_rows() {
+                for second in 0..first {
+                    let distance = squared_distance(matrix.row(first), matrix.row(second));
+                    let after = squared_distance(turned.row(first), turned.row(second));
+                    prop_assert!((distance - after).abs() < 1e-3 * (1.0 + distance));
+                    of_all += distance;
+                    of_plane += squared_distance(drawn.row(first), drawn.row(second));
+                }
+            }
+            prop_assert!((of_plane / of_all - shares[0] - shares[1]).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn rows_that_are_all_the_same_have_no_direction() {
+        let matrix = Matrix::new(2, vec![1.0; 6]).unwrap();
+        let (projection, shares) = Projection::principal(&matrix, NonZeroUsize::MIN).unwrap();
+        assert_eq!((shares, projection.transform(&matrix).unwrap().values()), (vec![0.0], &[0.0; 3][..]));
+        let nobody = Matrix::new(2, vec![f32::NAN; 2]).unwrap();
+        assert!(matches!(Projection::principal(&nobody, NonZeroUsize::MIN), Err(LearnError::NotFinite { .. })));
     }
 }

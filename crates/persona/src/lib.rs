@@ -25,6 +25,7 @@ mod foresight;
 mod format;
 mod history;
 mod lineage;
+mod map;
 mod membership;
 mod model;
 mod naming;
@@ -64,6 +65,7 @@ pub use lineage::{
     Basis, Continuity, Flow, Kept, Lineage, LineageEvent, LineageKind, LineageParams, LineagePersona, NameKept,
     PersonaSteadiness, Previous, Steadiness, carry_over, discover_again, rediscover, with_fresh_ids,
 };
+pub use map::{AlongAxis, Map, MapAxis};
 pub use membership::{Membership, Memberships, PersonaId, Teller};
 pub use model::{
     Cause, Model, ModelComparison, ModelExample, ModelTally, Moment, Scored, Scorer, ScorerScratch, Shift,

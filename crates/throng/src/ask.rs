@@ -108,13 +108,17 @@ fn needed(command: &Command) -> Option<(Deed, Role)> {
             | PersonasCommand::Show(_)
             | PersonasCommand::Export(_)
             | PersonasCommand::Reliability
-            | PersonasCommand::History,
+            | PersonasCommand::History
+            | PersonasCommand::Map(_)
+            | PersonasCommand::Activity
+            | PersonasCommand::Notes(_),
         )
         | Command::Identity(IdentityCommand::Why(_) | IdentityCommand::Show(_) | IdentityCommand::List)
         | Command::Quarantine(QuarantineCommand::List(_))
         | Command::Model(ModelCommand::List | ModelCommand::Show(_) | ModelCommand::Compare(_)) => {
             Some((Deed::Ask, Role::Read))
         }
+        Command::Personas(PersonasCommand::Note(_)) => Some((Deed::Act, Role::Analyst)),
         Command::Identity(IdentityCommand::Merge(_) | IdentityCommand::Split(_))
         | Command::Quarantine(QuarantineCommand::Readmit(_))
         | Command::Model(ModelCommand::Promote(_) | ModelCommand::Rollback | ModelCommand::Shadow(_)) => {
@@ -187,6 +191,8 @@ mod tests {
             ("journeys/funnel", &[("_", "A"), ("_", "B"), ("persona", "p1")], read),
             ("journeys/funnel", &[("_", "A"), ("_", "B"), ("audience", "spend > 1")], analyst),
             ("sql", &[("_", "SELECT 1")], analyst),
+            ("personas/map", &[("within", "-inf,0,1,2")], read),
+            ("personas/note", &[("_", "p1"), ("_", "They shop at night")], Some((Deed::Act, Role::Analyst))),
             ("model/promote", &[("_", "m2")], admin),
             ("identity/merge", &[("_", "a"), ("_", "b")], admin),
             ("discover", &[], None),

@@ -1,5 +1,6 @@
 //! The commands, one module each: every one opens a home, asks the engine, prints.
 
+mod activity;
 mod audit;
 mod completions;
 mod demo;
@@ -12,7 +13,9 @@ mod init;
 mod journeys;
 mod keys;
 mod load;
+mod map;
 mod model;
+mod notes;
 mod personas;
 mod profile;
 mod quarantine;

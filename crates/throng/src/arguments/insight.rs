@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
+use throng_engine::MapArea;
 use throng_event::Day;
 use throng_persona::Method;
 
@@ -179,6 +180,74 @@ Examples:
   throng personas history
   throng personas history --format json")]
     History,
+    /// All customers in two dimensions, who is near whom, and what grows along the axes
+    Map(PersonasMapArguments),
+    /// At which hours and on which weekdays the customers of each persona do things
+    #[command(after_help = "\
+Examples:
+  throng personas activity
+  throng personas activity --format json
+
+Events up to the day of the discovery, by the hours and days of the home's time zone.")]
+    Activity,
+    /// Keep what somebody heard from customers of a persona, beside what is counted
+    Note(PersonasNoteArguments),
+    /// Show the notes about all personas, or some
+    Notes(PersonasShowArguments),
+}
+
+/// Draw customers.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng personas map
+  throng personas map --within=-1.5,0,0.5,2 --top 100     who is in a part of it
+  throng personas map --format json
+
+The plane is that of the two leading principal components of the space in which personas are told
+apart: what is near on it is near there, as far as two dimensions can show it.")]
+pub(crate) struct PersonasMapArguments {
+    /// Squares along each axis that customers are counted in
+    #[arg(long, value_name = "N", default_value_t = 48, value_parser = clap::value_parser!(u32).range(2..=256))]
+    pub(crate) squares: u32,
+    /// A rectangle, its lower left and upper right corner: who is in it; a side may be -inf or inf
+    #[arg(long, value_name = "X,Y,X,Y", value_parser = area)]
+    pub(crate) within: Option<MapArea>,
+    /// Customers in it to name
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "within")]
+    pub(crate) top: usize,
+}
+
+fn area(text: &str) -> Result<MapArea, String> {
+    let wrong = || "say two corners as four numbers, such as -1.5,0,0.5,2".to_owned();
+    let numbers: Vec<f64> = text.split(',').map_while(|number| number.trim().parse().ok()).collect();
+    let sides: [f64; 4] = numbers.try_into().map_err(|_| wrong())?;
+    let [x, y, to_x, to_y] = sides;
+    // Neither holds where a number is none.
+    if text.split(',').count() == 4 && x <= to_x && y <= to_y {
+        Ok(MapArea { low: [x, y], high: [to_x, to_y] })
+    } else {
+        Err(wrong())
+    }
+}
+
+/// Write a note.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng personas note p1 'They shop on the way home, on the phone' --source 'interview, Anna, 12 March'
+  throng personas notes p1
+
+A note is somebody's word: it is shown as a note and never becomes a claim.")]
+pub(crate) struct PersonasNoteArguments {
+    /// Its id or name, or a part of a name
+    #[arg(value_name = "ID|NAME")]
+    pub(crate) persona: String,
+    /// What was heard
+    pub(crate) text: String,
+    /// Where it comes from
+    #[arg(long)]
+    pub(crate) source: Option<String>,
 }
 
 /// Show personas.
@@ -241,13 +310,17 @@ pub(crate) struct PersonasExportArguments {
 #[command(after_help = "\
 Examples:
   throng profile 12345
-  throng profile u:12345 --format json")]
+  throng profile u:12345 --format json
+  throng profile 12345 --weeks 12           how its shares in the personas went")]
 pub(crate) struct ProfileArguments {
     /// A user id, a device's id, or a profile id such as u:12345
     pub(crate) id: String,
     /// Recent events to show
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) events: usize,
+    /// Weeks to look back on: how much it belonged to each persona by what was known then
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=520))]
+    pub(crate) weeks: Option<u16>,
 }
 
 /// Write the report.

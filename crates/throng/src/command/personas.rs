@@ -10,7 +10,7 @@ use throng_feature::FeatureDefinition;
 use throng_learn::Interval;
 use throng_persona::{Claim, ClaimKind, History, Persona, Refusal};
 
-use super::{reliability, write_file};
+use super::{activity, map, notes, reliability, write_file};
 use crate::arguments::{
     ContinuumWanted, Format, PersonasCommand, PersonasExportArguments, PersonasShowArguments, PersonasValidateArguments,
 };
@@ -22,23 +22,20 @@ use crate::wire::{BookDocument, HistoryDocument, ValidationDocument};
 use crate::wording::{Wording, advice, confidence, drawn};
 
 pub(super) fn run(session: &Session<'_>, command: PersonasCommand) -> anyhow::Result<()> {
-    let engine = session.engine()?;
-    if matches!(command, PersonasCommand::History) {
-        return history(session.output, &engine.persona_history()?);
-    }
-    if let PersonasCommand::Validate(arguments) = &command {
-        return validate(session.output, &engine, arguments);
-    }
-    if matches!(command, PersonasCommand::Reliability) {
-        return reliability::run(session.output, &engine);
-    }
-    let book = engine.persona_book()?;
+    let (output, mut engine) = (session.output, session.engine()?);
+    let book = || engine.persona_book();
     let features = &engine.home().config().features;
     match command {
-        PersonasCommand::List => list(session.output, &book),
-        PersonasCommand::Show(arguments) => show(session.output, &book, features, &arguments),
-        PersonasCommand::Export(arguments) => export(session.output, &book, features, &arguments),
-        PersonasCommand::History | PersonasCommand::Reliability | PersonasCommand::Validate(_) => Ok(()),
+        PersonasCommand::List => list(output, &book()?),
+        PersonasCommand::Show(arguments) => show(output, &book()?, features, &arguments),
+        PersonasCommand::Export(arguments) => export(output, &book()?, features, &arguments),
+        PersonasCommand::Validate(arguments) => validate(output, &engine, &arguments),
+        PersonasCommand::Reliability => reliability::run(output, &engine),
+        PersonasCommand::History => history(output, &engine.persona_history()?),
+        PersonasCommand::Map(arguments) => map::run(output, &engine, &arguments),
+        PersonasCommand::Activity => activity::run(output, &engine),
+        PersonasCommand::Note(arguments) => notes::add(output, &mut engine, &arguments),
+        PersonasCommand::Notes(arguments) => notes::list(output, &engine, &arguments),
     }
 }
 

@@ -1,8 +1,8 @@
 //! `throng profile`: one customer on one page.
 
 use serde_json::{Value, json};
-use throng_engine::{BookOutcome, Engine, EngineError};
-use throng_event::Money;
+use throng_engine::{BookOutcome, Engine, EngineError, MembershipHistory};
+use throng_event::{Day, Money};
 use throng_persona::{Membership, Persona};
 use throng_profile::ProfileId;
 
@@ -25,6 +25,8 @@ struct Known {
     membership: Option<(Vec<(Persona, f64)>, f64)>,
     /// Features in the order of the catalogue: number or category.
     features: Vec<(String, Value)>,
+    /// How its shares went, where that was asked for and a model is live.
+    history: Option<MembershipHistory>,
 }
 
 struct Activity {
@@ -37,7 +39,10 @@ struct Activity {
 pub(super) fn run(session: &Session<'_>, arguments: &ProfileArguments) -> anyhow::Result<()> {
     let engine = session.engine()?;
     let id = engine.find_profile(&arguments.id)?;
-    let known = read(&engine, id)?;
+    let mut known = read(&engine, id)?;
+    if let Some(weeks) = arguments.weeks {
+        known.history = engine.membership_history(&known.id, &days_back(&engine, weeks)?)?;
+    }
     let events = engine.events_of(&known.id, arguments.events)?;
     if session.output.format() == Format::Json {
         let events: Value = serde_json::from_slice(&super::sql::json_rows(&events)?)?;
@@ -80,6 +85,7 @@ fn read(engine: &Engine, id: ProfileId) -> anyhow::Result<Known> {
             summary: None,
             membership: None,
             features: Vec::new(),
+            history: None,
         });
     }
     let quoted = id.as_str().replace('\'', "''");
@@ -96,8 +102,15 @@ fn read(engine: &Engine, id: ProfileId) -> anyhow::Result<Known> {
         summary: activity(engine, &profile)?,
         membership: book.and_then(|book| membership(&book.outcome, &id)),
         features: feature_values(engine, &features)?,
+        history: None,
         id,
     })
+}
+
+/// Returns the day that personas are as of, and the same weekday of so many weeks before it, the first first.
+fn days_back(engine: &Engine, weeks: u16) -> anyhow::Result<Vec<Day>> {
+    let last = engine.persona_book()?.as_of;
+    Ok((0..=i32::from(weeks)).rev().map(|weeks_ago| Day(last.0 - 7 * weeks_ago)).collect())
 }
 
 fn cells<const N: usize>(rows: &arrow::array::RecordBatch) -> anyhow::Result<Vec<[String; N]>> {
@@ -172,6 +185,14 @@ fn document(known: &Known, events: &Value) -> Value {
             "unassigned": unassigned,
         })),
         "features": known.features.iter().cloned().collect::<serde_json::Map<String, Value>>(),
+        "membership_history": known.history.as_ref().map(|history| json!({
+            "model": history.model,
+            "personas": history.personas.iter()
+                .map(|(id, name)| json!({ "id": id.as_str(), "name": name })).collect::<Vec<_>>(),
+            "days": history.days.iter().map(|(day, row)| json!({
+                "day": day.to_string(), "shares": row.shares, "unassigned": row.unassigned,
+            })).collect::<Vec<_>>(),
+        })),
         "recent_events": events,
     })
 }
@@ -198,6 +219,10 @@ fn print(session: &Session<'_>, engine: &Engine, known: &Known) -> anyhow::Resul
         grid.row(["", "none of them", &share(*unassigned)]);
         output.heading("\nPersonas")?;
         output.grid(&grid)?;
+    }
+    if let Some(history) = &known.history {
+        output.heading("\nWhat it belonged to, by what was known then")?;
+        output.grid(&history_grid(history))?;
     }
     if !known.identities.is_empty() {
         output.heading("\nKnown as")?;
@@ -230,4 +255,17 @@ fn print(session: &Session<'_>, engine: &Engine, known: &Known) -> anyhow::Resul
         output.grid(&grid)?;
     }
     Ok(())
+}
+
+/// Returns a line for each day: the share in each persona of the model.
+fn history_grid(history: &MembershipHistory) -> Grid {
+    let mut columns = vec![("day", Align::Whole)];
+    columns.extend(history.personas.iter().map(|(id, _)| (id.as_str(), Align::Right)));
+    columns.push(("none", Align::Right));
+    let mut grid = Grid::new(&columns);
+    for (day, row) in &history.days {
+        let shares = row.shares.iter().chain([&row.unassigned]).map(|part| share(*part));
+        grid.row(std::iter::once(day.to_string()).chain(shares).collect::<Vec<_>>().iter().map(String::as_str));
+    }
+    grid
 }

@@ -86,6 +86,10 @@ fn a_server_answers_what_the_command_line_prints() {
         ("personas/show", &["personas", "show"]),
         ("personas/history", &["personas", "history"]),
         ("personas/reliability", &["personas", "reliability"]),
+        ("personas/map?squares=24", &["personas", "map", "--squares", "24"]),
+        ("personas/map?within=-inf,-inf,0,inf", &["personas", "map", "--within=-inf,-inf,0,inf"]),
+        ("personas/activity", &["personas", "activity"]),
+        ("personas/notes", &["personas", "notes"]),
         ("features/list", &["features", "list"]),
         ("quarantine/list?limit=5", &["quarantine", "list", "--limit", "5"]),
         ("identity/list", &["identity", "list"]),
@@ -103,6 +107,7 @@ fn a_server_answers_what_the_command_line_prints() {
         asked.push((format!("journeys/flow?persona={id}"), vec!["journeys", "flow", "--persona", id]));
     }
     asked.push((format!("profile?_={exemplar}"), vec!["profile", &exemplar]));
+    asked.push((format!("profile?weeks=12&_={exemplar}"), vec!["profile", &exemplar, "--weeks", "12"]));
     for (path, words) in asked {
         assert_eq!(serving.json(&format!("/v1/ask/{path}")), serving.shop.json(words), "{path}");
     }

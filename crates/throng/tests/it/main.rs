@@ -13,6 +13,7 @@ mod journeys;
 mod load;
 mod logs;
 mod models;
+mod pictures;
 mod printing;
 mod serving;
 mod sources;

@@ -1,0 +1,118 @@
+//! What is asked for pictures of customers: the map, the hours they do things at, how one went; and the notes
+//! that stand beside.
+
+use serde_json::{Value, json};
+
+use crate::support::{Shop, shared};
+
+fn sum(values: &Value) -> u64 {
+    values.as_array().unwrap().iter().map(|value| value.as_u64().unwrap_or_else(|| sum(value))).sum()
+}
+
+#[test]
+fn everybody_is_on_the_map_once() {
+    let shop = shared();
+    let everybody = shop.json(["personas", "list"])["n_customers"].clone();
+    let map = shop.json(["personas", "map", "--squares", "20"]);
+    assert_eq!(map["n_customers"], everybody);
+    let mut of_personas = std::collections::BTreeMap::<String, u64>::new();
+    for square in map["squares"].as_array().unwrap() {
+        let (column, row) = (square[0].as_u64().unwrap(), square[1].as_u64().unwrap());
+        assert!(column < 20 && row < 20, "{square}");
+        *of_personas.entry(square[2].to_string()).or_default() += square[3].as_u64().unwrap();
+    }
+    for middle in map["middles"].as_array().unwrap() {
+        assert_eq!(of_personas.remove(&middle["persona"].to_string()).unwrap(), middle["n_customers"], "{middle}");
+    }
+    assert!(of_personas.is_empty(), "{of_personas:?}");
+    // The axes are in the order of how much they show, and say what they mean.
+    let share = |axis_idx: usize| map["axes"][axis_idx]["share"].as_f64().unwrap();
+    assert!(share(0) >= share(1) && share(1) > 0.0 && share(0) + share(1) <= 1.0 + 1e-9, "{}", map["axes"]);
+    assert!(!map["axes"][0]["features"].as_array().unwrap().is_empty(), "{}", map["axes"]);
+
+    // A rectangle holds whom the places say, and the whole map holds everybody.
+    let whole = shop.json(["personas", "map", "--within=-inf,-inf,inf,inf", "--top", "3"]);
+    assert_eq!((&whole["n_customers"], whole["customers"].as_array().unwrap().len()), (&everybody, 3));
+    let (low, high) = (map["axes"][0]["low"].as_f64().unwrap(), map["axes"][0]["high"].as_f64().unwrap());
+    let middle = f64::midpoint(low, high);
+    let halves = [format!("--within=-inf,-inf,{middle},inf"), format!("--within={middle},-inf,inf,inf")];
+    let [left, right] = halves.map(|half| shop.json(["personas", "map", &half])["n_customers"].as_u64().unwrap());
+    assert!(left > 0 && right > 0 && left + right == everybody.as_u64().unwrap(), "{left} and {right}");
+    let query = format!("SELECT count(*) AS n FROM map WHERE x <= {middle}");
+    assert_eq!(shop.json(["sql", &query])[0]["n"], left);
+    let refused = shop.fail(2, ["personas", "map", "--within=1,1,0,0"]);
+    assert!(refused.contains("corners"), "{refused}");
+}
+
+#[test]
+fn every_event_has_its_hour() {
+    let shop = shared();
+    let activity = shop.json(["personas", "activity"]);
+    let n_events =
+        shop.json(["sql", "SELECT count(*) AS n FROM events WHERE user_id IS NOT NULL OR anonymous_id IS NOT NULL"]);
+    assert_eq!(sum(&activity["everybody"]), n_events[0]["n"]);
+    assert_eq!(activity["time_zone"], "UTC");
+    let of_sql = shop.json(["sql",
+        "SELECT date_part('dow', occurred_at) AS dow, date_part('hour', occurred_at) AS hour, count(*) AS n FROM events \
+         WHERE user_id IS NOT NULL OR anonymous_id IS NOT NULL GROUP BY 1, 2",
+    ]);
+    for row in of_sql.as_array().unwrap() {
+        // SQL counts from Sunday.
+        let weekday = (row["dow"].as_u64().unwrap() + 6) % 7;
+        let hour = row["hour"].as_u64().unwrap();
+        let found = &activity["everybody"][usize::try_from(weekday).unwrap()][usize::try_from(hour).unwrap()];
+        assert_eq!(found, &row["n"], "{row}");
+    }
+    let of_personas: u64 = activity["personas"].as_array().unwrap().iter().map(|own| sum(&own["week"])).sum();
+    assert!(of_personas > 0 && of_personas <= n_events[0]["n"].as_u64().unwrap());
+}
+
+#[test]
+fn shares_go_where_the_discovery_found_them() {
+    let shop = shared();
+    let book = shop.json(["personas", "list"]);
+    for persona in book["personas"].as_array().unwrap() {
+        for exemplar in persona["exemplars"].as_array().unwrap() {
+            let profile = shop.json(["profile", exemplar.as_str().unwrap(), "--weeks", "8"]);
+            let history = &profile["membership_history"];
+            let days = history["days"].as_array().unwrap();
+            assert!(!days.is_empty() && days.len() <= 9, "{history}");
+            let last = days.last().unwrap();
+            assert_eq!(last["day"], book["as_of"]);
+            for own in profile["membership"]["personas"].as_array().unwrap() {
+                let known = history["personas"].as_array().unwrap();
+                let position = known.iter().position(|other| other["id"] == own["id"]).unwrap();
+                assert_eq!(last["shares"][position], own["share"], "{exemplar} in {}", own["id"]);
+            }
+            for day in days {
+                let shares: f64 = day["shares"].as_array().unwrap().iter().map(|share| share.as_f64().unwrap()).sum();
+                assert!((shares + day["unassigned"].as_f64().unwrap() - 1.0).abs() < 1e-9, "{day}");
+            }
+        }
+    }
+    assert_eq!(
+        shop.json(["profile", book["personas"][0]["exemplars"][0].as_str().unwrap()])["membership_history"],
+        json!(null)
+    );
+}
+
+#[test]
+fn notes_are_kept_as_they_were_said() {
+    let shop = Shop::discovered();
+    assert_eq!(shop.json(["personas", "notes"]), json!([]));
+    let said = "„Ich kaufe nur abends“ <b>& günstig</b> \u{202e}abc";
+    shop.run(["personas", "note", "p1", said, "--source", "interview, Anna"]);
+    shop.run(["personas", "note", "p2", "They wait for the sale"]);
+    let notes = shop.json(["personas", "notes", "p1"]);
+    assert_eq!(
+        (notes.as_array().unwrap().len(), &notes[0]["text"], &notes[0]["source"]),
+        (1, &json!(said), &json!("interview, Anna"))
+    );
+    assert_eq!(shop.json(["personas", "notes"]).as_array().unwrap().len(), 2);
+    for wrong in [["personas", "note", "p1", "  "], ["personas", "note", "p99", "nobody"]] {
+        shop.fail(1, wrong);
+    }
+    // Discovering anew leaves them.
+    shop.run(["discover", "--continuum", "cut"]);
+    assert_eq!(shop.json(["personas", "notes"]).as_array().unwrap().len(), 2);
+}
