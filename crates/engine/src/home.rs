@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use throng_event::PersonalData;
 use url::Url;
@@ -14,6 +15,9 @@ use crate::store::Store;
 /// The configuration's name, by which a home is recognised.
 pub const CONFIG_FILE: &str = "throng.toml";
 const LOCK_FILE: &str = ".lock";
+/// A step of a server takes some tens of milliseconds; a command takes longer than anybody wants to wait.
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 const KEY_FILE: &str = "identity.key";
 /// The key that those who sign in are known by.
 const SESSION_KEY_FILE: &str = "session.key";
@@ -179,12 +183,20 @@ impl Home {
         EngineError::Configuration { path: self.root.join(CONFIG_FILE), reason: reason.to_owned() }
     }
 
-    /// Waits for nobody: a second writer is told so.
+    /// Waits for a step of a server to end, and not for a whole command: a second writer is told so.
     pub(crate) fn lock(&self) -> Result<WriteLock, EngineError> {
         let path = self.root.join(LOCK_FILE);
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(|source| EngineError::io("write", &path, source))?;
-        match file.try_lock() {
+        let mut locked = file.try_lock();
+        for _ in 0..LOCK_TRIES {
+            if !matches!(locked, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(LOCK_PAUSE);
+            locked = file.try_lock();
+        }
+        match locked {
             Ok(()) => Ok(WriteLock(file)),
             Err(TryLockError::WouldBlock) => Err(EngineError::Missing {
                 what: format!("another throng process is writing to {:?}", self.root),

@@ -104,19 +104,12 @@ pub struct Followed {
 }
 
 impl Engine {
-    /// Returns what a live server of this home starts from.
+    /// Returns what a live server of this home starts from. Without features it takes events and scores nobody.
     ///
     /// # Errors
-    /// [`EngineError::Missing`] without features, [`EngineError::Catalogue`] when they do not fit
-    /// together, or when the decisions about identities cannot be read.
+    /// [`EngineError::Catalogue`] when features do not fit together, or when the decisions about identities cannot be read.
     pub fn live_settings(&self, models: LiveModels) -> Result<LiveSettings, EngineError> {
         let config = self.home.config();
-        if config.features.is_empty() {
-            return Err(EngineError::Missing {
-                what: "throng.toml has no features".to_owned(),
-                todo: "run `throng features propose --write` on a history, or copy a catalogue into it".to_owned(),
-            });
-        }
         let catalogue = Catalogue::new(config.features.clone(), config.currency)
             .map_err(|error| EngineError::Catalogue(error.to_string()))?;
         Ok(LiveSettings {

@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::page::Page;
 use crate::{
     Settings, account_api, ask, document, ingest, metrics, operations, page, profile_api, profiles, shifts, sign_in,
+    work,
 };
 
 /// What all handlers share.
@@ -55,6 +56,7 @@ impl App {
         let body_bytes_max = self.settings.body_bytes_max;
         document::with_document(open_routes())
             .merge(ask::routes())
+            .merge(work::routes())
             .fallback(page::fallback)
             .method_not_allowed_fallback(other_method)
             .layer(DefaultBodyLimit::max(body_bytes_max))
@@ -91,6 +93,9 @@ pub(crate) fn open_routes() -> OpenApiRouter<App> {
 
 /// Gives up a request that takes too long. A stream has begun to answer by then.
 async fn in_time(State(app): State<App>, request: Request, next: Next) -> Response {
+    if work::takes_its_time(request.uri().path()) {
+        return next.run(request).await;
+    }
     let answered = tokio::time::timeout(app.settings.request_time_max, next.run(request)).await;
     answered.unwrap_or_else(|_| ApiError::timed_out().into_response())
 }

@@ -24,6 +24,7 @@ mod serve;
 mod settings;
 mod shifts;
 mod sign_in;
+mod work;
 
 pub use ask::{Ask, Deed, Question, Unanswered};
 pub use document::openapi_json;
@@ -33,3 +34,4 @@ pub use operations::log_as_json;
 pub use serve::{Bound, bind};
 pub use settings::{ApiKey, Settings, Source, TlsFiles};
 pub use sign_in::{FirstUser, Keep, Password, SignIn, User};
+pub use work::{Progress, Task, Workshop};

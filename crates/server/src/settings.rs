@@ -8,7 +8,7 @@ use std::time::Duration;
 use throng_event::{Calendar, Currency, PersonalData};
 use throng_source::Mapping;
 
-use crate::{Ask, KeyHash, Role, SignIn};
+use crate::{Ask, KeyHash, Role, SignIn, Workshop};
 
 /// The settings of a server.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Settings {
     pub sign_in: SignIn,
     /// Who answers questions about the tables; without anybody there is no such path.
     pub ask: Option<Ask>,
+    /// Who does what takes minutes; without anybody there is no such path.
+    pub work: Option<Workshop>,
     /// What makes events of the records that webhooks send, by the name of the source.
     pub mappings: BTreeMap<String, Mapping>,
     /// The zone of times that carry none.
@@ -92,6 +94,7 @@ impl Settings {
             keys: Vec::new(),
             sign_in: SignIn::default(),
             ask: None,
+            work: None,
             mappings: BTreeMap::new(),
             calendar: Calendar::utc(),
             currency: None,

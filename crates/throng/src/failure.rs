@@ -48,6 +48,22 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if error.is::<Negative>() {
         return status;
     }
+    let lines = lines(error);
+    let (headline, causes) = lines.split_first().map_or(("unknown", [].as_slice()), |(first, rest)| (first, rest));
+    output::error(headline, causes, hint(error).map(|hint| indented(&hint)).as_deref());
+    status
+}
+
+/// Returns what went wrong and what to do, in one text.
+pub(crate) fn told(error: &anyhow::Error) -> String {
+    let said = lines(error).join(": ");
+    match hint(error) {
+        Some(hint) => format!("{said}; {hint}"),
+        None => said,
+    }
+}
+
+fn lines(error: &anyhow::Error) -> Vec<String> {
     let mut lines = Vec::new();
     for cause in error.chain() {
         let line = indented(&cause.to_string());
@@ -56,16 +72,14 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
             lines.push(line);
         }
     }
-    let (headline, causes) = lines.split_first().map_or(("unknown", [].as_slice()), |(first, rest)| (first, rest));
-    output::error(headline, causes, hint(error).map(|hint| indented(&hint)).as_deref());
-    status
+    lines
 }
 
 /// Returns why a question that somebody asked from elsewhere has no answer. That a check failed is one.
 ///
 /// # Errors
 /// [`Unanswered`].
-pub(crate) fn unanswered(error: &anyhow::Error, written: &Written) -> Result<Vec<u8>, Unanswered> {
+pub(crate) fn unanswered(error: &anyhow::Error, written: &Written<'_>) -> Result<Vec<u8>, Unanswered> {
     if error.is::<Negative>() {
         return Ok(written.take());
     }

@@ -27,7 +27,7 @@ impl<'w> Session<'w> {
 
     /// Returns the surroundings of a command that is asked for by somebody else about one home, and whose
     /// results are handed on.
-    pub(crate) fn handing_on(written: &'w Written, home: &Path, threads: NonZeroUsize) -> Self {
+    pub(crate) fn handing_on(written: &'w Written<'w>, home: &Path, threads: NonZeroUsize) -> Self {
         Self { output: Output::handing_on(written), home: Some(home.to_owned()), threads }
     }
 

@@ -12,6 +12,7 @@ mod report_model;
 mod rows;
 mod wire;
 mod wording;
+mod work;
 mod world;
 
 use std::process::ExitCode;

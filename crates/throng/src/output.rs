@@ -8,11 +8,13 @@
 mod grid;
 mod progress;
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
 use owo_colors::OwoColorize;
 use serde::Serialize;
+use throng_server::Progress;
 
 use crate::arguments::{ColorWhen, Format, GlobalArguments};
 
@@ -32,27 +34,42 @@ pub(crate) struct Output<'w> {
     /// Columns of the terminal, when there is one.
     terminal: Option<usize>,
     /// Takes results in place of standard output.
-    written: Option<&'w Written>,
+    written: Option<&'w Written<'w>>,
 }
 
 /// Results that are handed on rather than printed.
-#[derive(Debug, Default)]
-pub(crate) struct Written(Mutex<Vec<u8>>);
+#[derive(Default)]
+pub(crate) struct Written<'t> {
+    results: Mutex<Vec<u8>>,
+    /// Who wants to know how it goes.
+    told: Option<&'t (dyn Fn(Progress) + Sync)>,
+}
 
-impl Written {
+impl fmt::Debug for Written<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Written(…)")
+    }
+}
+
+impl<'t> Written<'t> {
+    /// Returns nothing written yet, by a command that tells somebody how it goes.
+    pub(crate) fn telling(told: &'t (dyn Fn(Progress) + Sync)) -> Self {
+        Self { told: Some(told), ..Self::default() }
+    }
+
     /// Returns everything that was written, and is empty then.
     pub(crate) fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.results.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn append(&self, bytes: &[u8]) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        self.results.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
     }
 }
 
 impl<'w> Output<'w> {
-    /// Returns an output that hands results on as JSON, and tells nobody how it goes.
-    pub(crate) fn handing_on(written: &'w Written) -> Self {
+    /// Returns an output that hands results on as JSON, and tells how it goes whoever wants to know.
+    pub(crate) fn handing_on(written: &'w Written<'w>) -> Self {
         Self { format: Format::Json, quiet: true, terminal: None, written: Some(written) }
     }
 
@@ -77,6 +94,13 @@ impl<'w> Output<'w> {
     /// Returns an output that prints in the same way, whoever this one hands results to.
     pub(crate) fn at_terminal(self) -> Output<'static> {
         Output { format: self.format, quiet: self.quiet, terminal: self.terminal, written: None }
+    }
+
+    /// Tells how it goes whoever results are handed on to.
+    fn tell(self, progress: impl FnOnce() -> Progress) {
+        if let Some(told) = self.written.and_then(|written| written.told) {
+            told(progress());
+        }
     }
 
     /// Returns how results are to be written.

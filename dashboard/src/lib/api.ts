@@ -45,9 +45,9 @@ export function ask<T>(command: string, about: readonly string[] = [], options: 
   return request<T>(question(command, about, options));
 }
 
-/** Has something changed, as an administrator. */
-export function act<T>(command: string, about: readonly string[] = []): Promise<T> {
-  return request<T>(question(command, about), { method: 'POST' });
+/** Has something changed. */
+export function act<T>(command: string, about: readonly string[] = [], options: Options = {}): Promise<T> {
+  return request<T>(question(command, about, options), { method: 'POST' });
 }
 
 export function post<T>(path: string, body: unknown): Promise<T> {

@@ -1,6 +1,6 @@
 // What is said of two personas, brought together by what it is about.
 
-import type { Claim, Persona } from './types';
+import type { Beside, Claim, Persona } from './types';
 
 export interface Difference {
   key: string;
@@ -52,4 +52,12 @@ export function differences(first: Persona, second: Persona): Difference[] {
     });
   }
   return [...found.values()].sort((a, b) => Math.abs(b.effect) - Math.abs(a.effect) || (a.key < b.key ? -1 : 1));
+}
+
+/** The rows of an answer about two groups, the greatest difference first, or in their order. */
+export function steepest(answer: Record<string, unknown>, ordered: boolean): Beside[] {
+  const isRow = (row: unknown): row is Beside => typeof row === 'object' && row !== null && 'key' in row && 'groups' in row && 'difference' in row;
+  const rows = Object.values(answer).flatMap((list) => (Array.isArray(list) ? list.filter(isRow) : []));
+  const size = (row: Beside) => Math.abs(row.difference?.estimate ?? 0);
+  return ordered ? rows : rows.sort((a, b) => size(b) - size(a) || (a.key < b.key ? -1 : 1));
 }

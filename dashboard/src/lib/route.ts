@@ -7,6 +7,7 @@ export type Route =
   | { page: 'journeys' }
   | { page: 'customers' }
   | { page: 'customer'; id: string }
+  | { page: 'map' }
   | { page: 'live' }
   | { page: 'data' }
   | { page: 'model' }
@@ -25,6 +26,7 @@ export function parse(url: URL): Route {
     case 'compare':
       return { page: 'compare', ids: url.searchParams.getAll('persona') };
     case 'journeys':
+    case 'map':
     case 'live':
     case 'data':
     case 'model':

@@ -105,6 +105,7 @@ export interface Profile {
   } | null;
   membership: { personas: { id: string; name: string; share: number }[]; unassigned: number } | null;
   features: Record<string, number | string | null>;
+  membership_history: MembershipHistory | null;
   recent_events: Record<string, unknown>[];
 }
 
@@ -200,4 +201,74 @@ export interface Flow {
   n_without: number;
   nodes: FlowNode[];
   edges: FlowEdge[];
+}
+
+export interface MapAxis {
+  share: number;
+  low: number;
+  high: number;
+  along: string;
+  features: { feature: string; level: string | null; correlation: number }[];
+}
+
+/** A column, a row, a persona and how many of its customers are there. */
+export type Square = [number, number, string | null, number];
+
+export interface CustomerMap {
+  as_of: string;
+  n_customers: number;
+  n_squares: number;
+  axes: [MapAxis, MapAxis];
+  squares: Square[];
+  middles: { persona: string | null; n_customers: number; x: number; y: number }[];
+}
+
+export interface MapPart {
+  n_customers: number;
+  personas: { persona: string | null; n_customers: number }[];
+  customers: string[];
+}
+
+/** Events by weekday, Monday first, and hour. */
+export type Week = number[][];
+
+export interface Activity {
+  time_zone: string;
+  everybody: Week;
+  personas: { id: string; week: Week }[];
+}
+
+export interface Note {
+  persona: string;
+  text: string;
+  source: string | null;
+  noted_at: string;
+}
+
+export interface MembershipHistory {
+  model: string;
+  personas: { id: string; name: string }[];
+  days: { day: string; shares: number[]; unassigned: number }[];
+}
+
+export interface Link {
+  from: string;
+  to: string;
+  kind: string;
+  occurred_at: string | null;
+  event: string | null;
+  event_id: string | null;
+  source: string | null;
+}
+
+export interface Identities {
+  profile_id: string;
+  identities: { kind: string; value: string; link: Link | null }[];
+}
+
+/** Two groups of customers beside each other, by the share of them that each row holds. */
+export interface Beside {
+  key: string;
+  groups: { n_customers: number; of: number; share: number }[];
+  difference: { estimate: number; low: number; high: number; q_value: number; significant: boolean } | null;
 }

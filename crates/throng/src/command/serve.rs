@@ -1,16 +1,23 @@
 //! `throng serve`: events in, personas out, as they happen.
 
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 use throng_engine::{Engine, EngineError, Follower, Home, Scores, ServerRole};
+use throng_feature::FeatureDefinition;
 use throng_live::{Live, Offset};
 use throng_server::{
-    ApiKey, Ask, FirstUser, Key, KeyHash, Password, Role, Settings, Source, TlsFiles, User, bind, log_as_json,
+    ApiKey, Ask, Bound, FirstUser, Key, KeyHash, Password, Progress, Role, Settings, Source, Task, TlsFiles, User,
+    Workshop, bind, log_as_json,
 };
 use throng_source::Mapping;
+use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 
 use super::users::keep;
 use crate::arguments::ServeArguments;
@@ -18,7 +25,10 @@ use crate::ask::Answerer;
 use crate::format::count;
 use crate::home::Session;
 use crate::output::{Steps, Written};
+use crate::work::Worker;
 
+/// The folder of a home for files that are sent to be imported, until they are.
+const SENT_FOLDER: &str = "sent";
 /// How often the lake is brought up to the log.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 /// How many times that is left out when the log has nothing new: what other commands wrote or
@@ -26,66 +36,149 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 const IDLE_STEPS: u32 = 10;
 
 pub(super) fn run(session: &Session<'_>, arguments: &ServeArguments) -> anyhow::Result<()> {
-    let engine = session.engine()?;
-    let mut settings = settings(&engine, arguments)?;
-    let answerer = Answerer { home: engine.home().root().to_owned(), threads: session.threads() };
-    settings.ask = Some(Ask::new(move |question| answerer.answer(question)));
-    let first = first_user(session, &mut settings, engine.home())?;
-    let scores = if arguments.no_model { Scores::Nobody } else { Scores::Everybody };
-    let (live, follower, n_adopted) = open(session, &engine, scores)?;
-    log_as_json()?;
+    let home = session.engine()?.home().root().to_owned();
+    let first = Key::random()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    let n_keys = settings.keys.len() + settings.sources.iter().map(|source| source.keys.len()).sum::<usize>();
-    let secure = settings.tls.is_some();
-    // From here on an end is asked for and not just made.
-    let stop = runtime.block_on(async { stop() }).context("cannot wait for signals")?;
-    let bound = runtime.block_on(bind(settings, live.clone()))?;
-    let address = bound.address().context("cannot tell where it listens")?;
-    let status = live.status();
-    let scheme = if secure { "https" } else { "http" };
-    session.output.text(&format!("listening on {scheme}://{address}"))?;
-    session.output.note(&format!("{} profiles, {} records in the log", count(status.n_profiles), count(status.end.0)));
-    if n_adopted > 0 {
-        let n_adopted = u64::try_from(n_adopted).unwrap_or(u64::MAX);
-        session.output.note(&format!("{} of them are events of the lake, taken over just now", count(n_adopted)));
-    }
-    let opening = live.opening();
-    if opening.checkpoint > Offset(0) {
-        let (checkpoint, replayed) = (count(opening.checkpoint.0), count(opening.n_replayed));
-        session
-            .output
-            .note(&format!("started from the checkpoint at record {checkpoint} and {replayed} records since"));
-    }
-    if let Some(unused) = &opening.unused {
-        session.output.note(&format!("{unused}; the whole log was read instead"));
-    }
-    match &status.model {
-        Some(version) => {
-            session.output.note(&format!("model {version}, {} personas", live.personas().len()));
+    let work = Work::new(home, session.threads());
+    let mut place = Place { listen: arguments.listen, told: false };
+    // From here on an end is asked for and not just made; until the server listens one is made by it.
+    let mut stop = None;
+    loop {
+        let engine = session.engine()?;
+        let features = engine.home().config().features.clone();
+        let scores = if arguments.no_model { Scores::Nobody } else { Scores::Everybody };
+        let mut settings = settings(&engine, place.listen)?;
+        let answerer = Answerer { home: engine.home().root().to_owned(), threads: session.threads() };
+        settings.ask = Some(Ask::new(move |question| answerer.answer(question)));
+        settings.work = Some(work.workshop.clone());
+        let nobody = settings.sign_in.users.is_empty();
+        if nobody {
+            settings.sign_in.first = Some(first_user(session, &first, engine.home()));
         }
-        None => session.output.note("no model: features only; `throng discover` makes one"),
+        let (live, follower, n_adopted) = open(session, &engine, scores)?;
+        let stop = match &mut stop {
+            Some(stop) => stop,
+            None => {
+                log_as_json()?;
+                stop.insert(Box::pin(runtime.block_on(async { self::stop() }).context("cannot wait for signals")?))
+            }
+        };
+        let serving = Serving { session, settings, first: nobody.then_some(&first) };
+        let bound = serving.bind(&runtime, &live, (&mut place, n_adopted))?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let following = follow(engine, live.clone(), (follower, scores), Arc::clone(&stopping));
+        let mut ended = false;
+        runtime.block_on(bound.run(async {
+            tokio::select! {
+                () = stop.as_mut() => ended = true,
+                () = work.changes(&features) => {}
+            }
+        }));
+        if ended {
+            session.output.note("stopping: events that were taken are written to the lake");
+        }
+        live.close();
+        stopping.store(true, Ordering::Relaxed);
+        match following.join() {
+            Ok(Offset(0)) => {}
+            Ok(_) | Err(_) => {
+                session.output.note("the lake is behind the log; it catches up when the server is started again");
+            }
+        }
+        if ended {
+            return Ok(());
+        }
+        session.output.note("the features are others now: starting again with them");
     }
-    if let Some(token) = first {
-        session
-            .output
-            .note(&format!("nobody can sign in yet; the first one does at {scheme}://{address}/?first={token}"));
+}
+
+/// Where a server listens, from its first start to its last.
+struct Place {
+    listen: Option<SocketAddr>,
+    /// Whether it was said.
+    told: bool,
+}
+
+/// What is done from the page, and whether a server has to start again after it.
+struct Work {
+    workshop: Workshop,
+    home: PathBuf,
+    done: Arc<Notify>,
+}
+
+impl Work {
+    fn new(home: PathBuf, threads: NonZeroUsize) -> Self {
+        let (worker, done) = (Worker { home: home.clone(), threads }, Arc::new(Notify::new()));
+        let tell = Arc::clone(&done);
+        let work = move |task: &Task, progress: &(dyn Fn(Progress) + Sync)| {
+            let done = worker.work(task, progress);
+            tell.notify_one();
+            done
+        };
+        Self { workshop: Workshop::new(home.join(SENT_FOLDER), work), home, done }
     }
-    if n_keys == 0 {
-        session.output.note("nobody has a key yet: `throng keys add NAME --role ingest` makes one");
-    }
-    let stopping = Arc::new(AtomicBool::new(false));
-    let following = follow(engine, live.clone(), (follower, scores), Arc::clone(&stopping));
-    runtime.block_on(bound.run(stop));
-    session.output.note("stopping: events that were taken are written to the lake");
-    live.close();
-    stopping.store(true, Ordering::Relaxed);
-    match following.join() {
-        Ok(Offset(0)) => {}
-        Ok(_) | Err(_) => {
-            session.output.note("the lake is behind the log; it catches up when the server is started again");
+
+    /// Is ready when the home has other features than these after something was done.
+    async fn changes(&self, features: &[FeatureDefinition]) {
+        loop {
+            self.done.notified().await;
+            // A configuration that cannot be read stops no server.
+            if Home::open(&self.home).is_ok_and(|home| home.config().features != features) {
+                return;
+            }
         }
     }
-    Ok(())
+}
+
+/// A server that is about to listen.
+struct Serving<'a> {
+    session: &'a Session<'a>,
+    settings: Settings,
+    /// What makes the first user, where there is none.
+    first: Option<&'a Key>,
+}
+
+impl Serving<'_> {
+    /// Begins to listen and says so, and the first time also what there is.
+    fn bind(self, runtime: &Runtime, live: &Live, (place, n_adopted): (&mut Place, usize)) -> anyhow::Result<Bound> {
+        let (output, first) = (self.session.output, self.first);
+        let n_keys =
+            self.settings.keys.len() + self.settings.sources.iter().map(|source| source.keys.len()).sum::<usize>();
+        let scheme = if self.settings.tls.is_some() { "https" } else { "http" };
+        let bound = runtime.block_on(bind(self.settings, live.clone()))?;
+        let address = bound.address().context("cannot tell where it listens")?;
+        place.listen = Some(address);
+        if std::mem::replace(&mut place.told, true) {
+            return Ok(bound);
+        }
+        let status = live.status();
+        output.text(&format!("listening on {scheme}://{address}"))?;
+        output.note(&format!("{} profiles, {} records in the log", count(status.n_profiles), count(status.end.0)));
+        if n_adopted > 0 {
+            let n_adopted = u64::try_from(n_adopted).unwrap_or(u64::MAX);
+            output.note(&format!("{} of them are events of the lake, taken over just now", count(n_adopted)));
+        }
+        let opening = live.opening();
+        if opening.checkpoint > Offset(0) {
+            let (checkpoint, replayed) = (count(opening.checkpoint.0), count(opening.n_replayed));
+            output.note(&format!("started from the checkpoint at record {checkpoint} and {replayed} records since"));
+        }
+        if let Some(unused) = &opening.unused {
+            output.note(&format!("{unused}; the whole log was read instead"));
+        }
+        match &status.model {
+            Some(version) => output.note(&format!("model {version}, {} personas", live.personas().len())),
+            None => output.note("no model: nobody is scored; `throng discover` makes one, and so does the page"),
+        }
+        if let Some(token) = first {
+            let token = token.as_str();
+            output.note(&format!("nobody can sign in yet; the first one does at {scheme}://{address}/?first={token}"));
+        }
+        if n_keys == 0 {
+            output.note("nobody has a key yet: `throng keys add NAME --role ingest` makes one");
+        }
+        Ok(bound)
+    }
 }
 
 /// Opens the log and brings it and the lake together; returns how many events it took over.
@@ -108,10 +201,10 @@ fn open(session: &Session<'_>, engine: &Engine, scores: Scores) -> anyhow::Resul
 }
 
 /// Returns the settings of the server from the configuration and what was typed.
-fn settings(engine: &Engine, arguments: &ServeArguments) -> anyhow::Result<Settings> {
+fn settings(engine: &Engine, listen: Option<SocketAddr>) -> anyhow::Result<Settings> {
     let home = engine.home();
     let config = home.config();
-    let mut settings = Settings::new(arguments.listen.unwrap_or(config.server.listen));
+    let mut settings = Settings::new(listen.unwrap_or(config.server.listen));
     settings.calendar = config.calendar.clone();
     settings.currency = config.currency;
     settings.personal = home.personal_data()?;
@@ -158,12 +251,8 @@ fn role_of(role: ServerRole) -> Role {
     }
 }
 
-/// Where nobody can sign in, lets whoever holds a new token make the first user; returns the token.
-fn first_user(session: &Session<'_>, settings: &mut Settings, home: &Home) -> anyhow::Result<Option<String>> {
-    if !settings.sign_in.users.is_empty() {
-        return Ok(None);
-    }
-    let token = Key::random()?;
+/// Lets whoever holds a token make the first user.
+fn first_user(session: &Session<'_>, token: &Key, home: &Home) -> FirstUser {
     let (root, threads) = (home.root().to_owned(), session.threads());
     let keep = move |name: &str, password: &Password| {
         let written = Written::default();
@@ -171,8 +260,7 @@ fn first_user(session: &Session<'_>, settings: &mut Settings, home: &Home) -> an
         // What is wrong is said to whoever asks, with what to do.
         keep(&session, name, (ServerRole::Admin, password)).map_err(|error| format!("{error:#}"))
     };
-    settings.sign_in.first = Some(FirstUser { token: KeyHash::of(token.as_str()), keep: Arc::new(keep) });
-    Ok(Some(token.as_str().to_owned()))
+    FirstUser { token: KeyHash::of(token.as_str()), keep: Arc::new(keep) }
 }
 
 /// Brings the lake up to the log until the server stops, and then once more; returns how many

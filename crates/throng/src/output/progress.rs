@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use throng_server::Progress;
 
 use super::Output;
 use crate::format::{count, duration};
@@ -28,6 +29,7 @@ impl<'w> Steps<'w> {
     /// Ends the step before and begins another.
     pub(crate) fn begin(&mut self, name: &str) {
         self.end();
+        self.output.tell(|| Progress::Step(name.to_owned()));
         if self.output.draws_progress() {
             self.bar.enable_steady_tick(TICK);
             self.bar.set_message(name.to_owned());
@@ -52,14 +54,16 @@ impl<'w> Steps<'w> {
 }
 
 /// The bar of one import.
-pub(crate) struct ImportBar {
+pub(crate) struct ImportBar<'w> {
+    output: Output<'w>,
+    n_bytes: Option<u64>,
     bar: ProgressBar,
     stopwatch: Stopwatch,
 }
 
-impl ImportBar {
+impl<'w> ImportBar<'w> {
     /// Starts a bar for a file of so many bytes, unknown for what is no file.
-    pub(crate) fn new(output: Output<'_>, name: &str, n_bytes: Option<u64>) -> Self {
+    pub(crate) fn new(output: Output<'w>, name: &str, n_bytes: Option<u64>) -> Self {
         let template = match n_bytes {
             Some(_) => "{prefix} {wide_bar:.cyan/dim} {percent:>3} %  {bytes} of {total_bytes}  {msg}",
             None => "{spinner:.cyan} {prefix} {bytes}  {msg}",
@@ -69,12 +73,17 @@ impl ImportBar {
         if output.draws_progress() {
             bar.enable_steady_tick(TICK);
         }
-        Self { bar, stopwatch: Stopwatch::start() }
+        output.tell(|| Progress::Step(format!("reading {name}")));
+        Self { output, n_bytes, bar, stopwatch: Stopwatch::start() }
     }
 
     /// Shows how far it is.
     pub(crate) fn show(&self, n_bytes: u64, n_rows: u64) {
         self.bar.set_position(n_bytes);
+        if let Some(whole) = self.n_bytes.filter(|whole| *whole > 0) {
+            #[expect(clippy::cast_precision_loss, reason = "a share for showing")]
+            self.output.tell(|| Progress::Share(n_bytes as f64 / whole as f64));
+        }
         let seconds = self.stopwatch.seconds();
         if seconds > 0.2 {
             self.bar.set_message(format!("{} rows/s", count(rate(n_rows, seconds))));
