@@ -5,7 +5,7 @@
 // node tests/page.mjs URL TOKEN SCREENSHOTS, with THRONG_TEST_CHROMIUM naming the browser.
 
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { AxeBuilder } from '@axe-core/playwright';
@@ -95,6 +95,63 @@ const claim = page.locator('.claims details').first();
 await claim.locator('summary').click();
 assert((await claim.locator('pre').innerText()).includes('SELECT'), 'a claim opens to its query');
 
+// What is seen can be taken along.
+const taken = async (button) => {
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: button }).click()]);
+  return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
+};
+const { id, claims } = book.personas[0];
+const table = await taken('Claims as CSV');
+assert.equal(table.name, `${id}.csv`);
+assert.equal(table.bytes.toString().trimEnd().split('\r\n').length, claims.length + 1);
+assert((await taken('All as Markdown')).bytes.toString().startsWith(`# ${id} `));
+const picture = await taken('Pictures as PNG');
+assert(picture.name.endsWith('.png') && picture.bytes.subarray(1, 4).toString() === 'PNG' && picture.bytes.length > 2_000, 'a picture is one');
+
+// A note is kept as it was said, and does nothing.
+const heard = 'They wait for the <script>alert(1)</script> sale 😀 \u202eabc';
+await page.getByText('Write a note').click();
+await page.getByLabel('What you heard').fill(heard);
+await page.getByLabel('Where it comes from').fill('interview, Anna');
+await page.getByRole('button', { name: 'Keep it' }).click();
+await page.locator('.note', { hasText: 'interview, Anna' }).waitFor();
+assert((await page.locator('.note').first().innerText()).includes(heard.slice(0, 40)), 'the note says what was heard');
+assert.deepEqual((await json(`/v1/ask/personas/notes?_=${id}`)).map((note) => note.text), [heard]);
+
+// A part of the map opens to its customers; everybody is in the whole of it.
+await page.goto(`${url}/map`);
+await settled();
+const drawn = await page.locator('figure svg').boundingBox();
+await page.mouse.move(drawn.x + 2, drawn.y + 2);
+await page.mouse.down();
+await page.mouse.move(drawn.x + drawn.width - 2, drawn.y + drawn.height - 2, { steps: 4 });
+await page.mouse.up();
+await settled();
+const whole = new Intl.NumberFormat('en-GB').format(book.n_customers);
+assert((await page.getByText('Who is there').locator('xpath=../..').innerText()).includes(`${whole} customers`), 'everybody is on the map');
+assert(page.url().includes('within='), 'what is chosen is in the address');
+const list = await taken('Download the list (CSV)');
+assert.equal(list.bytes.toString().trimEnd().split('\r\n').length, book.n_customers + 1);
+await page.getByText('By numbers').click();
+await page.getByLabel('Right').fill('20');
+await page.getByLabel('Right').press('Tab');
+await settled();
+assert(!(await page.getByText('Who is there').locator('xpath=../..').innerText()).includes(`${whole} customers`), 'a part by numbers is smaller');
+
+// Two personas differ in their journeys by what the command line says.
+const [one, other] = book.personas.map((persona) => persona.id);
+await page.goto(`${url}/journeys?view=retention&persona=${one}&beside=${other}`);
+await settled();
+const beside = await json(`/v1/ask/journeys/retention?persona=${one}&persona=${other}`);
+assert((await page.locator('main table').innerText()).includes(beside.rows[0].key), 'both stand side by side');
+
+// Files are brought here.
+await page.goto(`${url}/data`);
+await settled();
+const rows = ['email,created_at,event,amount', ...Array.from({ length: 40 }, (_, at) => `buyer${at}@example.com,2024-05-${String((at % 28) + 1).padStart(2, '0')}T10:00:00Z,Order Completed,${at + 1}.50`)];
+await page.locator('input[type=file]').setInputFiles({ name: 'shop <b>.csv', mimeType: 'text/csv', buffer: Buffer.from(rows.join('\n')) });
+await page.getByText('40 rows').waitFor({ timeout: 60_000 });
+
 // A step of a flow opens to its customers, who open to themselves.
 await page.goto(`${url}/journeys`);
 await settled();
@@ -105,7 +162,8 @@ const behind = page.getByRole('region', { name: /Customers behind/ });
 await behind.getByRole('link').nth(1).click();
 await page.waitForURL(/\/customers\/./);
 await settled();
-assert((await page.locator('main').innerText()).includes('Latest events'));
+const lived = await page.locator('main').innerText();
+for (const part of ['Latest events', 'How that went', 'Why these are one person']) assert(lived.includes(part), part);
 await page.goBack();
 await settled();
 assert(page.url().includes('customers='), 'what was open is in the address');
@@ -143,7 +201,9 @@ await page.getByRole('button', { name: /Go on/ }).click();
 const pages = {
   overview: '/',
   persona: `/personas/${book.personas[0].id}`,
+  map: '/map?within=-inf,-inf,0,inf',
   compare: '/compare',
+  difference: `/journeys?persona=${one}&beside=${other}`,
   journeys: '/journeys',
   funnel,
   retention: '/journeys?view=retention',

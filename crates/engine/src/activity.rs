@@ -10,6 +10,9 @@ use crate::error::EngineError;
 use crate::rows::Rows;
 use crate::tables::MEMBERSHIPS;
 
+/// Microseconds of a quarter of an hour.
+const QUARTER_US: i64 = 900 * Instant::SECOND;
+
 /// Events by weekday, 0 for Monday, and hour of the day, both local to the home.
 pub type Week = [[u64; 24]; 7];
 
@@ -41,13 +44,12 @@ impl Engine {
             }
             // Clocks all over the world differ by whole quarters of an hour.
             let query = format!(
-                "SELECT m.persona_id, date_bin(INTERVAL '15 minutes', e.occurred_at) AS quarter, count(*) AS n FROM \
-                 (SELECT profile_of(user_id, anonymous_id) AS profile_id, occurred_at FROM events \
-                 WHERE occurred_at < {}) e \
-                 LEFT JOIN memberships m ON m.profile_id = e.profile_id WHERE e.profile_id IS NOT NULL GROUP BY 1, 2",
+                "SELECT persona_id, at - (at % {QUARTER_US} + {QUARTER_US}) % {QUARTER_US} AS quarter, count(*) AS n \
+                 FROM (SELECT profile_of(user_id, anonymous_id) AS profile_id, CAST(occurred_at AS BIGINT) AS at \
+                 FROM events WHERE occurred_at < {}) LEFT JOIN memberships USING (profile_id) \
+                 WHERE profile_id IS NOT NULL GROUP BY 1, 2",
                 timestamp_literal(calendar.as_of(book.as_of).end)
             );
-            let query = format!("SELECT persona_id, CAST(quarter AS BIGINT) AS quarter, n FROM ({query})");
             let mut activity = Activity::default();
             let mut take = |rows: &arrow::array::RecordBatch| {
                 let rows = Rows(rows);

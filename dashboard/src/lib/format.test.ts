@@ -29,4 +29,5 @@ test('words are whole letters however strange they are', () => {
   expect(short('abc', 3)).toBe('abc');
   expect(sentence('no order')).toBe('No order');
   expect([plural(1, 'customer'), plural(2, 'customer')]).toEqual(['1 customer', '2 customers']);
+  expect([plural(1, 'history'), plural(2, 'history'), plural(2, 'day')]).toEqual(['1 history', '2 histories', '2 days']);
 });

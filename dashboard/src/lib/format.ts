@@ -64,7 +64,7 @@ export function instant(text: string): string {
     : new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(at);
 }
 
-export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
+export const plural = (n: number, one: string, many = one.replace(/([^aeiou])y$/, '$1ie').concat('s')): string => `${count(n)} ${n === 1 ? one : many}`;
 
 /** The first letter large, as a sentence begins. */
 export const sentence = (text: string): string => text.charAt(0).toLocaleUpperCase(locale) + text.slice(1);

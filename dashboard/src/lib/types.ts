@@ -272,3 +272,26 @@ export interface Beside {
   groups: { n_customers: number; of: number; share: number }[];
   difference: { estimate: number; low: number; high: number; q_value: number; significant: boolean } | null;
 }
+
+/** What is being done for an administrator, or was done last. */
+export interface Work {
+  task: 'import' | 'discover';
+  about: string | null;
+  state: 'sending' | 'running' | 'done' | 'failed';
+  steps: string[];
+  share: number | null;
+  message: string | null;
+  result: Imported | Book | null;
+}
+
+export interface Imported {
+  imports: {
+    form: string;
+    source: string;
+    rows_read: number;
+    rows_repeated: number;
+    rows_quarantined: number;
+    events_new: number;
+    mapping: { proposed: boolean; unsure: string[] } | null;
+  }[];
+}

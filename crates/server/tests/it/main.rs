@@ -13,3 +13,4 @@ mod properties;
 mod segment;
 mod stream;
 mod webhook;
+mod work;

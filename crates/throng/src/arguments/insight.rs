@@ -207,7 +207,7 @@ Examples:
 The plane is that of the two leading principal components of the space in which personas are told
 apart: what is near on it is near there, as far as two dimensions can show it.")]
 pub(crate) struct PersonasMapArguments {
-    /// Squares along each axis that customers are counted in
+    /// With --format json: squares along each axis that customers are counted in
     #[arg(long, value_name = "N", default_value_t = 48, value_parser = clap::value_parser!(u32).range(2..=256))]
     pub(crate) squares: u32,
     /// A rectangle, its lower left and upper right corner: who is in it; a side may be -inf or inf

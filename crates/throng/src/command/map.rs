@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use serde_json::{Value, json};
 use throng_engine::{CustomerMap, Engine, MapArea, MapPart};
-use throng_persona::{MapAxis, PersonaId};
+use throng_persona::{AlongAxis, MapAxis, PersonaId};
 
 use crate::arguments::{Format, PersonasMapArguments};
 use crate::format::{clean, count, counted, share};
@@ -19,10 +19,12 @@ pub(super) fn run(output: Output<'_>, engine: &Engine, arguments: &PersonasMapAr
     if let Some(area) = arguments.within {
         return part(output, area, &engine.on_map(area, arguments.top)?);
     }
-    let n_squares = NonZeroU32::new(arguments.squares).unwrap_or(NonZeroU32::MIN);
+    // A picture in a terminal has squares of its own.
+    let in_text = output.format() != Format::Json;
+    let n_squares = NonZeroU32::new(if in_text { PICTURE.0 } else { arguments.squares }).unwrap_or(NonZeroU32::MIN);
     let wording = Wording::new(&engine.home().config().features);
     let map = engine.map(n_squares)?;
-    if output.format() == Format::Json {
+    if !in_text {
         output.json(&document(&map, wording))?;
         return Ok(());
     }
@@ -48,15 +50,18 @@ fn word(persona: Option<&PersonaId>) -> &str {
     persona.map_or("none", PersonaId::as_str)
 }
 
-/// Returns what grows along an axis in words.
+/// Returns what grows along an axis, and what shrinks, in words.
 fn along(axis: &MapAxis, wording: Wording<'_>) -> String {
-    let of = |along: &throng_persona::AlongAxis| {
+    let of = |along: &AlongAxis| {
         let level = along.level.as_ref().map(|level| format!(" {level}")).unwrap_or_default();
-        let direction = if along.correlation < 0.0 { "less" } else { "more" };
-        clean(&format!("{direction} {}{level}", wording.phrase(&along.feature)))
+        clean(&format!("{}{level}", wording.phrase(&along.feature)))
     };
-    let named: Vec<String> = axis.features.iter().map(of).collect();
-    if named.is_empty() { "nothing by itself".to_owned() } else { named.join(", ") }
+    let (more, less): (Vec<_>, Vec<_>) = axis.features.iter().partition(|along| along.correlation > 0.0);
+    let said = [("more", more), ("less", less)].into_iter().filter(|(_, features)| !features.is_empty());
+    let said: Vec<String> = said
+        .map(|(word, features)| format!("{word}: {}", features.into_iter().map(of).collect::<Vec<_>>().join(", ")))
+        .collect();
+    if said.is_empty() { "nothing by itself".to_owned() } else { said.join("; ") }
 }
 
 fn document(map: &CustomerMap, wording: Wording<'_>) -> Value {
@@ -92,7 +97,7 @@ fn document(map: &CustomerMap, wording: Wording<'_>) -> Value {
 
 /// Returns a picture: in each place the number of the persona most of its customers count for, a dot for none.
 fn picture(map: &CustomerMap) -> String {
-    let scaled = |along: u32, of: u32| along * of / map.n_squares.get();
+    let scaled = |along: u32, of: u32| along * of / map.n_squares;
     let mut places: BTreeMap<(u32, u32), BTreeMap<Option<&PersonaId>, u64>> = BTreeMap::new();
     for square in &map.squares {
         let place = (scaled(square.column, PICTURE.0), scaled(square.row, PICTURE.1));

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::Shop;
+use crate::support::{Shop, simulated_events};
 
 /// A server on a home with personas, until it is dropped.
 struct Serving {
@@ -22,9 +22,10 @@ struct Serving {
 
 impl Serving {
     fn start() -> Self {
-        let shop = Shop::simulated();
-        shop.run(["features", "propose"]);
-        shop.run(["discover", "--continuum", "cut"]);
+        Self::of(Shop::discovered())
+    }
+
+    fn of(shop: Shop) -> Self {
         let key = shop.run(["keys", "add", "reader", "--role", "analyst"]).trim().to_owned();
         let mut command = shop.command(["serve", "--listen", "127.0.0.1:0"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -148,20 +149,27 @@ fn built() -> Option<PathBuf> {
     there.then_some(folder)
 }
 
-#[test]
-fn people_use_the_page_in_a_browser() {
+/// Runs a script of the page's tests; its words come behind the address and the token of the server.
+fn in_a_browser(serving: &Serving, script: &str, words: &[&str]) {
     let (Some(folder), Some(browser)) = (built(), std::env::var_os("THRONG_TEST_CHROMIUM")) else {
         eprintln!("left out: the dashboard is not built, or there is no browser (`cargo xtask test` has both)");
         return;
     };
-    let serving = Serving::start();
     let artifacts = std::env::var_os("THRONG_TEST_ARTIFACTS").map_or(folder.join("tests/artifacts"), PathBuf::from);
     let mut test = Command::new("node");
-    test.arg(folder.join("tests/page.mjs"))
-        .arg(format!("http://{}", serving.address))
-        .arg(&serving.token)
-        .arg(artifacts);
-    let told = test.env("THRONG_TEST_CHROMIUM", browser).output().unwrap();
+    test.arg(folder.join("tests").join(script)).arg(format!("http://{}", serving.address)).arg(&serving.token);
+    let told = test.args(words).arg(artifacts).env("THRONG_TEST_CHROMIUM", browser).output().unwrap();
     let said = [told.stdout.as_slice(), &told.stderr].concat();
     assert!(told.status.success(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn people_use_the_page_in_a_browser() {
+    in_a_browser(&Serving::start(), "page.mjs", &[]);
+}
+
+#[test]
+fn people_come_from_an_empty_home_to_personas_in_a_browser() {
+    let serving = Serving::of(Shop::empty());
+    in_a_browser(&serving, "first.mjs", &[simulated_events().to_str().unwrap()]);
 }
