@@ -49,7 +49,7 @@ await page.screenshot({ path: join(screenshots, 'first-personas.png'), fullPage:
 const book = await page.evaluate(async () => (await fetch('/v1/ask/personas/list')).json());
 const customer = book.personas[0].exemplars[0].replace(/^u:/, '');
 let features = {};
-for (let tries = 0; tries < 60 && Object.keys(features).length === 0; tries += 1) {
+for (let tries = 0; tries < 240 && Object.keys(features).length === 0; tries += 1) {
   await page.waitForTimeout(500);
   features = await page.evaluate(
     async (id) => {

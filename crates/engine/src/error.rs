@@ -82,6 +82,9 @@ pub enum EngineError {
         /// What to do about it.
         todo: String,
     },
+    /// Somebody else writes to the home just now.
+    #[error("another throng process is writing to {0:?}; wait for it to finish, then try again")]
+    Busy(PathBuf),
     /// A feature definition is wrong.
     #[error("cannot use the feature catalogue: {0}")]
     Catalogue(String),

@@ -198,10 +198,7 @@ impl Home {
         }
         match locked {
             Ok(()) => Ok(WriteLock(file)),
-            Err(TryLockError::WouldBlock) => Err(EngineError::Missing {
-                what: format!("another throng process is writing to {:?}", self.root),
-                todo: "wait for it to finish, then try again".to_owned(),
-            }),
+            Err(TryLockError::WouldBlock) => Err(EngineError::Busy(self.root.clone())),
             Err(TryLockError::Error(source)) => Err(EngineError::io("lock", path, source)),
         }
     }

@@ -89,7 +89,7 @@ pub(crate) fn unanswered(error: &anyhow::Error, written: &Written<'_>) -> Result
     };
     for cause in error.chain() {
         match cause.downcast_ref::<EngineError>() {
-            Some(EngineError::Missing { .. }) => return Err(Unanswered::Missing(message())),
+            Some(EngineError::Missing { .. } | EngineError::Busy(_)) => return Err(Unanswered::Missing(message())),
             Some(EngineError::Query(reason)) => return Err(Unanswered::Invalid(reason.clone())),
             Some(_) | None => {}
         }
@@ -143,6 +143,7 @@ fn engine_usage(error: &EngineError) -> bool {
         | EngineError::Query(_)
         | EngineError::Import { .. }
         | EngineError::Missing { .. }
+        | EngineError::Busy(_)
         | EngineError::JourneyFeatures(_)
         | EngineError::Live(_)
         | EngineError::Catalogue(_) => false,
@@ -241,6 +242,7 @@ fn engine_hint(error: &EngineError) -> Option<&'static str> {
         | EngineError::Table { .. }
         | EngineError::Import { .. }
         | EngineError::Missing { .. }
+        | EngineError::Busy(_)
         | EngineError::JourneyFeatures(_)
         | EngineError::Live(_)
         | EngineError::Persona(_) => None,

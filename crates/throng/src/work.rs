@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Parser;
+use throng_engine::EngineError;
 use throng_server::{Progress, Task};
 
 use crate::arguments::Arguments;
@@ -13,6 +14,8 @@ use crate::failure;
 use crate::home::Session;
 use crate::output::Written;
 
+/// How often a home is asked for that is written to; each time waits for two seconds by itself.
+const BUSY_TRIES: usize = 300;
 /// Options of `throng discover` that a page may choose.
 const DISCOVER_OPTIONS: [&str; 4] = ["personas", "continuum", "method", "seed"];
 
@@ -51,14 +54,32 @@ impl Worker {
         }
     }
 
+    /// Runs a command; where a server takes over much just now, once it has.
     fn run(&self, words: &[&str], tell: &(dyn Fn(Progress) + Sync)) -> Result<Vec<u8>, String> {
+        let mut told = false;
+        for _ in 0..BUSY_TRIES {
+            match self.try_run(words, tell)? {
+                Some(document) => return Ok(document),
+                None if told => {}
+                None => tell(Progress::Step("waiting until events are taken over".to_owned())),
+            }
+            told = true;
+        }
+        Err("something else is written to the home for too long; try again later".to_owned())
+    }
+
+    /// Returns nothing where somebody else writes to the home.
+    fn try_run(&self, words: &[&str], tell: &(dyn Fn(Progress) + Sync)) -> Result<Option<Vec<u8>>, String> {
         let typed = std::iter::once("throng").chain(words.iter().copied());
         let arguments = Arguments::try_parse_from(typed);
         let said = |error: clap::Error| error.to_string().lines().next().unwrap_or_default().to_owned();
         let command = arguments.map_err(said)?.command;
         let written = Written::telling(tell);
         let session = Session::handing_on(&written, &self.home, self.threads);
-        command::answer(&session, command).map_err(|error| failure::told(&error))?;
-        Ok(written.take())
+        match command::answer(&session, command) {
+            Ok(()) => Ok(Some(written.take())),
+            Err(error) if matches!(error.downcast_ref(), Some(EngineError::Busy(_))) => Ok(None),
+            Err(error) => Err(failure::told(&error)),
+        }
     }
 }

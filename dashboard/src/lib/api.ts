@@ -33,7 +33,8 @@ export async function request<T>(path: string, init: RequestInit = {}): Promise<
   } catch {
     throw new Refusal(0, 'unreachable', 'The server cannot be reached. Is it running, and is this machine online?');
   }
-  if (response.status === 204) return undefined as T;
+  // Done, or begun, and no more to say.
+  if (response.status === 204 || response.status === 202) return undefined as T;
   const body: unknown = await response.json().catch(() => undefined);
   if (response.ok && body !== undefined) return body as T;
   const { code, message } = (body ?? {}) as { code?: string; message?: string };

@@ -28,7 +28,8 @@ class Workshop {
           this.last = (await request<{ work: Work | null }>('/v1/work')).work;
           away = 0;
         } catch (error) {
-          const gone = error instanceof Refusal && error.status === 0;
+          // What stands between may say that it is away, too.
+          const gone = error instanceof Refusal && (error.status === 0 || error.status >= 500);
           away ||= Date.now();
           if (!gone || Date.now() - away > AWAY_MS) throw error;
         }

@@ -55,7 +55,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &ServeArguments) -> anyhow::
         if nobody {
             settings.sign_in.first = Some(first_user(session, &first, engine.home()));
         }
-        let (live, follower, n_adopted) = open(session, &engine, scores)?;
+        let (live, follower, n_adopted) = open(session, &engine, (scores, place.told))?;
         let stop = match &mut stop {
             Some(stop) => stop,
             None => {
@@ -181,14 +181,22 @@ impl Serving<'_> {
     }
 }
 
-/// Opens the log and brings it and the lake together; returns how many events it took over.
-fn open(session: &Session<'_>, engine: &Engine, scores: Scores) -> anyhow::Result<(Live, Follower, usize)> {
+/// Opens the log and brings it and the lake together; returns how many events it took over. A server that starts
+/// `again` listens first, and takes over what there is while it does.
+fn open(
+    session: &Session<'_>,
+    engine: &Engine,
+    (scores, again): (Scores, bool),
+) -> anyhow::Result<(Live, Follower, usize)> {
     let mut steps = Steps::new(session.output);
     steps.begin("reading the log");
     let live = Live::open(engine.live_settings(engine.live_models(scores)?)?)?;
+    let (mut follower, mut n_adopted) = (Follower::default(), 0);
+    if again {
+        steps.finish();
+        return Ok((live, follower, n_adopted));
+    }
     steps.begin("taking over what the lake has");
-    let mut follower = Follower::default();
-    let mut n_adopted = 0;
     loop {
         let followed = engine.follow(&live, &mut follower)?;
         n_adopted += followed.n_adopted;
