@@ -30,7 +30,7 @@ page.on('console', (message) => {
 page.on('pageerror', (error) => troubles.push(`${page.url()}: ${error}`));
 page.on('request', (request) => {
   const asked = new URL(request.url());
-  if (asked.protocol !== 'data:' && asked.host !== new URL(url).host) troubles.push(`${page.url()} asked ${asked}`);
+  if (!['data:', 'blob:'].includes(asked.protocol) && asked.host !== new URL(url).host) troubles.push(`${page.url()} asked ${asked}`);
 });
 
 const settled = async () => {
@@ -119,6 +119,7 @@ assert((await page.locator('.note').first().innerText()).includes(heard.slice(0,
 assert.deepEqual((await json(`/v1/ask/personas/notes?_=${id}`)).map((note) => note.text), [heard]);
 
 // A part of the map opens to its customers; everybody is in the whole of it.
+await page.setViewportSize({ width: 1440, height: 1100 });
 await page.goto(`${url}/map`);
 await settled();
 const drawn = await page.locator('figure svg').boundingBox();
@@ -137,6 +138,8 @@ await page.getByLabel('Right').fill('20');
 await page.getByLabel('Right').press('Tab');
 await settled();
 assert(!(await page.getByText('Who is there').locator('xpath=../..').innerText()).includes(`${whole} customers`), 'a part by numbers is smaller');
+
+await page.setViewportSize({ width: 1440, height: 900 });
 
 // Two personas differ in their journeys by what the command line says.
 const [one, other] = book.personas.map((persona) => persona.id);

@@ -44,10 +44,10 @@ impl Engine {
             }
             // Clocks all over the world differ by whole quarters of an hour.
             let query = format!(
-                "SELECT persona_id, at - (at % {QUARTER_US} + {QUARTER_US}) % {QUARTER_US} AS quarter, count(*) AS n \
-                 FROM (SELECT profile_of(user_id, anonymous_id) AS profile_id, CAST(occurred_at AS BIGINT) AS at \
-                 FROM events WHERE occurred_at < {}) LEFT JOIN memberships USING (profile_id) \
-                 WHERE profile_id IS NOT NULL GROUP BY 1, 2",
+                "SELECT m.persona_id, e.us - (e.us % {QUARTER_US} + {QUARTER_US}) % {QUARTER_US} AS quarter, \
+                 count(*) AS n FROM (SELECT profile_of(user_id, anonymous_id) AS profile_id, \
+                 CAST(occurred_at AS BIGINT) AS us FROM events WHERE occurred_at < {}) e \
+                 LEFT JOIN memberships m ON m.profile_id = e.profile_id WHERE e.profile_id IS NOT NULL GROUP BY 1, 2",
                 timestamp_literal(calendar.as_of(book.as_of).end)
             );
             let mut activity = Activity::default();
