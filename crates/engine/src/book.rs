@@ -267,8 +267,12 @@ pub(crate) fn membership_rows(memberships: &Memberships) -> Result<RecordBatch, 
     named_batch(columns)
 }
 
-/// Reads the newest discovery, `None` when there was none yet.
-pub(crate) async fn read_book(context: &SessionContext) -> Result<Option<PersonaBook>, EngineError> {
+/// Reads the newest discovery, with the memberships of everybody or of one profile; `None` when there was none
+/// yet.
+pub(crate) async fn read_book(
+    context: &SessionContext,
+    profile: Option<&ProfileId>,
+) -> Result<Option<PersonaBook>, EngineError> {
     if !context.table_exist(MODELS).unwrap_or(false) {
         return Ok(None);
     }
@@ -290,7 +294,7 @@ pub(crate) async fn read_book(context: &SessionContext) -> Result<Option<Persona
         false => Method::Auto,
     };
     let outcome = if text("outcome")?.as_deref() == Some("found") {
-        read_found(context).await?
+        read_found(context, profile).await?
     } else {
         BookOutcome::Refused(Refusal {
             reason: RefusalReason::parse(&text("refusal_reason")?.unwrap_or_default())?,
@@ -356,11 +360,15 @@ pub(crate) async fn read_last_found(
     Ok(Memberships::new(personas, Vec::new())?)
 }
 
-async fn read_found(context: &SessionContext) -> Result<BookOutcome, EngineError> {
+async fn read_found(context: &SessionContext, profile: Option<&ProfileId>) -> Result<BookOutcome, EngineError> {
     let claims = read_claims(&collect(context, "SELECT * FROM claims ORDER BY position").await?)?;
     let personas = read_personas(&collect(context, "SELECT * FROM personas").await?, claims)?;
     let ids: Vec<PersonaId> = personas.iter().map(|persona| persona.id.clone()).collect();
-    let rows = collect(context, "SELECT * FROM memberships ORDER BY profile_id").await?;
+    let of = profile.map_or_else(
+        || "true".to_owned(),
+        |profile| format!("profile_id = '{}'", profile.as_str().replace('\'', "''")),
+    );
+    let rows = collect(context, &format!("SELECT * FROM memberships WHERE {of} ORDER BY profile_id")).await?;
     Ok(BookOutcome::Found(personas, read_memberships(&rows, ids)?))
 }
 

@@ -41,7 +41,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &ProfileArguments) -> anyhow
     let id = engine.find_profile(&arguments.id)?;
     let mut known = read(&engine, id)?;
     if let Some(weeks) = arguments.weeks {
-        known.history = engine.membership_history(&known.id, &days_back(&engine, weeks)?)?;
+        known.history = engine.membership_history(&known.id, &days_back(&engine, &known.id, weeks)?)?;
     }
     let events = engine.events_of(&known.id, arguments.events)?;
     if session.output.format() == Format::Json {
@@ -71,7 +71,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &ProfileArguments) -> anyhow
 }
 
 fn read(engine: &Engine, id: ProfileId) -> anyhow::Result<Known> {
-    let book = match engine.persona_book() {
+    let book = match engine.persona_book_of(&id) {
         Ok(book) => Some(book),
         Err(EngineError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
@@ -108,8 +108,8 @@ fn read(engine: &Engine, id: ProfileId) -> anyhow::Result<Known> {
 }
 
 /// Returns the day that personas are as of, and the same weekday of so many weeks before it, the first first.
-fn days_back(engine: &Engine, weeks: u16) -> anyhow::Result<Vec<Day>> {
-    let last = engine.persona_book()?.as_of;
+fn days_back(engine: &Engine, id: &ProfileId, weeks: u16) -> anyhow::Result<Vec<Day>> {
+    let last = engine.persona_book_of(id)?.as_of;
     Ok((0..=i32::from(weeks)).rev().map(|weeks_ago| Day(last.0 - 7 * weeks_ago)).collect())
 }
 

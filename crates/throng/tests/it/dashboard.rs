@@ -150,6 +150,7 @@ fn built() -> Option<PathBuf> {
 }
 
 /// Runs a script of the page's tests; its words come behind the address and the token of the server.
+#[expect(clippy::print_stderr, reason = "whoever reads the output of the test should know")]
 fn in_a_browser(serving: &Serving, script: &str, words: &[&str]) {
     let (Some(folder), Some(browser)) = (built(), std::env::var_os("THRONG_TEST_CHROMIUM")) else {
         eprintln!("left out: the dashboard is not built, or there is no browser (`cargo xtask test` has both)");
