@@ -27,7 +27,7 @@ use throng_profile::{Decision, GrowingResolution, IdentityRules, Move};
 use self::scoring::{InUse, NEVER, Present, State};
 use self::warm::Warm;
 use crate::model::{Journey, Labelled, Scored};
-use crate::{Cause, Entry, LiveModel, Offset, Record, Scoring, Shift, ShiftRules};
+use crate::{Cause, Entry, LiveModel, Offset, Record, Scoring, ShiftId, ShiftRules, UnexplainedShift};
 
 pub(crate) use self::snapshot::{CoreSnapshot, Piece, mark};
 
@@ -116,7 +116,9 @@ pub struct Core {
     n_events: u64,
     /// Of all histories.
     history_bytes: usize,
-    shifts: Vec<Shift>,
+    shifts: Vec<UnexplainedShift>,
+    /// The place of the last shift, which may have been taken.
+    last_shift: Option<ShiftId>,
     /// Shifts of records before this offset were told.
     told: Offset,
     /// Carriers whose history changed while a snapshot is taken.
@@ -157,6 +159,7 @@ impl Core {
             n_events: 0,
             history_bytes: 0,
             shifts: Vec::new(),
+            last_shift: None,
             told: Offset(0),
             changed: None,
         }
@@ -167,7 +170,7 @@ impl Core {
         self.models.insert(model.version().to_owned(), Arc::new(model));
     }
 
-    /// Keeps quiet about shifts of records before an offset: to explain them costs more than all else.
+    /// Keeps quiet about shifts of records before an offset, which were told.
     pub(crate) fn hush(&mut self, told: Offset) {
         self.told = told;
     }
@@ -207,8 +210,8 @@ impl Core {
         self.today
     }
 
-    /// Takes the shifts since this was last called, in order.
-    pub fn take_shifts(&mut self) -> Vec<Shift> {
+    /// Takes the shifts since this was last called, in order; their reasons are found without the core.
+    pub fn take_shifts(&mut self) -> Vec<UnexplainedShift> {
         std::mem::take(&mut self.shifts)
     }
 
