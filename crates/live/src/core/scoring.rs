@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use throng_event::{Calendar, Day, Instant};
-use throng_feature::{FeatureMatrix, FeatureValue, History};
+use throng_feature::{FeatureMatrix, FeatureValue};
 use throng_persona::{PersonaError, PersonaId, ScorerScratch};
 
 use super::warm::Keep;
-use super::{Core, Scratch, index};
+use super::{Core, Histories, Scratch, index};
 use crate::model::{Labelled, Scored};
 use crate::unexplained::{Comparison, Known};
 use crate::{Cause, LiveModel, Offset, Scoring, ScoringComparison, Shift, ShiftId, ShiftRules, UnexplainedShift};
@@ -161,7 +161,13 @@ impl Core {
         self.sweep = Some(0);
     }
 
-    pub(super) fn score(&mut self, profile: u32, offset: Offset, at: Instant, cause: impl FnOnce() -> Cause) {
+    pub(super) fn score(
+        &mut self,
+        profile: u32,
+        (offset, at): (Offset, Instant),
+        keep: Keep,
+        cause: impl FnOnce() -> Cause,
+    ) {
         let Some(live) = self.live.as_ref() else {
             let state = &mut self.states[index(profile)];
             (state.scored, state.generation) = (self.today, self.generation);
@@ -169,13 +175,11 @@ impl Core {
         };
         let (today, model) = (self.today, &live.model);
         let Scratch { fold, journey, matrix, scorer, scored, shadow } = &mut self.scratch;
-        let histories: Vec<&History> = self.people.carriers(profile).map(|idx| &self.histories[index(idx)]).collect();
+        let histories: Histories<'_> = self.people.carriers(profile).map(|idx| &self.histories[index(idx)]).collect();
         let calendar = &self.settings.calendar;
         let moment = |day| (calendar, calendar.as_of(day));
         matrix.clear();
-        let again = self.states[index(profile)].scored == today && !self.compiled.of_journeys();
-        let kept = if again { Keep::More } else { Keep::AsItIs };
-        self.warm.fold((&self.fold, profile, kept), (&histories, calendar.as_of(today)), (fold, matrix));
+        self.warm.fold((&self.fold, profile, keep), (&histories, calendar.as_of(today)), (fold, matrix));
         let first_at = histories.iter().filter_map(|history| history.first_at()).min();
         let history_days = |day: Day| days_known(calendar, first_at, day);
         let state = &mut self.states[index(profile)];
