@@ -14,6 +14,8 @@
 //! the fields. Most events arrive in order and are appended; a late one is put in its place,
 //! which rewrites what follows.
 
+use throng_event::Day;
+
 use crate::ValueForm;
 use crate::columns::{NO_CODE, NO_NUMBER};
 use crate::number::index;
@@ -65,6 +67,12 @@ impl History {
         (self.n_events > 0).then_some(self.last.occurred_at)
     }
 
+    /// Returns the local day of its last event; `None` without events.
+    #[must_use]
+    pub fn last_day(&self) -> Option<Day> {
+        (self.n_events > 0).then_some(Day(self.last.day))
+    }
+
     /// Returns the bytes it is stored as.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -108,6 +116,14 @@ impl History {
             self.bytes.reserve_exact(n_bytes + self.bytes.len() / 8);
         }
     }
+}
+
+/// A place between two events of a history; it stays right while events are appended.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cursor {
+    place: usize,
+    n_events: u32,
+    before: Clock,
 }
 
 /// The widths of a plan's rows.
@@ -241,17 +257,52 @@ impl Layout {
     /// Appends one event to columns, from its clock and its [written values](Self::write_values).
     pub(crate) fn read_one(&self, (occurred_at, key, day): (i64, i64, i32), values: &[u8], decoded: &mut Decoded) {
         let mut reader = Reader { bytes: values, place: 0 };
-        decoded.occurred_at.push(occurred_at);
-        decoded.key.push(key);
-        decoded.day.push(day);
-        self.read_row(&mut reader, decoded);
+        self.make_rows(decoded, 1);
+        self.read_row(&mut reader, Clock { occurred_at, key, day }, decoded);
     }
 
-    /// Reads the hour and the values of an event.
-    fn read_row(&self, reader: &mut Reader<'_>, decoded: &mut Decoded) {
+    /// Makes room in columns for so many events more, with no value in any field yet.
+    fn make_rows(&self, decoded: &mut Decoded, n_rows: usize) {
+        decoded.occurred_at.reserve(n_rows);
+        decoded.key.reserve(n_rows);
+        decoded.day.reserve(n_rows);
+        decoded.hour.reserve(n_rows);
+        let len = decoded.occurred_at.len() + n_rows;
+        for (field, (form, per_line)) in decoded.fields.iter_mut().zip(self.fields()) {
+            match form {
+                ValueForm::Text if !per_line => field.codes.resize(len, NO_CODE),
+                ValueForm::Number if !per_line => field.numbers.resize(len, NO_NUMBER),
+                ValueForm::Text | ValueForm::Number => {}
+            }
+        }
+    }
+
+    /// Reads the hour and the values of an event into the next row.
+    #[inline]
+    fn read_row(&self, reader: &mut Reader<'_>, clock: Clock, decoded: &mut Decoded) {
+        let row = decoded.occurred_at.len();
+        decoded.occurred_at.push(clock.occurred_at);
+        decoded.key.push(clock.key);
+        decoded.day.push(clock.day);
         decoded.hour.push(reader.bytes[reader.place]);
-        reader.place += 1;
-        self.read_values(reader, decoded);
+        let bits_start = reader.place + 1;
+        reader.place = bits_start + self.per_line.len().div_ceil(8);
+        for byte in bits_start..reader.place {
+            let mut bits = reader.bytes[byte];
+            while bits != 0 {
+                let field = (byte - bits_start) * 8 + index(bits.trailing_zeros());
+                bits &= bits - 1;
+                let value = reader.number();
+                let column = &mut decoded.fields[field];
+                match self.forms[field] {
+                    ValueForm::Text => column.codes[row] = u32::try_from(value).unwrap_or(NO_CODE),
+                    ValueForm::Number => column.numbers[row] = unzigzag(value),
+                }
+            }
+        }
+        if self.any_lines {
+            self.read_lines(reader, decoded);
+        }
     }
 
     fn skip_values(&self, reader: &mut Reader<'_>) {
@@ -289,33 +340,23 @@ impl Layout {
         self.forms.iter().copied().zip(self.per_line.iter().copied())
     }
 
-    /// Appends the rows of a history to columns.
-    pub(crate) fn read(&self, history: &History, decoded: &mut Decoded) {
-        let mut reader = Reader { bytes: &history.bytes, place: 0 };
-        let mut clock = Clock::default();
-        decoded.reserve(index(history.n_events));
-        for _ in 0..history.n_events {
+    /// Appends the rows of a history from a place on to columns, and moves the place behind the
+    /// events until a day.
+    pub(crate) fn read(&self, history: &History, from: &mut Cursor, until: i32, decoded: &mut Decoded) {
+        let mut reader = Reader { bytes: &history.bytes, place: from.place };
+        let mut clock = from.before;
+        let n_rows = history.n_events - from.n_events;
+        self.make_rows(decoded, index(n_rows));
+        for _ in 0..n_rows {
             clock = reader.clock(clock);
-            decoded.occurred_at.push(clock.occurred_at);
-            decoded.key.push(clock.key);
-            decoded.day.push(clock.day);
-            self.read_row(&mut reader, decoded);
+            self.read_row(&mut reader, clock, decoded);
+            if clock.day <= until {
+                *from = Cursor { place: reader.place, n_events: from.n_events + 1, before: clock };
+            }
         }
     }
 
-    fn read_values(&self, reader: &mut Reader<'_>, decoded: &mut Decoded) {
-        let bits_start = reader.place;
-        reader.place += self.per_line.len().div_ceil(8);
-        for (field, per_line) in self.per_line.iter().enumerate() {
-            if !per_line {
-                let present = reader.bytes[bits_start + field / 8] >> (field % 8) & 1 == 1;
-                let value = present.then(|| reader.number());
-                decoded.fields[field].push(value, self.forms[field]);
-            }
-        }
-        if !self.any_lines {
-            return;
-        }
+    fn read_lines(&self, reader: &mut Reader<'_>, decoded: &mut Decoded) {
         let n_lines = reader.number();
         for (field, _) in self.per_line.iter().enumerate().filter(|(_, per_line)| **per_line) {
             for _ in 0..n_lines {
@@ -329,11 +370,9 @@ impl Layout {
 }
 
 impl Decoded {
-    fn reserve(&mut self, n_rows: usize) {
-        self.occurred_at.reserve(n_rows);
-        self.key.reserve(n_rows);
-        self.day.reserve(n_rows);
-        self.hour.reserve(n_rows);
+    /// Returns whether the rows stand in the total order.
+    pub(crate) fn is_sorted(&self) -> bool {
+        self.occurred_at.iter().zip(&self.key).is_sorted()
     }
 }
 

@@ -1,8 +1,9 @@
-//! The fold of histories: the batch kernel over the few rows of one profile.
+//! The fold of histories: the few rows of one profile.
 //!
-//! The kernel and its masks are those of [`Bound`]; what differs is that texts have codes
-//! that stay for as long as the server runs, and that which of them pass a condition is
-//! known before any row is looked at.
+//! Short histories go through the folds of the readings row by row, and so do the next events of a
+//! profile whose [fold is kept](RunningFold). Long ones go through the batch kernel and its masks,
+//! those of [`Bound`]; what differs is that texts have codes that stay for as long as the server
+//! runs, and that which of them pass a condition is known before any row is looked at.
 //!
 //! What happened is kept beside what the fold reads, for the features of journeys: the codes
 //! of touchpoints, which whoever knows journeys reads with [`HistoryFold::touchpoints`].
@@ -13,12 +14,13 @@ use throng_event::{AsOf, Calendar, Event, EventKey};
 
 use crate::bound::{Bound, selection_mask};
 use crate::columns::{Columns, FieldColumn, NO_CODE, NO_NUMBER};
-use crate::history::{Decoded, History, Layout};
+use crate::history::{Cursor, Decoded, History, Layout};
 use crate::kernel;
 use crate::mask::Mask;
 use crate::number::{code, index};
 use crate::plan::{Plan, Predicate};
 use crate::read::Row;
+use crate::routes::{Passing, Routes, Rows};
 use crate::{Compiled, FeatureMatrix, RunningFold, Scratch, ValueForm};
 
 /// What all histories of a catalogue share: their dictionary of texts.
@@ -62,10 +64,10 @@ use crate::{Compiled, FeatureMatrix, RunningFold, Scratch, ValueForm};
 pub struct HistoryFold {
     plan: Arc<Plan>,
     layout: Layout,
+    routes: Routes,
     /// One for every field of the layout; those of numbers stay empty.
     dictionaries: Vec<Dictionary>,
-    /// For every predicate that names texts, whether each code passes it.
-    passing: Vec<Vec<bool>>,
+    passing: Passing,
     /// The values of the event at hand; kept for its memory.
     tail: Vec<u8>,
     /// When the event at hand happened, its key, its day.
@@ -87,6 +89,9 @@ struct Dictionary {
 pub struct HistoryScratch {
     rows: RowScratch,
     kernel: Scratch,
+    /// Used again for those whose folds are not kept.
+    running: Option<RunningFold>,
+    left: Vec<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -107,6 +112,9 @@ pub struct Touchpoints<'a> {
     pub codes: &'a [u32],
 }
 
+/// Rows that are folded one by one: of more the kernel makes less work.
+const ROWS_ONE_BY_ONE_MAX: usize = 128;
+
 /// Touchpoints of different names that are told apart: a million names take as much memory as
 /// several million events. Those that come beyond it are one without a name.
 const TOUCHPOINTS_MAX: usize = 1_000_000;
@@ -117,9 +125,10 @@ impl HistoryFold {
     pub fn new(compiled: &Compiled) -> Self {
         let plan = Arc::clone(&compiled.plan);
         let layout = Layout::new(&plan);
+        let routes = Routes::new(&plan);
         let dictionaries = layout.fields().map(|_| Dictionary::default()).collect();
-        let passing = plan.predicates.iter().map(|_| Vec::new()).collect();
-        Self { plan, layout, dictionaries, passing, tail: Vec::new(), at_hand: (0, 0, 0) }
+        let passing = Passing::new(&plan);
+        Self { plan, layout, routes, dictionaries, passing, tail: Vec::new(), at_hand: (0, 0, 0) }
     }
 
     /// Returns the fold of a catalogue with the dictionary of an earlier one, of the same catalogue;
@@ -132,7 +141,7 @@ impl HistoryFold {
         }
         let Self { plan, dictionaries, passing, .. } = &mut fold;
         for (field, (dictionary, texts)) in dictionaries.iter_mut().zip(texts).enumerate() {
-            texts.iter().for_each(|text| _ = dictionary.code(text, |text| learn(plan, field, text, passing)));
+            texts.iter().for_each(|text| _ = dictionary.code(text, |text| passing.learn(plan, field, text)));
             if dictionary.texts.len() != texts.len() {
                 return None;
             }
@@ -164,13 +173,13 @@ impl HistoryFold {
         (event, key, touchpoint): (&Event, EventKey, Option<&str>),
         calendar: &Calendar,
     ) -> bool {
-        let Self { plan, layout, dictionaries, passing, tail, at_hand } = self;
+        let Self { plan, layout, dictionaries, passing, tail, at_hand, .. } = self;
         let mut intern = |field: usize, text: &str| {
             let dictionary = &mut dictionaries[field];
             if field == plan.fields.len() && dictionary.texts.len() >= TOUCHPOINTS_MAX {
                 return dictionary.codes.get(text).copied().unwrap_or(code(TOUCHPOINTS_MAX));
             }
-            dictionary.code(text, |text| learn(plan, field, text, passing))
+            dictionary.code(text, |text| passing.learn(plan, field, text))
         };
         let row = Row::read(plan, (event, key), calendar.local(event.occurred_at));
         *at_hand = (row.occurred_at, row.key, row.day.0);
@@ -182,23 +191,38 @@ impl HistoryFold {
     /// # Panics
     /// When a history was read with another fold.
     pub fn fold(&self, histories: &[&History], as_of: AsOf, scratch: &mut HistoryScratch, matrix: &mut FeatureMatrix) {
-        let HistoryScratch { rows, kernel } = scratch;
-        let rows = self.rows(histories, rows);
-        kernel::fold(&self.bind(rows), 0..rows.occurred_at.len(), as_of, kernel, matrix);
+        let n_rows: usize = histories.iter().map(|history| history.n_events()).sum();
+        if n_rows > ROWS_ONE_BY_ONE_MAX {
+            let HistoryScratch { rows, kernel, .. } = scratch;
+            let rows = self.rows(histories, &mut Vec::new(), i32::MIN, rows);
+            kernel::fold(&self.bind(rows), 0..rows.occurred_at.len(), as_of, kernel, matrix);
+            return;
+        }
+        let running = scratch.running.take();
+        let mut running = running.unwrap_or_else(|| RunningFold::new(&self.plan, as_of));
+        self.start_over(&mut running, histories, as_of, scratch);
+        self.evaluate(&mut running, scratch, matrix);
+        scratch.running = Some(running);
     }
 
     /// Folds the histories of all carriers of one profile so that its next events can be taken in
-    /// one by one. Costs about twice what [`fold`](Self::fold) does.
+    /// one by one.
     ///
     /// # Panics
     /// When a history was read with another fold.
     #[must_use]
     pub fn start(&self, histories: &[&History], as_of: AsOf, scratch: &mut HistoryScratch) -> RunningFold {
-        let rows = self.rows(histories, &mut scratch.rows);
         let mut running = RunningFold::new(&self.plan, as_of);
-        running.push(&self.bind(rows), 0..rows.occurred_at.len());
-        running.last = rows.occurred_at.last().copied().zip(rows.key.last().copied());
+        self.start_over(&mut running, histories, as_of, scratch);
         running
+    }
+
+    fn start_over(&self, running: &mut RunningFold, histories: &[&History], as_of: AsOf, scratch: &mut HistoryScratch) {
+        running.clear(&self.plan, as_of);
+        let starts = &mut running.starts;
+        let decoded = self.rows(histories, starts, self.routes.day_before(as_of.day), &mut scratch.rows);
+        running.last = decoded.occurred_at.last().copied().zip(decoded.key.last().copied());
+        running.push(self.routed(decoded));
     }
 
     /// Takes the event that was [added](Self::add) last into the fold of its profile; `false` where
@@ -212,24 +236,53 @@ impl HistoryFold {
         let decoded = &mut scratch.rows.rows;
         self.layout.clear(decoded);
         self.layout.read_one(self.at_hand, &self.tail, decoded);
-        running.push(&self.bind(decoded), 0..1);
+        running.push(self.routed(decoded));
         running.last = Some((occurred_at, key));
         true
     }
 
-    /// Appends the features of a profile whose fold was kept to a matrix.
-    pub fn evaluate(&self, running: &RunningFold, scratch: &mut HistoryScratch, matrix: &mut FeatureMatrix) {
-        let summaries = &mut scratch.kernel.summaries;
-        running.summaries(summaries, &self.plan.readings);
-        kernel::evaluate_row(&self.plan, summaries, running.as_of, &|field| &self.dictionaries[field].texts, matrix);
+    /// Brings the fold of a profile, whose histories these are, to a later day; `false` where that
+    /// cannot be, and it is to be [started](Self::start) anew.
+    pub fn advance(
+        &self,
+        running: &mut RunningFold,
+        histories: &[&History],
+        as_of: AsOf,
+        scratch: &mut HistoryScratch,
+    ) -> bool {
+        let is_later = as_of.day >= running.as_of.day;
+        if self.routes.any_ages || !is_later || histories.len() != running.starts.len() {
+            return false;
+        }
+        let until = self.routes.day_before(as_of.day);
+        let decoded = self.rows(histories, &mut running.starts, until, &mut scratch.rows);
+        running.advance(self.routed(decoded), as_of, &mut scratch.left);
+        true
     }
 
-    /// Returns the rows of all histories in their total order.
-    fn rows<'s>(&self, histories: &[&History], scratch: &'s mut RowScratch) -> &'s Decoded {
+    /// Appends the features of a profile whose fold was kept to a matrix.
+    pub fn evaluate(&self, running: &mut RunningFold, scratch: &mut HistoryScratch, matrix: &mut FeatureMatrix) {
+        let summaries = &mut scratch.kernel.summaries;
+        let texts = |field: usize| self.dictionaries[field].texts.as_slice();
+        running.summaries(summaries, &self.plan, &texts);
+        kernel::evaluate_row(&self.plan, summaries, running.as_of, &texts, matrix);
+    }
+
+    /// Returns the rows of all histories in their total order, each from a place on, or from the
+    /// beginning where no places are known; moves the places behind the events until a day.
+    fn rows<'s>(
+        &self,
+        histories: &[&History],
+        starts: &mut Vec<Cursor>,
+        until: i32,
+        scratch: &'s mut RowScratch,
+    ) -> &'s Decoded {
         let RowScratch { rows, order, unsorted } = scratch;
         self.layout.clear(rows);
-        histories.iter().for_each(|history| self.layout.read(history, rows));
-        if histories.iter().filter(|history| history.n_events() > 0).count() > 1 {
+        starts.resize(histories.len(), Cursor::default());
+        let each = histories.iter().zip(starts);
+        each.for_each(|(history, start)| self.layout.read(history, start, until, rows));
+        if histories.len() > 1 && !rows.is_sorted() {
             std::mem::swap(rows, unsorted);
             order.clear();
             order.extend(0..code(unsorted.occurred_at.len()));
@@ -238,6 +291,10 @@ impl HistoryFold {
             self.take_in_order(unsorted, order, rows);
         }
         rows
+    }
+
+    fn routed<'a>(&'a self, decoded: &'a Decoded) -> Rows<'a> {
+        Rows { plan: &self.plan, routes: &self.routes, decoded, passing: &self.passing }
     }
 
     /// Returns the touchpoints of the profile that was folded last with this memory; no codes
@@ -302,7 +359,7 @@ impl HistoryFold {
         let predicates: Vec<Mask> = plan
             .predicates
             .iter()
-            .zip(&self.passing)
+            .zip(&self.passing.codes)
             .map(|(predicate, passing)| mask(predicate, passing, plan, rows))
             .collect();
         let masks = plan
@@ -324,17 +381,6 @@ impl Dictionary {
         self.codes.insert(text.to_owned(), next);
         new(text);
         next
-    }
-}
-
-/// Notes which predicates the next text of a field passes.
-fn learn(plan: &Plan, field: usize, text: &str, passing: &mut [Vec<bool>]) {
-    for (predicate, passing) in plan.predicates.iter().zip(passing) {
-        if let Predicate::OneOf { field: of, texts } = predicate
-            && *of == field
-        {
-            passing.push(texts.binary_search_by(|known| known.as_str().cmp(text)).is_ok());
-        }
     }
 }
 

@@ -89,6 +89,7 @@ mod plan;
 mod planner;
 mod propose;
 mod read;
+mod routes;
 mod running;
 mod state;
 mod store;

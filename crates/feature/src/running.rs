@@ -3,18 +3,19 @@
 //!
 //! It is as of one day. An event that is later than all before, and not after that day, is pushed
 //! into the fold of every reading that sees it; the summaries are those of the kernel, to the bit.
-//! Anything else (a late event, another day, other carriers) needs the kernel again.
+//! On a later day windows that an event has left are folded again from the rows that are still in
+//! them, which are read from where the longest of them begins. Anything else (a late event, an
+//! earlier day, other carriers) needs the whole history again.
 
-use std::ops::Range;
-
+use smallvec::SmallVec;
 use throng_event::{AsOf, Day};
 
-use crate::bound::{Bound, codes, numbers};
 use crate::fold::{self, ChangeFold, DayFold, IntervalFold, SessionFold, Summary, Tally, Total};
-use crate::kernel::row_clock;
-use crate::number::count;
-use crate::plan::{CodeSource, Level, Measure, Plan, Question, Reading, Wanted};
+use crate::history::Cursor;
+use crate::number::{count, index};
+use crate::plan::{CodeSource, Measure, Plan, Question, Reading, Wanted};
 use crate::read::clock_text;
+use crate::routes::{Rows, Unit, has_left};
 
 /// The fold of one profile as of one day, ready for its next event.
 ///
@@ -25,6 +26,8 @@ pub struct RunningFold {
     pub(crate) as_of: AsOf,
     /// The place of the last event; [`None`] without events.
     pub(crate) last: Option<(i64, i64)>,
+    /// Where the longest window begins in the history of each carrier.
+    pub(crate) starts: Vec<Cursor>,
     /// For every reading of the plan.
     folds: Vec<Running>,
 }
@@ -49,15 +52,16 @@ enum Running {
 struct RunningTally {
     /// How often each code came, ascending by code.
     counts: Vec<(u32, u64)>,
-    /// Of these counts; what it costs is spent when one of them changed.
-    summary: Tally,
+    /// Of these counts; [`None`] when one of them has changed since.
+    summary: Option<Tally>,
 }
 
-/// One unit that a selection passes, and the row it is of.
-#[derive(Clone, Copy)]
-struct Unit {
-    row: usize,
-    unit: usize,
+/// Whether a row that left a window could be taken out of a fold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TakenOut {
+    Yes,
+    /// What is in the window has to be folded again.
+    No,
 }
 
 impl RunningFold {
@@ -86,34 +90,79 @@ impl RunningFold {
         size_of::<Self>()
             + self.folds.capacity() * size_of::<Running>()
             + self.folds.iter().map(of_tally).sum::<usize>()
+            + self.starts.capacity() * size_of::<Cursor>()
     }
 
     /// Returns the fold of no events.
     pub(crate) fn new(plan: &Plan, as_of: AsOf) -> Self {
         let folds = plan.readings.iter().map(|reading| Running::new(plan, reading)).collect();
-        Self { as_of, last: None, folds }
+        Self { as_of, last: None, starts: Vec::new(), folds }
+    }
+
+    /// Forgets all events.
+    pub(crate) fn clear(&mut self, plan: &Plan, as_of: AsOf) {
+        (self.as_of, self.last) = (as_of, None);
+        self.starts.clear();
+        self.folds.iter_mut().zip(&plan.readings).for_each(|(fold, reading)| fold.clear(plan, reading));
     }
 
     /// Pushes rows, in total order and behind all that were pushed, into every reading that sees
     /// them.
-    pub(crate) fn push(&mut self, bound: &Bound<'_>, rows: Range<usize>) {
+    pub(crate) fn push(&mut self, rows: Rows<'_>) {
+        self.push_where((rows, i32::MIN), |_, _| true);
+    }
+
+    /// Goes on to a later day; `rows` are all that the longest window saw, and all behind them.
+    pub(crate) fn advance(&mut self, rows: Rows<'_>, as_of: AsOf, left: &mut Vec<bool>) {
+        debug_assert!(!rows.routes.any_ages, "what is weighed by age is another every day");
+        let days = (self.as_of.day, as_of.day);
+        left.clear();
+        left.resize(self.folds.len(), false);
+        let n_seen = rows.decoded.day.partition_point(|day| *day <= days.0.0);
+        for row in (0..n_seen).filter(|row| rows.routes.any_leaves(rows.day(*row), days)) {
+            rows.each(row, |idx, unit| {
+                let reading = &rows.plan.readings[idx];
+                if !left[idx] && has_left(reading.window, rows.day(row), days) {
+                    left[idx] = self.folds[idx].take_out(rows, reading, unit) == TakenOut::No;
+                }
+            });
+        }
+        self.as_of = as_of;
+        // The rows before are in no window that lacks any.
+        let mut first = days.0.0.saturating_add(1);
+        for (idx, reading) in rows.plan.readings.iter().enumerate().filter(|(idx, _)| left[*idx]) {
+            self.folds[idx].clear(rows.plan, reading);
+            first = first.min(reading.window.day_before(as_of).0.saturating_add(1));
+        }
+        self.push_where((rows, first), |reading, day| left[reading] || day > days.0.0);
+    }
+
+    /// Pushes rows from a day on into those readings that see them and lack them.
+    fn push_where(&mut self, (rows, first): (Rows<'_>, i32), lacks: impl Fn(usize, i32) -> bool) {
         let as_of = self.as_of;
-        let columns = &bound.columns;
-        let days = &columns.day[rows.clone()];
-        let end = rows.start + days.partition_point(|day| *day <= as_of.day.0);
-        for (reading, fold) in bound.plan.readings.iter().zip(&mut self.folds) {
-            let before = reading.window.day_before(as_of).0;
-            let start = rows.start + days.partition_point(|day| *day <= before);
-            if start < end {
-                fold.push_rows(bound, reading, start..end, as_of);
-            }
+        let days = &rows.decoded.day;
+        for row in days.partition_point(|day| *day < first)..days.partition_point(|day| *day <= as_of.day.0) {
+            let day = rows.day(row);
+            rows.each(row, |idx, unit| {
+                let reading = &rows.plan.readings[idx];
+                if day > reading.window.day_before(as_of).0 && lacks(idx, day) {
+                    self.folds[idx].push(rows, reading, unit, as_of);
+                }
+            });
         }
     }
 
-    /// Fills in the summary of every reading.
-    pub(crate) fn summaries(&self, summaries: &mut Vec<Summary>, readings: &[Reading]) {
+    /// Fills in the summary of every reading; `texts` are those of a field's codes.
+    pub(crate) fn summaries<'d>(
+        &mut self,
+        summaries: &mut Vec<Summary>,
+        plan: &Plan,
+        texts: &dyn Fn(usize) -> &'d [String],
+    ) {
         summaries.clear();
-        summaries.extend(self.folds.iter().zip(readings).map(|(fold, reading)| fold.summary(reading, self.as_of)));
+        let as_of = self.as_of;
+        let folds = self.folds.iter_mut().zip(&plan.readings);
+        summaries.extend(folds.map(|(fold, reading)| fold.summary((plan, reading), as_of, texts)));
     }
 }
 
@@ -135,92 +184,72 @@ impl Running {
         }
     }
 
-    fn push_rows(&mut self, bound: &Bound<'_>, reading: &Reading, rows: Range<usize>, as_of: AsOf) {
-        let signal = &bound.plan.signals[reading.signal];
-        let (mask, level) = (&bound.masks[signal.selection], bound.plan.selections[signal.selection].level);
-        let mut changed = false;
-        let mut push = |unit: Unit| {
-            changed = true;
-            self.push_unit(bound, (reading, signal.measure), unit, as_of);
-        };
-        match level {
-            Level::Events => mask.each(rows, |row| push(Unit { row, unit: row })),
-            Level::Lines => {
-                for row in rows {
-                    mask.each(bound.units(level, row..row + 1), |unit| push(Unit { row, unit }));
-                }
-            }
-        }
-        if changed
-            && let Self::Tally(tally) = self
-            && let Question::Tally { wanted } = reading.question
-        {
-            tally.summarise(bound, (signal.measure, wanted));
+    /// Forgets all events, and keeps the memory.
+    fn clear(&mut self, plan: &Plan, reading: &Reading) {
+        if let Self::Tally(tally) = self {
+            tally.counts.clear();
+            tally.summary = None;
+        } else {
+            *self = Self::new(plan, reading);
         }
     }
 
-    fn push_unit(&mut self, bound: &Bound<'_>, (reading, measure): (&Reading, Measure), at: Unit, as_of: AsOf) {
-        let columns = &bound.columns;
-        let Unit { row, unit } = at;
-        let amount = || match measure {
-            Measure::Sum { field } => i128::from(numbers(columns, field)[unit]),
-            Measure::Count
-            | Measure::Extremes { .. }
-            | Measure::Times
-            | Measure::Tally { .. }
-            | Measure::NumberEnds { .. }
-            | Measure::TextEnds { .. }
-            | Measure::Instants
-            | Measure::Sequence { .. } => 0,
-        };
-        match self {
-            Self::Total { n, sum } => {
-                *n += 1;
-                *sum += amount();
+    /// Takes out what was pushed first, where what is left follows from what is kept.
+    fn take_out(&mut self, rows: Rows<'_>, reading: &Reading, at: Unit) -> TakenOut {
+        match (self, rows.plan.signals[reading.signal].measure) {
+            (Self::Total { n, sum }, measure) => {
+                *n -= 1;
+                *sum -= amount(rows, measure, at);
+                TakenOut::Yes
             }
-            Self::Decayed { past, day, n, sum } => {
-                if *day != columns.day[row] {
-                    *past = decayed(reading, (*past, *day, *n, *sum), as_of);
-                    (*day, *n, *sum) = (columns.day[row], 0, 0);
-                }
-                *n += 1;
-                *sum += amount();
+            (Self::Tally(tally), Measure::Tally { of }) => {
+                tally.take_out(rows.code(of, at));
+                TakenOut::Yes
             }
-            Self::Days(days) => days.push(columns.day[row]),
-            Self::Times(times) => widen(times, columns.occurred_at[row]),
-            Self::Sessions(sessions) => sessions.push(columns.occurred_at[row]),
-            Self::Intervals(intervals) => intervals.push(columns.occurred_at[row]),
-            Self::Extremes(extremes) => {
-                if let Measure::Extremes { field } = measure {
-                    let number = numbers(columns, field)[unit];
-                    let (min, max) = extremes.unwrap_or((number, number));
-                    *extremes = Some((min.min(number), max.max(number)));
-                }
-            }
-            Self::NumberEnds(ends) => {
-                if let Measure::NumberEnds { field } = measure {
-                    widen(ends, numbers(columns, field)[unit]);
-                }
-            }
-            Self::CodeEnds(ends) => {
-                if let Measure::TextEnds { field } = measure {
-                    widen(ends, codes(columns, field).0[unit]);
-                }
-            }
-            Self::Changes(changes) => {
-                if let Measure::Sequence { of } = measure {
-                    changes.push(code_of(bound, of, at));
-                }
-            }
-            Self::Tally(tally) => {
-                if let Measure::Tally { of } = measure {
-                    tally.push(code_of(bound, of, at));
-                }
-            }
+            _ => TakenOut::No,
         }
     }
 
-    fn summary(&self, reading: &Reading, as_of: AsOf) -> Summary {
+    #[inline]
+    fn push(&mut self, rows: Rows<'_>, reading: &Reading, at: Unit, as_of: AsOf) {
+        let measure = rows.plan.signals[reading.signal].measure;
+        let (day, occurred_at) = (rows.decoded.day[at.row], rows.decoded.occurred_at[at.row]);
+        match (self, measure) {
+            (Self::Total { n, sum }, _) => {
+                *n += 1;
+                *sum += amount(rows, measure, at);
+            }
+            (Self::Decayed { past, day: last, n, sum }, _) => {
+                if *last != day {
+                    *past = decayed(reading, (*past, *last, *n, *sum), as_of);
+                    (*last, *n, *sum) = (day, 0, 0);
+                }
+                *n += 1;
+                *sum += amount(rows, measure, at);
+            }
+            (Self::Days(days), _) => days.push(day),
+            (Self::Times(times), _) => widen(times, occurred_at),
+            (Self::Sessions(sessions), _) => sessions.push(occurred_at),
+            (Self::Intervals(intervals), _) => intervals.push(occurred_at),
+            (Self::Extremes(extremes), Measure::Extremes { field }) => {
+                let number = rows.number(field, at);
+                let (min, max) = extremes.unwrap_or((number, number));
+                *extremes = Some((min.min(number), max.max(number)));
+            }
+            (Self::NumberEnds(ends), Measure::NumberEnds { field }) => widen(ends, rows.number(field, at)),
+            (Self::CodeEnds(ends), Measure::TextEnds { field }) => widen(ends, rows.text(field, at)),
+            (Self::Changes(changes), Measure::Sequence { of }) => changes.push(rows.code(of, at)),
+            (Self::Tally(tally), Measure::Tally { of }) => tally.push(rows.code(of, at)),
+            (other, measure) => unreachable!("{measure:?} is not kept as {other:?}"),
+        }
+    }
+
+    fn summary<'d>(
+        &mut self,
+        (plan, reading): (&Plan, &Reading),
+        as_of: AsOf,
+        texts: &dyn Fn(usize) -> &'d [String],
+    ) -> Summary {
         match self {
             Self::Total { n, sum } => Summary::Total(Total::new(*n, *sum)),
             Self::Decayed { past, day, n, sum } => Summary::Total(decayed(reading, (*past, *day, *n, *sum), as_of)),
@@ -232,7 +261,10 @@ impl Running {
             Self::Sessions(sessions) => Summary::Sessions(*sessions),
             Self::Intervals(intervals) => Summary::Intervals(*intervals),
             Self::Changes(changes) => Summary::Changes(changes.finish()),
-            Self::Tally(tally) => Summary::Tally(tally.summary),
+            Self::Tally(tally) => match (reading.question, plan.signals[reading.signal].measure) {
+                (Question::Tally { wanted }, Measure::Tally { of }) => Summary::Tally(tally.summary(of, wanted, texts)),
+                (question, measure) => unreachable!("{question:?} is not asked of {measure:?}"),
+            },
         }
     }
 }
@@ -243,26 +275,58 @@ impl RunningTally {
             Ok(place) => self.counts[place].1 += 1,
             Err(place) => self.counts.insert(place, (code, 1)),
         }
+        self.summary = None;
     }
 
-    fn summarise(&mut self, bound: &Bound<'_>, (measure, wanted): (Measure, Wanted)) {
-        self.summary = Tally { n_distinct: count(self.counts.len()), ..Tally::default() };
-        if wanted.entropy {
-            let mut sorted: Vec<u64> = self.counts.iter().map(|(_, count)| *count).collect();
-            self.summary.entropy = fold::entropy(&mut sorted);
+    fn take_out(&mut self, code: u32) {
+        if let Ok(place) = self.counts.binary_search_by_key(&code, |(known, _)| *known) {
+            self.counts[place].1 -= 1;
+            if self.counts[place].1 == 0 {
+                self.counts.remove(place);
+            }
         }
-        let Measure::Tally { of } = measure else { return };
+        self.summary = None;
+    }
+
+    /// What it costs is spent when a count has changed.
+    fn summary<'d>(&mut self, of: CodeSource, wanted: Wanted, texts: &dyn Fn(usize) -> &'d [String]) -> Tally {
+        if let Some(known) = self.summary {
+            return known;
+        }
+        let mut summary = Tally { n_distinct: count(self.counts.len()), ..Tally::default() };
+        if wanted.entropy {
+            let mut sorted: SmallVec<[u64; 16]> = self.counts.iter().map(|(_, count)| *count).collect();
+            summary.entropy = fold::entropy(&mut sorted);
+        }
         if wanted.most_frequent {
             let counts = self.counts.iter().copied();
-            self.summary.most_frequent = match of {
+            summary.most_frequent = match of {
                 CodeSource::Field(field) => {
-                    let dictionary = codes(&bound.columns, field).1;
-                    fold::most_frequent(counts, |code| dictionary[crate::number::index(code)].as_str())
+                    let dictionary = texts(field);
+                    fold::most_frequent(counts, |code| dictionary[index(code)].as_str())
                 }
                 CodeSource::Hour => fold::most_frequent(counts, |code| code),
                 CodeSource::Weekday | CodeSource::Day => fold::most_frequent(counts, |code| clock_text(of, code)),
             };
         }
+        self.summary = Some(summary);
+        summary
+    }
+}
+
+/// Returns what a unit adds to a sum.
+#[inline]
+fn amount(rows: Rows<'_>, measure: Measure, at: Unit) -> i128 {
+    match measure {
+        Measure::Sum { field } => i128::from(rows.number(field, at)),
+        Measure::Count
+        | Measure::Extremes { .. }
+        | Measure::Times
+        | Measure::Tally { .. }
+        | Measure::NumberEnds { .. }
+        | Measure::TextEnds { .. }
+        | Measure::Instants
+        | Measure::Sequence { .. } => 0,
     }
 }
 
@@ -275,13 +339,6 @@ fn decayed(reading: &Reading, (past, day, n, sum): (Total, i32, u64, i128), as_o
         total.add_day(i64::from(as_of.day.0) - i64::from(day), half_life_days, Total::new(n, sum));
     }
     total
-}
-
-fn code_of(bound: &Bound<'_>, of: CodeSource, at: Unit) -> u32 {
-    match of {
-        CodeSource::Field(field) => codes(&bound.columns, field).0[at.unit],
-        CodeSource::Hour | CodeSource::Weekday | CodeSource::Day => row_clock(bound, of, at.row),
-    }
 }
 
 /// Takes the next value as the last one, and as the first where there is none.

@@ -1,7 +1,11 @@
 //! Prints what the core does with one thread when it scores: each event is taken in, the features
 //! of its person are computed and the shares in the personas of a fitted model, as a server does.
+//! To explain a shift is no part of that, as a server does it in another thread: what it costs is
+//! told beside it, and what both do in one thread.
 //!
-//! `cargo run --release -p throng-live --example score_bench -- EVENTS PEOPLE`, a JSON line.
+//! `cargo run --release -p throng-live --example score_bench -- EVENTS PEOPLE [MODEL]`, a JSON line.
+//! A model that is kept in a file need not be fitted again: it is read, or written and nothing
+//! measured where there is none. All shifts with their reasons go into a hash.
 //!
 //! People are of five kinds, planted by what they do, and join one after the other over 150 of 200
 //! days. The model is fitted to a tenth of them, or to 2,000 where there are fewer, as a discovery
@@ -25,10 +29,10 @@ use throng_feature::{
     Catalogue, FeatureDefinition, FeatureKind, FeatureValue, Filter, SESSION_GAP_MINUTES, SignalCategory, ValueSource,
     Window,
 };
-use throng_live::{Core, CoreSettings, Entry, LiveModel, Offset, Record, Scoring, ShiftRules};
+use throng_live::{Core, CoreSettings, Entry, LiveModel, Offset, Record, Scoring, Shift, ShiftRules};
 use throng_persona::{
-    Continuum, DiscoveryParams, FeatureColumn, Histories, Model, Outcome, PersonaCount, Population, Scorer, Values,
-    discover,
+    Continuum, DiscoveryParams, FeatureColumn, Histories, Model, Outcome, PersonaCount, Population, Scorer,
+    ScorerScratch, Values, discover,
 };
 use throng_profile::{IdentityRules, ProfileId};
 
@@ -222,7 +226,8 @@ fn main() {
     let argument = |idx: usize, default: u64| arguments.get(idx).map_or(default, |text| text.parse().unwrap());
     let sizes = Sizes { n_events: argument(0, 1_000_000), n_people: argument(1, 20_000) };
     match arguments.get(2) {
-        Some(path) => measure(sizes, &std::fs::read(path).unwrap()),
+        Some(path) if std::fs::exists(path).unwrap() => measure(sizes, &std::fs::read(path).unwrap()),
+        Some(path) => std::fs::write(path, fitted(sizes)).unwrap(),
         None => {
             // In a process of its own, whose memory nobody has used before.
             let state = tempfile::NamedTempFile::new().unwrap();
@@ -243,7 +248,9 @@ fn measure(sizes: Sizes, state: &[u8]) {
     // While histories grow short, and once most are long.
     let mut spent = [0.0, 0.0];
     let half = sizes.n_events / 2;
-    let mut n_shifts = 0;
+    let (mut n_shifts, mut n_explained, mut explaining) = (0, 0_usize, 0.0);
+    let mut scratch = ScorerScratch::default();
+    let mut hasher = blake3::Hasher::new();
     let mut number = 0;
     while number < sizes.n_events {
         let until = (number + 10_000).min(sizes.n_events);
@@ -252,8 +259,14 @@ fn measure(sizes: Sizes, state: &[u8]) {
         for entry in &entries {
             core.apply(entry);
         }
-        n_shifts += core.take_shifts().len();
+        let shifts = core.take_shifts();
         spent[usize::from(number >= half)] += start.elapsed().as_secs_f64();
+        let start = Clock::now();
+        let shifts: Vec<Shift> = shifts.into_iter().map(|shift| shift.explained(&mut scratch)).collect();
+        explaining += start.elapsed().as_secs_f64();
+        n_shifts += shifts.len();
+        n_explained += shifts.iter().filter(|shift| shift.from.is_some() || !shift.because.is_empty()).count();
+        shifts.iter().for_each(|shift| _ = hasher.update(format!("{shift:?}\n").as_bytes()));
         number = until;
     }
     let profiles = core.n_profiles();
@@ -262,13 +275,17 @@ fn measure(sizes: Sizes, state: &[u8]) {
     println!(
         "{{\"task\": \"D.stream\", \"engine\": \"throng\", \"n\": {}, \"seconds\": {seconds:.3}, \"events_per_s\": {:.0}, \
          \"first_half_per_s\": {:.0}, \"second_half_per_s\": {:.0}, \"features\": {}, \"personas\": {n_personas}, \
-         \"shifts\": {n_shifts}, \"bytes_per_profile\": {:.0}, \"counted_bytes_per_profile\": {:.0}, \
+\"shifts\": {n_shifts}, \"shifts_hash\": \"{}\", \"explanations_per_s\": {:.0}, \
+         \"events_explained_per_s\": {:.0}, \"bytes_per_profile\": {:.0}, \"counted_bytes_per_profile\": {:.0}, \
          \"peak_rss_mb\": {:.1}, \"quality\": {{\"users\": {profiles}}}}}",
         sizes.n_events,
         sizes.n_events as f64 / seconds,
         half as f64 / spent[0],
         (sizes.n_events - half) as f64 / spent[1],
         definitions().len(),
+        &hasher.finalize().to_hex()[..16],
+        n_explained as f64 / explaining,
+        sizes.n_events as f64 / (seconds + explaining),
         grown as f64 / profiles as f64,
         core.memory() as f64 / profiles as f64,
         memory("VmHWM:") as f64 / 1e6,

@@ -18,6 +18,7 @@ mod warm;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use throng_event::{Calendar, Day, Event, EventKey, Instant};
 use throng_feature::{Catalogue, Compiled, FeatureMatrix, History, HistoryFold, HistoryScratch};
 use throng_journey::{TouchpointRule, touchpoint_of};
@@ -25,9 +26,9 @@ use throng_persona::{PersonaId, ScorerScratch};
 use throng_profile::{Decision, GrowingResolution, IdentityRules, Move};
 
 use self::scoring::{InUse, NEVER, Present, State};
-use self::warm::Warm;
+use self::warm::{Keep, Warm};
 use crate::model::{Journey, Labelled, Scored};
-use crate::{Cause, Entry, LiveModel, Offset, Record, Scoring, Shift, ShiftRules};
+use crate::{Cause, Entry, LiveModel, Offset, Record, Scoring, ShiftId, ShiftRules, UnexplainedShift};
 
 pub(crate) use self::snapshot::{CoreSnapshot, Piece, mark};
 
@@ -49,15 +50,18 @@ pub struct CoreSettings {
     pub models: Vec<LiveModel>,
 }
 
-/// Profiles with more events than this are not folded anew with an event but with the next tick:
-/// that takes milliseconds, and a robot that sends a thousand events a second out of order would
-/// hold up everybody else.
+/// Profiles with more events than this are not scored with an event but with the next tick: to fold
+/// them anew takes milliseconds, and a robot that sends a thousand events a second out of order would
+/// hold up everybody else. Whether their folds are kept must not matter, for a restart keeps none.
 const EVENTS_AT_ONCE_MAX: usize = 20_000;
 
 /// Rows that are folded with each tick, and at once before readers get a turn: some twenty and
 /// four milliseconds.
 const TICK_ROWS: usize = 20_000;
 const SWEEP_ROWS: usize = 4_000;
+
+/// The histories of a profile's carriers: of most one or two.
+type Histories<'h> = SmallVec<[&'h History; 4]>;
 
 /// Memory that reading and scoring use again; each thread has its own.
 pub(crate) struct Scratch {
@@ -116,7 +120,9 @@ pub struct Core {
     n_events: u64,
     /// Of all histories.
     history_bytes: usize,
-    shifts: Vec<Shift>,
+    shifts: Vec<UnexplainedShift>,
+    /// The place of the last shift, which may have been taken.
+    last_shift: Option<ShiftId>,
     /// Shifts of records before this offset were told.
     told: Offset,
     /// Carriers whose history changed while a snapshot is taken.
@@ -157,6 +163,7 @@ impl Core {
             n_events: 0,
             history_bytes: 0,
             shifts: Vec::new(),
+            last_shift: None,
             told: Offset(0),
             changed: None,
         }
@@ -167,7 +174,7 @@ impl Core {
         self.models.insert(model.version().to_owned(), Arc::new(model));
     }
 
-    /// Keeps quiet about shifts of records before an offset: to explain them costs more than all else.
+    /// Keeps quiet about shifts of records before an offset, which were told.
     pub(crate) fn hush(&mut self, told: Offset) {
         self.told = told;
     }
@@ -207,8 +214,8 @@ impl Core {
         self.today
     }
 
-    /// Takes the shifts since this was last called, in order.
-    pub fn take_shifts(&mut self) -> Vec<Shift> {
+    /// Takes the shifts since this was last called, in order; their reasons are found without the core.
+    pub fn take_shifts(&mut self) -> Vec<UnexplainedShift> {
         std::mem::take(&mut self.shifts)
     }
 
@@ -219,14 +226,18 @@ impl Core {
         match &entry.record {
             Record::Event(event) => {
                 self.advance(event.received_at);
-                let carrier = self.take(event, entry.key)?;
+                let (carrier, keep) = self.take(event, entry.key)?;
                 let profile = self.people.profile(carrier)?;
-                let cause = || Cause::Event { id: event.id.0.clone(), name: event.name.clone() };
-                self.score_in_time(profile, entry.offset, event.received_at, cause);
+                if self.n_rows(profile) > EVENTS_AT_ONCE_MAX {
+                    self.put_off(profile);
+                } else {
+                    let cause = || Cause::Event { id: event.id.0.clone(), name: event.name.clone() };
+                    self.score(profile, (entry.offset, event.received_at), keep, cause);
+                }
                 Some(carrier)
             }
             Record::Known(event) => {
-                let carrier = self.take(event, entry.key)?;
+                let (carrier, _) = self.take(event, entry.key)?;
                 let profile = self.people.profile(carrier)?;
                 self.put_off(profile);
                 Some(carrier)
@@ -264,7 +275,7 @@ impl Core {
             if stale && self.people.is_profile(profile) {
                 n_rows += self.n_rows(profile);
                 let offset = Offset(self.applied.0.saturating_sub(1));
-                self.score(profile, offset, self.now, || Cause::Silence);
+                self.score(profile, (offset, self.now), Keep::AsItIs, || Cause::Silence);
             }
         }
         self.tick_rows = self.tick_rows.saturating_sub(n_rows);
@@ -283,8 +294,9 @@ impl Core {
         cursor
     }
 
-    /// Puts an event in its person's history; `None` where its ids stand for nobody.
-    fn take(&mut self, event: &Event, key: EventKey) -> Option<u32> {
+    /// Puts an event in its person's history; returns the carrier, and whether it is worth keeping the
+    /// fold of whoever comes so often. `None` where its ids stand for nobody.
+    fn take(&mut self, event: &Event, key: EventKey) -> Option<(u32, Keep)> {
         let changes = self.people.update_keyed(event, key);
         let carrier = changes.carrier;
         let moves = if changes.moves.is_empty() { Vec::new() } else { changes.moves.to_vec() };
@@ -292,25 +304,45 @@ impl Core {
         self.states.resize(n_identities, State::NEW);
         self.histories.resize_with(n_identities, History::default);
         self.n_events += 1;
-        if let Some(carrier) = carrier {
-            let Self { histories, fold, settings, compiled, .. } = self;
-            let history = &mut histories[index(carrier)];
-            let before = history.memory();
-            let touchpoint = if compiled.of_journeys() { touchpoint_of(&settings.touchpoints, event) } else { None };
-            fold.add_keyed(history, (event, key, touchpoint.as_deref()), &settings.calendar);
-            self.history_bytes = self.history_bytes + history.memory() - before;
-            let models = self.live.iter_mut().map(|live| &mut live.model).chain(&mut self.shadow);
-            models.for_each(|model| model.learn(self.fold.touchpoint_names()));
-            self.changed.iter_mut().for_each(|changed| changed.push(carrier));
-        }
+        let keep = carrier.map(|carrier| self.add(event, key, carrier));
         self.regroup_all(moves);
-        if let Some(profile) = carrier.and_then(|carrier| self.people.profile(carrier))
+        let carrier = carrier?;
+        if let Some(profile) = self.people.profile(carrier)
             && let Some(fold) = self.warm.get(profile)
             && !self.fold.extend(fold, &mut self.scratch.fold)
         {
             self.warm.forget(profile);
         }
-        carrier
+        Some((carrier, keep?))
+    }
+
+    /// Puts an event in the history of its carrier.
+    fn add(&mut self, event: &Event, key: EventKey, carrier: u32) -> Keep {
+        if let Some(profile) = self.people.profile(carrier) {
+            self.bring_up_to_today(profile);
+        }
+        let Self { histories, fold, settings, compiled, .. } = self;
+        let history = &mut histories[index(carrier)];
+        let (before, last_day) = (history.memory(), history.last_day());
+        let touchpoint = if compiled.of_journeys() { touchpoint_of(&settings.touchpoints, event) } else { None };
+        fold.add_keyed(history, (event, key, touchpoint.as_deref()), &settings.calendar);
+        self.history_bytes = self.history_bytes + history.memory() - before;
+        let models = self.live.iter_mut().map(|live| &mut live.model).chain(&mut self.shadow);
+        models.for_each(|model| model.learn(self.fold.touchpoint_names()));
+        self.changed.iter_mut().for_each(|changed| changed.push(carrier));
+        let comes_often = last_day.is_some_and(|day| self.warm.reaches(day));
+        if comes_often && !self.compiled.of_journeys() { Keep::More } else { Keep::AsItIs }
+    }
+
+    /// Brings the fold of a profile, if it is kept, to the day of its next event: before that is in
+    /// its history, so that it is taken in once.
+    fn bring_up_to_today(&mut self, profile: u32) {
+        let Self { warm, people, histories, settings, fold, today, scratch, .. } = self;
+        let Some(known) = warm.get(profile).filter(|known| known.day() < *today) else { return };
+        let histories: Histories<'_> = people.carriers(profile).map(|idx| &histories[index(idx)]).collect();
+        if !fold.advance(known, &histories, settings.calendar.as_of(*today), &mut scratch.fold) {
+            warm.forget(profile);
+        }
     }
 
     fn regroup_all(&mut self, mut moves: Vec<Move>) {
@@ -369,15 +401,6 @@ impl Core {
 
     fn n_rows(&self, profile: u32) -> usize {
         self.people.carriers(profile).map(|carrier| self.histories[index(carrier)].n_events()).sum()
-    }
-
-    fn score_in_time(&mut self, profile: u32, offset: Offset, at: Instant, cause: impl FnOnce() -> Cause) {
-        let today = self.today;
-        if self.n_rows(profile) > EVENTS_AT_ONCE_MAX && self.warm.get(profile).is_none_or(|fold| fold.day() != today) {
-            self.put_off(profile);
-        } else {
-            self.score(profile, offset, at, cause);
-        }
     }
 }
 

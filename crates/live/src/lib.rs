@@ -19,6 +19,7 @@ mod log;
 mod model;
 mod record;
 mod shift_form;
+mod unexplained;
 mod view;
 
 pub use core::{Core, CoreSettings};
@@ -28,6 +29,7 @@ pub use live::{Live, LiveSettings, Receipt, Submission};
 pub use log::{LakeNote, Log};
 pub use model::LiveModel;
 pub use record::{Entry, Offset, Prepared, Record, Refused, Scoring};
+pub use unexplained::UnexplainedShift;
 pub use view::{
     Because, Cause, EventOrder, EventQuery, Opening, ProfileView, ScoringComparison, Shift, ShiftFilter, ShiftId,
     Standing, Status,

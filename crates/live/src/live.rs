@@ -1,10 +1,11 @@
 //! The handle that everybody shares: events in, readers served.
 //!
-//! Three threads work behind it. The *writer* takes what waits, appends it to the log in one
-//! batch, syncs it and says so: that is the group commit. The *applier* takes what is on disk,
-//! applies it to the core record by record, writes the index and publishes shifts. What may
-//! wait before either is bounded; beyond it callers are told to come back. The *keeper* writes
-//! a checkpoint of the core now and then, from which the next start goes on.
+//! Four threads work behind it. The *writer* takes what waits, appends it to the log in one
+//! batch, syncs it and says so: that is the group commit. The *applier* takes what is on disk and
+//! applies it to the core record by record. The *publisher* finds the reasons of its shifts, writes
+//! the index and tells them. What may wait before each is bounded; beyond it whoever is before it
+//! waits, and callers are told to come back. The *keeper* writes a checkpoint of the core now and
+//! then, from which the next start goes on.
 
 mod accounts;
 mod threads;
@@ -20,7 +21,7 @@ use throng_persona::PersonaId;
 use throng_profile::{Decision, ProfileId, StatedTrait};
 use tokio::sync::{broadcast, oneshot, watch};
 
-use self::threads::{Applier, Call, Keeper, Progress, Writer, replay, spawn};
+use self::threads::{Applier, Call, Keeper, Progress, Publisher, Writer, replay, spawn};
 use crate::checkpoint;
 use crate::index::Index;
 use crate::{
@@ -35,6 +36,9 @@ const WAITING_BYTES_MAX: usize = 128 << 20;
 const WAITING_CALLS_MAX: usize = 10_000;
 /// Commits that may wait to be applied.
 const WAITING_COMMITS_MAX: usize = 16;
+/// Groups of records or shifts that may wait to be published: some ten megabytes each at worst, when
+/// a change of models moves thousands at once.
+const WAITING_GROUPS_MAX: usize = 8;
 /// Shifts that a slow subscriber may be behind before it has to read them from disk.
 const SHIFTS_BUFFERED: usize = 4_096;
 
@@ -123,6 +127,7 @@ impl Live {
         let waiting = Arc::new(AtomicUsize::new(0));
         let (calls, waiting_calls) = sync_channel(WAITING_CALLS_MAX);
         let (commits, waiting_commits) = sync_channel(WAITING_COMMITS_MAX);
+        let (groups, waiting_groups) = sync_channel(WAITING_GROUPS_MAX);
         let (due, when_due) = sync_channel(1);
         let keeper = Arc::new(Keeper {
             path,
@@ -136,17 +141,14 @@ impl Live {
         keeper.plan(opening.checkpoint);
         let writer =
             Writer { log: log.clone(), waiting: Arc::clone(&waiting), progress: Arc::clone(&progress), commits };
-        let applier = Applier {
-            core: Arc::clone(&core),
-            index: index.clone(),
-            progress: Arc::clone(&progress),
-            keeper: Arc::clone(&keeper),
-            due,
-        };
+        let applier = Applier { core: Arc::clone(&core), progress: Arc::clone(&progress), applied: groups };
+        let publisher =
+            Publisher { index: index.clone(), progress: Arc::clone(&progress), keeper: Arc::clone(&keeper), due };
         let keeping = Arc::clone(&keeper);
         let threads = vec![
             spawn("throng-writer", Arc::clone(&progress), move || writer.run(&waiting_calls))?,
             spawn("throng-applier", Arc::clone(&progress), move || applier.run(&waiting_commits))?,
+            spawn("throng-publisher", Arc::clone(&progress), move || publisher.run(&waiting_groups))?,
             spawn("throng-keeper", Arc::clone(&progress), move || keeping.run(&when_due))?,
         ];
         let (calls, threads) = (Mutex::new(Some(calls)), Mutex::new(threads));
@@ -427,7 +429,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         drop(self.calls.lock().unwrap_or_else(PoisonError::into_inner).take());
         for thread in std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner)) {
-            // The last handle may be dropped by the applier's own publishing; it ends by itself.
+            // The last handle may be dropped by what a thread tells; it ends by itself.
             if thread.thread().id() != std::thread::current().id() {
                 drop(thread.join());
             }

@@ -1,4 +1,4 @@
-//! The live model: from a row of features to shares in personas, and why they changed.
+//! The live model: from a row of features to shares in personas.
 //!
 //! What the features of journeys ask belongs to the model that reads them: what came next in
 //! everybody's journeys when it was fitted, and what touchpoints were called then.
@@ -9,10 +9,8 @@ use std::sync::Arc;
 use throng_event::{AsOf, Calendar};
 use throng_feature::{FeatureMatrix, FeatureValue, NO_CODE, Touchpoints};
 use throng_journey::{History, JourneyFeatures, UNNAMED};
-use throng_persona::{Membership, Moment, PersonaError, PersonaId, Scorer, ScorerScratch};
+use throng_persona::{Membership, PersonaError, PersonaId, Scorer, ScorerScratch};
 use throng_profile::ProfileId;
-
-use crate::Because;
 
 /// A fitted model with the names of its personas, and the features it is given.
 #[derive(Debug, Clone)]
@@ -48,25 +46,6 @@ pub(crate) struct Scored {
     /// The persona it counts for.
     pub(crate) assigned: Option<usize>,
 }
-
-/// Someone at one instant.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Known<'k> {
-    /// In the order of the catalogue.
-    pub(crate) features: &'k [FeatureValue],
-    /// Whole days since the first event.
-    pub(crate) history_days: Option<u32>,
-}
-
-/// Why someone counts for another persona.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Why {
-    pub(crate) because: Vec<Because>,
-    pub(crate) reversed_by: Option<String>,
-}
-
-/// Reasons that are kept of a shift: what people read, and no list of everything that changed.
-const REASONS_MAX: usize = 5;
 
 impl LiveModel {
     /// Returns a model of a version; `names` are of its personas, in its order.
@@ -164,29 +143,6 @@ impl LiveModel {
         found.iter().for_each(|found| scored.set(found));
         Ok(found.is_some())
     }
-
-    /// Returns why someone who counted for one persona counts for another.
-    pub(crate) fn why(
-        &self,
-        (former, then): (Option<usize>, Known<'_>),
-        (present, now): (Option<usize>, Known<'_>),
-        scratch: &mut ScorerScratch,
-    ) -> Why {
-        fn moment(known: Known<'_>) -> Moment<'_> {
-            Moment { features: known.features, history_days: known.history_days }
-        }
-        let sides = ((former, moment(then)), (present, moment(now)));
-        let explained = self.scorer.explain_briefly(sides.0, sides.1, REASONS_MAX, scratch);
-        // Both rows were scored before, so nothing is wrong with either.
-        let Ok(shift) = explained else { return Why::default() };
-        let for_it = shift.causes.into_iter().filter(|cause| cause.contribution > 0.0);
-        let because = for_it.map(|cause| Because {
-            feature: cause.feature.unwrap_or_default(),
-            sentence: cause.statement,
-            contribution: cause.contribution,
-        });
-        Why { because: because.collect(), reversed_by: shift.reversal_statement }
-    }
 }
 
 impl Deref for Labelled {
@@ -203,6 +159,11 @@ impl Labelled {
         let mut labelled = Self { model, labels: Vec::new() };
         labelled.learn(names);
         labelled
+    }
+
+    /// Returns the model, for others to keep.
+    pub(crate) fn model(&self) -> Arc<LiveModel> {
+        Arc::clone(&self.model)
     }
 
     /// Learns the touchpoints that came since.

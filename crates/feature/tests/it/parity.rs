@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use throng_event::{AsOf, Calendar, Day, Event, Instant};
 use throng_feature::{
     Catalogue, ColumnsBuilder, Compiled, FeatureMatrix, FeatureValue, History, HistoryFold, HistoryScratch,
-    ProfileState, Scratch,
+    ProfileState, RunningFold, Scratch,
 };
 
 use crate::sample::{bits, calendar, catalogue, catalogue_of_every_kind, day, event, events};
@@ -68,7 +68,41 @@ fn running(
         }
     }
     let mut matrix = FeatureMatrix::new(compiled);
-    fold.evaluate(&running, &mut scratch, &mut matrix);
+    fold.evaluate(&mut running, &mut scratch, &mut matrix);
+    (0..compiled.n_features()).map(|column| matrix.value(0, column).unwrap()).collect()
+}
+
+/// Several carriers, event by event, from a fold that goes on from day to day, so many days behind the
+/// latest event.
+fn moving(
+    fold: &mut HistoryFold,
+    compiled: &Compiled,
+    (events, n_shards): (&[Event], usize),
+    calendar: &Calendar,
+    (as_of, n_days_behind): (AsOf, i32),
+) -> Vec<FeatureValue> {
+    let (mut histories, mut scratch) = (vec![History::default(); n_shards], HistoryScratch::default());
+    let first = calendar.as_of(Day(as_of.day.0 - 400));
+    let mut running = fold.start(&histories.iter().collect::<Vec<_>>(), first, &mut scratch);
+    let mut go_on = |fold: &HistoryFold, histories: &[History], running: &mut RunningFold, day: Day| {
+        let histories: Vec<&History> = histories.iter().collect();
+        if day > running.day() && !fold.advance(running, &histories, calendar.as_of(day), &mut scratch) {
+            *running = fold.start(&histories, calendar.as_of(day), &mut scratch);
+        }
+    };
+    let mut scratch = HistoryScratch::default();
+    for (idx, event) in events.iter().enumerate() {
+        let day = calendar.local(event.occurred_at).0;
+        go_on(fold, &histories, &mut running, Day(day.0 - n_days_behind).min(as_of.day));
+        fold.add(&mut histories[idx * 7 % n_shards], (event, None), calendar);
+        if !fold.extend(&mut running, &mut scratch) {
+            let histories: Vec<&History> = histories.iter().collect();
+            running = fold.start(&histories, calendar.as_of(running.day()), &mut scratch);
+        }
+    }
+    go_on(fold, &histories, &mut running, as_of.day);
+    let mut matrix = FeatureMatrix::new(compiled);
+    fold.evaluate(&mut running, &mut scratch, &mut matrix);
     (0..compiled.n_features()).map(|column| matrix.value(0, column).unwrap()).collect()
 }
 
@@ -110,9 +144,12 @@ fn check(catalogue: &Catalogue, profiles: &[Vec<Event>], (calendar, as_of): (&Ca
         in_order.sort_by_key(Event::position);
         let as_they_came = running(&mut fold, &compiled, events, calendar, as_of);
         let one_by_one = running(&mut fold, &compiled, &in_order, calendar, as_of);
+        let mut moving =
+            |n_days_behind| moving(&mut fold, &compiled, (&in_order, n_shards), calendar, (as_of, n_days_behind));
+        let (in_time, behind) = (moving(0), moving(3));
         for (idx, definition) in catalogue.definitions().iter().enumerate() {
             let [live, folded, batch] = [&live, &folded, &batch].map(|values| [values[idx].clone()]);
-            for running in [&as_they_came, &one_by_one] {
+            for running in [&as_they_came, &one_by_one, &in_time, &behind] {
                 assert_eq!(bits(&[running[idx].clone()]), bits(&batch), "running, not {batch:?}: {definition:?}");
             }
             assert_eq!(bits(&live), bits(&batch), "{live:?} is not {batch:?}: {definition:?}");
@@ -141,11 +178,28 @@ proptest! {
 
     #[test]
     fn every_kind_agrees(
-        profiles in prop::collection::vec(events(120), 1..3),
+        profiles in prop::collection::vec(events(300), 1..3),
         calendar in calendar(),
         day in day(),
     ) {
         check(&catalogue_of_every_kind(), &profiles, (&calendar, calendar.as_of(day)), 3);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_not_weighed_by_age_agrees_from_day_to_day(
+        profiles in prop::collection::vec(events(120), 1..3),
+        calendar in calendar(),
+        day in day(),
+        n_shards in 1_usize..4,
+    ) {
+        let all = catalogue_of_every_kind();
+        let unweighed = all.definitions().iter().filter(|definition| definition.half_life_days.is_none()).cloned();
+        let catalogue = Catalogue::new(unweighed.collect(), all.currency()).unwrap();
+        check(&catalogue, &profiles, (&calendar, calendar.as_of(day)), n_shards);
     }
 }
 

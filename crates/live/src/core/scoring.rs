@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use throng_event::{Calendar, Day, Instant};
-use throng_feature::{FeatureMatrix, FeatureValue, History};
+use throng_feature::{FeatureMatrix, FeatureValue};
 use throng_persona::{PersonaError, PersonaId, ScorerScratch};
 
 use super::warm::Keep;
-use super::{Core, Scratch, index};
-use crate::model::{Known, Labelled, Scored, Why};
-use crate::{Cause, LiveModel, Offset, Scoring, ScoringComparison, Shift, ShiftId, ShiftRules};
+use super::{Core, Histories, Scratch, index};
+use crate::model::{Labelled, Scored};
+use crate::unexplained::{Comparison, Known};
+use crate::{Cause, LiveModel, Offset, Scoring, ScoringComparison, Shift, ShiftId, ShiftRules, UnexplainedShift};
 
 /// Which persona a profile counts for, and how lately that was looked at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -160,7 +161,13 @@ impl Core {
         self.sweep = Some(0);
     }
 
-    pub(super) fn score(&mut self, profile: u32, offset: Offset, at: Instant, cause: impl FnOnce() -> Cause) {
+    pub(super) fn score(
+        &mut self,
+        profile: u32,
+        (offset, at): (Offset, Instant),
+        keep: Keep,
+        cause: impl FnOnce() -> Cause,
+    ) {
         let Some(live) = self.live.as_ref() else {
             let state = &mut self.states[index(profile)];
             (state.scored, state.generation) = (self.today, self.generation);
@@ -168,13 +175,11 @@ impl Core {
         };
         let (today, model) = (self.today, &live.model);
         let Scratch { fold, journey, matrix, scorer, scored, shadow } = &mut self.scratch;
-        let histories: Vec<&History> = self.people.carriers(profile).map(|idx| &self.histories[index(idx)]).collect();
+        let histories: Histories<'_> = self.people.carriers(profile).map(|idx| &self.histories[index(idx)]).collect();
         let calendar = &self.settings.calendar;
         let moment = |day| (calendar, calendar.as_of(day));
         matrix.clear();
-        let again = self.states[index(profile)].scored == today && !self.compiled.of_journeys();
-        let kept = if again { Keep::More } else { Keep::AsItIs };
-        self.warm.fold((&self.fold, profile, kept), (&histories, calendar.as_of(today)), (fold, matrix));
+        self.warm.fold((&self.fold, profile, keep), (&histories, calendar.as_of(today)), (fold, matrix));
         let first_at = histories.iter().filter_map(|history| history.first_at()).min();
         let history_days = |day: Day| days_known(calendar, first_at, day);
         let state = &mut self.states[index(profile)];
@@ -205,32 +210,32 @@ impl Core {
             // Who was here before the server looked has not moved, and no shift is told twice.
             return;
         }
-        let why = if unknown {
-            // Whoever is new comes from nowhere; there is nothing to explain it against.
-            Why::default()
-        } else {
+        // Whoever is new comes from nowhere; there is nothing to explain it against.
+        let comparison = (!unknown).then(|| {
             let then = compared_day(&cause, former.settled, today);
             let now_values = values(matrix, 0);
             self.fold.fold(&histories, calendar.as_of(then), fold, matrix);
             model.fill(self.fold.touchpoints(fold), moment(then), (matrix, 1), journey);
-            let then_values = values(matrix, 1);
-            let known = |features, day| Known { features, history_days: history_days(day) };
-            model.why((from, known(&then_values, then)), (to, known(&now_values, today)), scorer)
-        };
-        let before = self.shifts.last().filter(|shift| shift.id.offset == offset);
+            let known = |persona, features, day| Known { persona, features, history_days: history_days(day) };
+            let (then, now) = (known(from, values(matrix, 1), then), known(to, now_values, today));
+            Comparison { model: model.model(), then, now }
+        });
+        let before = self.last_shift.filter(|before| before.offset == offset);
+        let id = ShiftId { offset, index: before.map_or(0, |before| before.index + 1) };
+        self.last_shift = Some(id);
         let shift = Shift {
-            id: ShiftId { offset, index: before.map_or(0, |before| before.id.index + 1) },
+            id,
             profile: self.people.profile_id(profile),
             at,
             from: persona(&self.personas, former.present),
             to: persona(&self.personas, proposed),
             share: scored.share(to),
             cause,
-            because: why.because,
-            reversed_by: why.reversed_by,
+            because: Vec::new(),
+            reversed_by: None,
             model: model.version().to_owned(),
         };
-        self.shifts.push(shift);
+        self.shifts.push(UnexplainedShift { shift, comparison });
     }
 
     /// Returns how the shadow model divides everybody beside the live one; `None` without one.

@@ -4,7 +4,7 @@
 //! Nothing depends on what is kept: a fold that is not here is made anew, with the same bits.
 
 use foldhash::fast::FixedState;
-use throng_event::AsOf;
+use throng_event::{AsOf, Day};
 use throng_feature::{FeatureMatrix, History, HistoryFold, HistoryScratch, RunningFold};
 
 /// Profiles whose folds are kept, in each of two generations: with forty features some 25 MB in
@@ -18,17 +18,25 @@ type Folds = std::collections::HashMap<u32, RunningFold, FixedState>;
 /// What becomes of a fold that is not kept yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keep {
-    /// It is kept: the profile was looked at before on this day, so there may be more to come.
+    /// It is kept, for there may be more to come.
     More,
     /// It is made and gone. Journeys, which are read off all rows each time, need it so.
     AsItIs,
 }
 
 /// The folds of those who were active lately.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Warm {
     young: Folds,
     old: Folds,
+    /// The days on which the two began.
+    since: (Day, Day),
+}
+
+impl Default for Warm {
+    fn default() -> Self {
+        Self { young: Folds::default(), old: Folds::default(), since: (Day(i32::MIN), Day(i32::MIN)) }
+    }
 }
 
 impl Warm {
@@ -42,10 +50,17 @@ impl Warm {
         self.young.get_mut(&profile)
     }
 
+    /// Returns whether the fold of somebody who was active on a day would still be here if it had
+    /// been kept then. Whoever comes more seldom would take the place of others each time for nothing.
+    pub(super) fn reaches(&self, day: Day) -> bool {
+        day >= self.since.1
+    }
+
     /// Keeps a fold.
-    pub(super) fn put(&mut self, profile: u32, fold: RunningFold) {
+    fn put(&mut self, profile: u32, fold: RunningFold) {
         if self.young.len() >= GENERATION_MAX {
             self.old = std::mem::take(&mut self.young);
+            self.since = (fold.day(), self.since.0);
         }
         self.young.insert(profile, fold);
     }
@@ -58,14 +73,16 @@ impl Warm {
         (histories, as_of): (&[&History], AsOf),
         (scratch, matrix): (&mut HistoryScratch, &mut FeatureMatrix),
     ) {
-        if let Some(known) = self.get(profile).filter(|known| known.day() == as_of.day) {
+        if let Some(known) = self.get(profile)
+            && (known.day() == as_of.day || fold.advance(known, histories, as_of, scratch))
+        {
             fold.evaluate(known, scratch, matrix);
             return;
         }
         match keep {
             Keep::More => {
-                let running = fold.start(histories, as_of, scratch);
-                fold.evaluate(&running, scratch, matrix);
+                let mut running = fold.start(histories, as_of, scratch);
+                fold.evaluate(&mut running, scratch, matrix);
                 self.put(profile, running);
             }
             Keep::AsItIs => fold.fold(histories, as_of, scratch, matrix),

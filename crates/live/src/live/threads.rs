@@ -1,5 +1,5 @@
-//! The threads behind a live server: the writer of the log, the applier to the core, the keeper of
-//! checkpoints.
+//! The threads behind a live server: the writer of the log, the applier to the core, the publisher of
+//! what came of it, the keeper of checkpoints.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use throng_persona::ScorerScratch;
 use tokio::sync::{broadcast, oneshot, watch};
 
 use super::Receipt;
 use crate::checkpoint;
 use crate::index::Index;
-use crate::{Core, Entry, LiveError, Log, Offset, Prepared, Refused, Shift};
+use crate::{Core, Entry, LiveError, Log, Offset, Prepared, Refused, Shift, UnexplainedShift};
 
 /// Events of one group commit: what a sync costs is shared by so many at most, and the first
 /// of them waits no longer than it takes to write so many.
@@ -38,6 +39,18 @@ pub(super) struct Progress {
     pub(super) shifts: broadcast::Sender<Arc<Shift>>,
 }
 
+impl Progress {
+    /// Says what went wrong. What went wrong first is what somebody has to know: threads that wait for
+    /// one that has ended end, too.
+    fn fail(&self, error: &LiveError) {
+        self.failure.send_if_modified(|failure| {
+            let is_first = failure.is_none();
+            failure.get_or_insert_with(|| error.to_string());
+            is_first
+        });
+    }
+}
+
 /// One call that waits to be written.
 pub(super) struct Call {
     pub(super) records: Vec<Prepared>,
@@ -58,6 +71,7 @@ impl Call {
 pub(super) fn replay(log: &Log, index: &Index, core: &mut Core) -> Result<u64, LiveError> {
     let (from, written) = (core.applied(), index.written()?);
     core.hush(written);
+    let mut scratch = ScorerScratch::default();
     let mut pending = Vec::new();
     let mut entries = log.read(core.applied()).peekable();
     while let Some(entry) = entries.next().transpose()? {
@@ -68,7 +82,8 @@ pub(super) fn replay(log: &Log, index: &Index, core: &mut Core) -> Result<u64, L
         }
         pending.push((entry, carrier));
         if pending.len() >= COMMIT_EVENTS_MAX || entries.peek().is_none() {
-            index.write(&pending, &core.take_shifts())?;
+            let shifts = core.take_shifts().into_iter().map(|shift| shift.explained(&mut scratch));
+            index.write(&pending, &shifts.collect::<Vec<_>>())?;
             pending.clear();
         }
     }
@@ -98,8 +113,7 @@ impl Writer {
             let written = self.write(group);
             self.waiting.fetch_sub(n_bytes, Ordering::Relaxed);
             if let Err(error) = written {
-                self.progress.failure.send_replace(Some(error.to_string()));
-                return;
+                return self.progress.fail(&error);
             }
         }
     }
@@ -140,62 +154,107 @@ impl Writer {
     }
 }
 
+/// What the applier hands on.
+pub(super) enum Applied {
+    /// Shifts of the records that come next.
+    Shifts(Vec<UnexplainedShift>),
+    /// Records, each with the carrier of its event.
+    Records(Vec<(Entry, Option<u32>)>),
+}
+
 pub(super) struct Applier {
     pub(super) core: Arc<RwLock<Core>>,
-    pub(super) index: Index,
     pub(super) progress: Arc<Progress>,
-    pub(super) keeper: Arc<Keeper>,
-    pub(super) due: SyncSender<()>,
+    pub(super) applied: SyncSender<Applied>,
 }
 
 impl Applier {
     pub(super) fn run(self, commits: &Receiver<Vec<Entry>>) {
         while let Ok(entries) = commits.recv() {
             if let Err(error) = self.apply(entries) {
-                self.progress.failure.send_replace(Some(error.to_string()));
-                return;
+                return self.progress.fail(&error);
             }
         }
     }
 
     fn apply(&self, entries: Vec<Entry>) -> Result<(), LiveError> {
         let mut entries = entries.into_iter().peekable();
-        let mut applied = Vec::with_capacity(APPLY_EVENTS);
         while entries.peek().is_some() {
-            for entry in entries.by_ref().take(APPLY_EVENTS) {
-                applied.push((entry, None));
-            }
-            let shifts = self.apply_some(&mut applied);
-            self.index.write(&applied, &shifts)?;
-            let end = applied.last().map(|(entry, _): &(Entry, Option<u32>)| Offset(entry.offset.0 + 1));
-            applied.clear();
-            for shift in shifts {
-                // Nobody may be listening.
-                drop(self.progress.shifts.send(Arc::new(shift)));
-            }
-            if let Some(end) = end {
-                self.progress.applied.send_replace(end);
-                if self.keeper.is_due(end) {
-                    // One that waits already is as good.
-                    _ = self.due.try_send(());
-                }
-            }
+            let mut applied: Vec<_> = entries.by_ref().take(APPLY_EVENTS).map(|entry| (entry, None)).collect();
+            self.apply_some(&mut applied)?;
+            self.hand_on(Applied::Records(applied))?;
         }
         Ok(())
     }
 
-    fn apply_some(&self, entries: &mut [(Entry, Option<u32>)]) -> Vec<Shift> {
+    fn apply_some(&self, entries: &mut [(Entry, Option<u32>)]) -> Result<(), LiveError> {
         let lock = || self.core.write().unwrap_or_else(PoisonError::into_inner);
         let mut core = lock();
         for (entry, carrier) in entries {
             *carrier = core.apply(entry);
             while core.sweep() {
+                let shifts = core.take_shifts();
                 // Readers get a turn.
                 drop(core);
+                self.hand_on(Applied::Shifts(shifts))?;
                 core = lock();
             }
         }
-        core.take_shifts()
+        let shifts = core.take_shifts();
+        drop(core);
+        self.hand_on(Applied::Shifts(shifts))
+    }
+
+    /// Waits while the publisher is behind.
+    fn hand_on(&self, applied: Applied) -> Result<(), LiveError> {
+        if matches!(&applied, Applied::Shifts(shifts) if shifts.is_empty()) {
+            return Ok(());
+        }
+        self.applied.send(applied).map_err(|_| LiveError::Closed("the publisher has ended".to_owned()))
+    }
+}
+
+/// Explains shifts, writes the index, and tells what is applied to whoever waits for it.
+pub(super) struct Publisher {
+    pub(super) index: Index,
+    pub(super) progress: Arc<Progress>,
+    pub(super) keeper: Arc<Keeper>,
+    pub(super) due: SyncSender<()>,
+}
+
+impl Publisher {
+    pub(super) fn run(self, applied: &Receiver<Applied>) {
+        let mut scratch = ScorerScratch::default();
+        let mut shifts: Vec<Shift> = Vec::new();
+        while let Ok(applied) = applied.recv() {
+            match applied {
+                Applied::Shifts(some) => {
+                    shifts.extend(some.into_iter().map(|shift| shift.explained(&mut scratch)));
+                }
+                Applied::Records(records) => {
+                    if let Err(error) = self.publish(&records, std::mem::take(&mut shifts)) {
+                        return self.progress.fail(&error);
+                    }
+                }
+            }
+        }
+    }
+
+    fn publish(&self, records: &[(Entry, Option<u32>)], shifts: Vec<Shift>) -> Result<(), LiveError> {
+        self.index.write(records, &shifts)?;
+        for shift in shifts {
+            // Nobody may be listening.
+            drop(self.progress.shifts.send(Arc::new(shift)));
+        }
+        if let Some((last, _)) = records.last() {
+            let end = Offset(last.offset.0 + 1);
+            self.progress.applied.send_replace(end);
+            if self.keeper.is_due(end) {
+                // One that waits already is as good.
+                _ = self.due.try_send(());
+            }
+        }
+        Ok(())
     }
 }
 

@@ -6,9 +6,13 @@ use std::sync::{Arc, OnceLock};
 
 use throng_event::{Calendar, Day, Event, EventKind, Identity, Instant};
 use throng_feature::{Catalogue, FeatureDefinition, FeatureKind, FeatureValue, Filter, SignalCategory, Window};
-use throng_live::{Cause, CoreSettings, Live, LiveModel, LiveSettings, Scoring, Shift, ShiftFilter, ShiftRules};
+use throng_live::{
+    Cause, Core, CoreSettings, Entry, Live, LiveModel, LiveSettings, Offset, Record, Scoring, Shift, ShiftFilter,
+    ShiftRules,
+};
 use throng_persona::{
-    Continuum, DiscoveryParams, FeatureColumn, Model, Outcome, PersonaCount, Population, Scorer, Values, discover,
+    Continuum, DiscoveryParams, FeatureColumn, Model, Outcome, PersonaCount, Population, Scorer, ScorerScratch, Values,
+    discover,
 };
 use throng_profile::IdentityRules;
 use throng_testkit::random_events;
@@ -356,4 +360,48 @@ fn a_model_that_is_not_there_scores_nobody() {
     submit(&live, vec![event("c0", "Products Searched", 5, 9_999)]);
     assert_eq!(live.profile(&Identity::user("c0")).unwrap().standing, None);
     assert_eq!(all_shifts(&live).len(), n_shifts);
+}
+
+#[test]
+fn shifts_are_the_same_whenever_they_are_taken() {
+    let mut events = customers();
+    // So many that one sweep does not come to the end.
+    events.extend(
+        (0..160).flat_map(|customer| (0..30).map(move |idx| event(&format!("c{customer}"), "Visited", 9, idx))),
+    );
+    let scoring = |version: &str| Record::Scoring(Scoring { live: Some(version.to_owned()), shadow: None });
+    let others = [scoring("m1"), Record::Tick(noon()), scoring("m2"), Record::Tick(noon())];
+    let records = events.into_iter().map(|event| Record::Known(Box::new(event))).chain(others);
+    let entries: Vec<Entry> =
+        (0..).map(Offset).zip(records).map(|(offset, record)| Entry::new(offset, record)).collect();
+    let shifts = |often: Often| {
+        let folder = tempfile::tempdir().unwrap();
+        let models = vec![model(), model_of("m2", ["p3", "p4"])];
+        let mut core = Core::new(CoreSettings { models, ..settings(folder.path(), None).core });
+        let mut taken = Vec::new();
+        let mut n_sweeps = 0;
+        for entry in &entries {
+            core.apply(entry);
+            while core.sweep() {
+                n_sweeps += 1;
+                if often == Often::EverySweep {
+                    taken.extend(core.take_shifts());
+                }
+            }
+        }
+        taken.extend(core.take_shifts());
+        assert!(n_sweeps > 2, "the sweeps are cut");
+        let mut scratch = ScorerScratch::default();
+        taken.into_iter().map(|shift| shift.explained(&mut scratch)).collect::<Vec<Shift>>()
+    };
+    let found = shifts(Often::AtTheEnd);
+    assert_eq!(found.len(), 160);
+    assert!(found.is_sorted_by(|a, b| a.id < b.id), "each has a place of its own");
+    assert_eq!(shifts(Often::EverySweep), found);
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Often {
+    EverySweep,
+    AtTheEnd,
 }
