@@ -1,9 +1,12 @@
-// The documents of `throng … --format json` and of the server, as far as the page reads them.
+// The documents of `throng … --format json` as far as the page reads them; those of the server are made of its own
+// description (`npm run types`).
 
-export interface Person {
-  name: string;
-  role: 'viewer' | 'analyst' | 'admin';
-}
+import type { components } from './openapi';
+
+type Schemas = components['schemas'];
+
+export type Person = Schemas['Person'] & { role: 'viewer' | 'analyst' | 'admin' };
+export type Shift = Schemas['ShiftBody'];
 
 export interface Evidence {
   persona_value: number;
@@ -77,19 +80,6 @@ export interface HistoryEntry {
   personas: { id: string; name: string; n_customers: number; share: number; stability: number; stayed: number | null }[];
   events: { kind: string; sentence: string }[];
   stayed: number | null;
-}
-
-export interface Shift {
-  id: string;
-  profile: string;
-  at: string;
-  from: string | null;
-  to: string | null;
-  share: number;
-  cause: { kind: 'event'; id: string; event: string } | { kind: 'silence' } | { kind: 'model' };
-  because: { feature: string; sentence: string; contribution: number }[];
-  reversed_by: string | null;
-  model: string;
 }
 
 export interface Profile {
