@@ -19,7 +19,7 @@ const browser = await chromium.launch({
 });
 const page = await (await browser.newContext({ locale: 'en-GB', viewport: { width: 1440, height: 900 } })).newPage();
 const troubles = [];
-page.on('pageerror', (error) => troubles.push(String(error)));
+page.on('pageerror', (error) => troubles.push(`${error.stack}`));
 
 await page.goto(`${url}/?first=${token}`);
 await page.getByLabel('Name').fill('ann');
@@ -47,13 +47,13 @@ await page.screenshot({ path: join(screenshots, 'first-personas.png'), fullPage:
 
 // The server knows the features that were found, without being started again by anybody.
 const book = await page.evaluate(async () => (await fetch('/v1/ask/personas/list')).json());
-const customer = book.personas[0].exemplars[0].replace(/^u:/, '');
+const customer = book.personas[0].exemplars[0];
 let features = {};
 for (let tries = 0; tries < 240 && Object.keys(features).length === 0; tries += 1) {
   await page.waitForTimeout(500);
   features = await page.evaluate(
     async (id) => {
-      const answer = await fetch(`/v1/profiles/user_id:${encodeURIComponent(id)}`).catch(() => null);
+      const answer = await fetch(`/v1/profiles/${encodeURIComponent(id)}`).catch(() => null);
       return answer?.ok ? (await answer.json()).features : {};
     },
     customer,

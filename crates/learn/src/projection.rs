@@ -41,11 +41,12 @@ impl Projection {
     /// distances between rows best. In each direction the entry of greatest size is positive.
     ///
     /// ```
+    /// use std::num::NonZeroUsize;
     /// use throng_learn::{Matrix, Projection};
     ///
     /// let values = (0..50_u8).flat_map(|idx| [f32::from(idx), 2.0 * f32::from(idx), f32::from(idx % 3)]);
     /// let matrix = Matrix::new(3, values.collect())?;
-    /// let (projection, shares) = Projection::principal(&matrix, 2)?;
+    /// let (projection, shares) = Projection::principal(&matrix, NonZeroUsize::MIN.saturating_add(1))?;
     /// assert_eq!(projection.transform(&matrix)?.n_columns(), 2);
     /// assert!(shares[0] > 0.99);
     /// # Ok::<(), throng_learn::LearnError>(())

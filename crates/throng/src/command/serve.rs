@@ -296,7 +296,6 @@ fn follow(
             if !last {
                 decided.note(engine.reconcile(&live, &mut follower, scores));
             }
-            // Another command may be writing; the log keeps what waits.
             let step = engine.follow(&live, &mut follower);
             if followed.note(step).is_some_and(|followed| followed.more) {
                 continue;
@@ -326,6 +325,11 @@ impl Trouble {
             Ok(value) => {
                 self.told = false;
                 Some(value)
+            }
+            // Another command writes, or what somebody began from the page; the log keeps what waits.
+            Err(error @ EngineError::Busy(_)) => {
+                tracing::debug!(%error, "{}", self.what);
+                None
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.told, true) {
