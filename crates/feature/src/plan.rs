@@ -17,13 +17,15 @@ use crate::{Catalogue, ValueForm, Window};
 #[derive(Debug, Clone)]
 pub struct Compiled {
     pub(crate) plan: Arc<Plan>,
+    of_journeys: bool,
 }
 
 impl Compiled {
     /// Compiles a catalogue.
     #[must_use]
     pub fn new(catalogue: &Catalogue) -> Self {
-        Self { plan: Arc::new(plan(catalogue)) }
+        let plan = plan(catalogue);
+        Self { of_journeys: plan.of_journeys(), plan: Arc::new(plan) }
     }
 
     /// Returns the fields a batch must bring, in the order of
@@ -37,7 +39,7 @@ impl Compiled {
     /// Returns whether any feature is about journeys.
     #[must_use]
     pub fn of_journeys(&self) -> bool {
-        self.plan.of_journeys()
+        self.of_journeys
     }
 
     /// Returns the number of features.

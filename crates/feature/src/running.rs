@@ -32,20 +32,30 @@ pub struct RunningFold {
     folds: Vec<Running>,
 }
 
-/// What is kept of one signal in one window.
+/// What is kept of one signal in one window. Most are totals and take no more memory than these need:
+/// what an event costs is how much of it has to come from afar.
 #[derive(Debug, Clone)]
 enum Running {
     Total { n: u64, sum: i128 },
-    Decayed { past: Total, day: i32, n: u64, sum: i128 },
-    Days(DayFold),
+    Decayed(Box<Decayed>),
+    Days(Box<DayFold>),
     Extremes(Option<(i64, i64)>),
     Times(Option<(i64, i64)>),
     NumberEnds(Option<(i64, i64)>),
     CodeEnds(Option<(u32, u32)>),
-    Sessions(SessionFold),
-    Intervals(IntervalFold),
+    Sessions(Box<SessionFold>),
+    Intervals(Box<IntervalFold>),
     Changes(ChangeFold),
     Tally(Box<RunningTally>),
+}
+
+/// A total of days that are over, and of the last.
+#[derive(Debug, Clone, Copy, Default)]
+struct Decayed {
+    past: Total,
+    day: i32,
+    n: u64,
+    sum: i128,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -74,22 +84,22 @@ impl RunningFold {
     /// Returns about how many bytes of memory it takes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let of_tally = |fold: &Running| match fold {
+        let apart = |fold: &Running| match fold {
             Running::Tally(tally) => size_of::<RunningTally>() + tally.counts.capacity() * size_of::<(u32, u64)>(),
+            Running::Decayed(_) => size_of::<Decayed>(),
+            Running::Days(_) => size_of::<DayFold>(),
+            Running::Sessions(_) => size_of::<SessionFold>(),
+            Running::Intervals(_) => size_of::<IntervalFold>(),
             Running::Total { .. }
-            | Running::Decayed { .. }
-            | Running::Days(_)
             | Running::Extremes(_)
             | Running::Times(_)
             | Running::NumberEnds(_)
             | Running::CodeEnds(_)
-            | Running::Sessions(_)
-            | Running::Intervals(_)
             | Running::Changes(_) => 0,
         };
         size_of::<Self>()
             + self.folds.capacity() * size_of::<Running>()
-            + self.folds.iter().map(of_tally).sum::<usize>()
+            + self.folds.iter().map(apart).sum::<usize>()
             + self.starts.capacity() * size_of::<Cursor>()
     }
 
@@ -171,14 +181,14 @@ impl Running {
         let measure = plan.signals[reading.signal].measure;
         match reading.question {
             Question::Total => Self::Total { n: 0, sum: 0 },
-            Question::Decayed { .. } => Self::Decayed { past: Total::default(), day: 0, n: 0, sum: 0 },
-            Question::Days => Self::Days(DayFold::default()),
+            Question::Decayed { .. } => Self::Decayed(Box::default()),
+            Question::Days => Self::Days(Box::default()),
             Question::Extremes => Self::Extremes(None),
             Question::Times => Self::Times(None),
             Question::Ends if matches!(measure, Measure::NumberEnds { .. }) => Self::NumberEnds(None),
             Question::Ends => Self::CodeEnds(None),
-            Question::Sessions { gap_us } => Self::Sessions(SessionFold::new(gap_us)),
-            Question::Intervals => Self::Intervals(IntervalFold::default()),
+            Question::Sessions { gap_us } => Self::Sessions(Box::new(SessionFold::new(gap_us))),
+            Question::Intervals => Self::Intervals(Box::default()),
             Question::Changes => Self::Changes(ChangeFold::default()),
             Question::Tally { .. } => Self::Tally(Box::default()),
         }
@@ -186,11 +196,15 @@ impl Running {
 
     /// Forgets all events, and keeps the memory.
     fn clear(&mut self, plan: &Plan, reading: &Reading) {
-        if let Self::Tally(tally) = self {
-            tally.counts.clear();
-            tally.summary = None;
-        } else {
-            *self = Self::new(plan, reading);
+        match (self, reading.question) {
+            (Self::Tally(tally), _) => {
+                tally.counts.clear();
+                tally.summary = None;
+            }
+            (Self::Days(days), _) => **days = DayFold::default(),
+            (Self::Sessions(sessions), Question::Sessions { gap_us }) => **sessions = SessionFold::new(gap_us),
+            (Self::Intervals(intervals), _) => **intervals = IntervalFold::default(),
+            (other, _) => *other = Self::new(plan, reading),
         }
     }
 
@@ -219,13 +233,12 @@ impl Running {
                 *n += 1;
                 *sum += amount(rows, measure, at);
             }
-            (Self::Decayed { past, day: last, n, sum }, _) => {
-                if *last != day {
-                    *past = decayed(reading, (*past, *last, *n, *sum), as_of);
-                    (*last, *n, *sum) = (day, 0, 0);
+            (Self::Decayed(total), _) => {
+                if total.day != day {
+                    **total = Decayed { past: total.decayed(reading, as_of), day, n: 0, sum: 0 };
                 }
-                *n += 1;
-                *sum += amount(rows, measure, at);
+                total.n += 1;
+                total.sum += amount(rows, measure, at);
             }
             (Self::Days(days), _) => days.push(day),
             (Self::Times(times), _) => widen(times, occurred_at),
@@ -252,14 +265,14 @@ impl Running {
     ) -> Summary {
         match self {
             Self::Total { n, sum } => Summary::Total(Total::new(*n, *sum)),
-            Self::Decayed { past, day, n, sum } => Summary::Total(decayed(reading, (*past, *day, *n, *sum), as_of)),
-            Self::Days(days) => Summary::Days(*days),
+            Self::Decayed(total) => Summary::Total(total.decayed(reading, as_of)),
+            Self::Days(days) => Summary::Days(**days),
             Self::Extremes(extremes) => Summary::Extremes(*extremes),
             Self::Times(times) => Summary::Times(*times),
             Self::NumberEnds(ends) => Summary::NumberEnds(*ends),
             Self::CodeEnds(ends) => Summary::CodeEnds(*ends),
-            Self::Sessions(sessions) => Summary::Sessions(*sessions),
-            Self::Intervals(intervals) => Summary::Intervals(*intervals),
+            Self::Sessions(sessions) => Summary::Sessions(**sessions),
+            Self::Intervals(intervals) => Summary::Intervals(**intervals),
             Self::Changes(changes) => Summary::Changes(changes.finish()),
             Self::Tally(tally) => match (reading.question, plan.signals[reading.signal].measure) {
                 (Question::Tally { wanted }, Measure::Tally { of }) => Summary::Tally(tally.summary(of, wanted, texts)),
@@ -330,15 +343,18 @@ fn amount(rows: Rows<'_>, measure: Measure, at: Unit) -> i128 {
     }
 }
 
-/// Returns the decayed total with the day that is not over.
-fn decayed(reading: &Reading, (past, day, n, sum): (Total, i32, u64, i128), as_of: AsOf) -> Total {
-    let mut total = past;
-    if n > 0
-        && let Question::Decayed { half_life_days } = reading.question
-    {
-        total.add_day(i64::from(as_of.day.0) - i64::from(day), half_life_days, Total::new(n, sum));
+impl Decayed {
+    /// Returns the total with the day that is not over.
+    fn decayed(&self, reading: &Reading, as_of: AsOf) -> Total {
+        let mut total = self.past;
+        if self.n > 0
+            && let Question::Decayed { half_life_days } = reading.question
+        {
+            let age_days = i64::from(as_of.day.0) - i64::from(self.day);
+            total.add_day(age_days, half_life_days, Total::new(self.n, self.sum));
+        }
+        total
     }
-    total
 }
 
 /// Takes the next value as the last one, and as the first where there is none.
