@@ -148,6 +148,20 @@ await settled();
 const beside = await json(`/v1/ask/journeys/retention?persona=${one}&persona=${other}`);
 assert((await page.locator('main table').innerText()).includes(beside.rows[0].key), 'both stand side by side');
 
+// So they do in what is known of them, and one of them on two days.
+await page.goto(`${url}/compare?persona=${one}&persona=${other}`);
+await settled();
+const differ = await json(`/v1/ask/personas/compare?_=${one}&_=${other}`);
+const section = page.locator('section', { hasText: 'What they differ in' });
+const differing = differ.rows.filter((row) => row.apart).slice(0, 25);
+const told = (await section.innerText()).toLowerCase();
+for (const row of differing) assert([row.what.toLowerCase(), ...row.texts].every((text) => told.includes(text.toLowerCase())), row.what);
+await section.locator('summary').first().click();
+assert((await section.locator('pre').first().innerText()).includes('SELECT'), 'a difference opens to its query');
+await page.getByRole('button', { name: 'Compare the days' }).click();
+await page.getByText('of them on both days').waitFor({ timeout: 120_000 });
+assert(page.url().includes('then_day='), 'the days are in the address');
+
 // Files are brought here.
 await page.goto(`${url}/data`);
 await settled();

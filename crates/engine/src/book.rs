@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use throng_event::{Currency, Day};
 use throng_persona::{
     Candidate, Claim, ClaimId, ClaimKind, Contrast, Discovery, Effect, EffectKind, Evidence, FeatureUse, Foretold,
-    Interval, Measure, Membership, Memberships, Method, Opened, Outcome, Persona, PersonaId, PersonaRevenue, Refusal,
+    Interval, Measure, Membership, Memberships, Method, Outcome, Persona, PersonaId, PersonaRevenue, Refusal,
     RefusalReason, Separation, Teller,
 };
 use throng_profile::ProfileId;
@@ -51,23 +51,34 @@ pub struct PersonaBook {
     pub foretold: Option<String>,
     /// By which method customers were divided.
     pub method: Method,
-    /// The personas that open into kinds within them.
-    pub opened: Vec<Opened>,
+    /// The kinds within those personas that open, the largest of each first.
+    pub sub_kinds: Vec<Persona>,
 }
 
 impl PersonaBook {
     /// Returns the kinds within a persona, the largest first; none where it does not open.
+    pub fn kinds_within(&self, persona: &PersonaId) -> impl Iterator<Item = &Persona> {
+        self.sub_kinds.iter().filter(|kind| kind.id.parent().as_ref() == Some(persona))
+    }
+
+    /// Returns how many customers count for no persona; `None` where there are none.
     #[must_use]
-    pub fn kinds_within(&self, persona: &PersonaId) -> &[Persona] {
-        self.opened.iter().find(|opened| opened.persona == *persona).map_or(&[], |opened| &opened.kinds)
+    pub fn n_unassigned(&self) -> Option<u64> {
+        match &self.outcome {
+            BookOutcome::Found(personas) => {
+                let n_assigned = personas.iter().map(|persona| persona.n_profiles).sum();
+                Some(self.n_profiles.saturating_sub(n_assigned))
+            }
+            BookOutcome::Refused(_) => None,
+        }
     }
 }
 
-/// Personas and who belongs to them, or why there are none.
+/// Personas, or why there are none. Who belongs to them is not in the book, for they may be millions.
 #[derive(Debug, Clone)]
 pub enum BookOutcome {
     /// There are personas.
-    Found(Vec<Persona>, Memberships),
+    Found(Vec<Persona>),
     /// There are none.
     Refused(Refusal),
 }
@@ -267,12 +278,8 @@ pub(crate) fn membership_rows(memberships: &Memberships) -> Result<RecordBatch, 
     named_batch(columns)
 }
 
-/// Reads the newest discovery, with the memberships of everybody or of one profile; `None` when there was none
-/// yet.
-pub(crate) async fn read_book(
-    context: &SessionContext,
-    profile: Option<&ProfileId>,
-) -> Result<Option<PersonaBook>, EngineError> {
+/// Reads the newest discovery; `None` when there was none yet.
+pub(crate) async fn read_book(context: &SessionContext) -> Result<Option<PersonaBook>, EngineError> {
     if !context.table_exist(MODELS).unwrap_or(false) {
         return Ok(None);
     }
@@ -294,7 +301,8 @@ pub(crate) async fn read_book(
         false => Method::Auto,
     };
     let outcome = if text("outcome")?.as_deref() == Some("found") {
-        read_found(context, profile).await?
+        let claims = read_claims(&collect(context, "SELECT * FROM claims ORDER BY position").await?)?;
+        BookOutcome::Found(read_personas(&collect(context, "SELECT * FROM personas").await?, claims)?)
     } else {
         BookOutcome::Refused(Refusal {
             reason: RefusalReason::parse(&text("refusal_reason")?.unwrap_or_default())?,
@@ -302,8 +310,8 @@ pub(crate) async fn read_book(
             numbers: form.refusal_numbers,
         })
     };
-    let opened = match &outcome {
-        BookOutcome::Found(personas, _) => read_sub_kinds(context, personas).await?,
+    let sub_kinds = match &outcome {
+        BookOutcome::Found(_) => read_sub_kinds(context).await?,
         BookOutcome::Refused(_) => Vec::new(),
     };
     let day = integer("as_of_day")?.and_then(|day| i32::try_from(day).ok()).unwrap_or(0);
@@ -318,7 +326,7 @@ pub(crate) async fn read_book(
         separation,
         foretold: form.foretold,
         method,
-        opened,
+        sub_kinds,
     }))
 }
 
@@ -358,18 +366,6 @@ pub(crate) async fn read_last_found(
         }
     }
     Ok(Memberships::new(personas, Vec::new())?)
-}
-
-async fn read_found(context: &SessionContext, profile: Option<&ProfileId>) -> Result<BookOutcome, EngineError> {
-    let claims = read_claims(&collect(context, "SELECT * FROM claims ORDER BY position").await?)?;
-    let personas = read_personas(&collect(context, "SELECT * FROM personas").await?, claims)?;
-    let ids: Vec<PersonaId> = personas.iter().map(|persona| persona.id.clone()).collect();
-    let of = profile.map_or_else(
-        || "true".to_owned(),
-        |profile| format!("profile_id = '{}'", profile.as_str().replace('\'', "''")),
-    );
-    let rows = collect(context, &format!("SELECT * FROM memberships WHERE {of} ORDER BY profile_id")).await?;
-    Ok(BookOutcome::Found(personas, read_memberships(&rows, ids)?))
 }
 
 pub(crate) fn read_personas(
@@ -458,7 +454,7 @@ pub(crate) fn read_claims(rows: &RecordBatch) -> Result<BTreeMap<PersonaId, Vec<
     Ok(claims)
 }
 
-fn read_memberships(rows: &RecordBatch, personas: Vec<PersonaId>) -> Result<Memberships, EngineError> {
+pub(crate) fn read_memberships(rows: &RecordBatch, personas: Vec<PersonaId>) -> Result<Memberships, EngineError> {
     let rows = Rows(rows);
     let profiles = rows.words("profile_id").map_err(read_failed(MEMBERSHIPS))?;
     let assigned = rows.texts("persona_id").map_err(read_failed(MEMBERSHIPS))?;

@@ -342,21 +342,9 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Missing`] when there was none yet.
     pub fn persona_book(&self) -> Result<PersonaBook, EngineError> {
-        self.book_about(None)
-    }
-
-    /// Returns the newest discovery with the memberships of one profile only.
-    ///
-    /// # Errors
-    /// As [`Engine::persona_book`].
-    pub fn persona_book_of(&self, profile: &ProfileId) -> Result<PersonaBook, EngineError> {
-        self.book_about(Some(profile))
-    }
-
-    fn book_about(&self, profile: Option<&ProfileId>) -> Result<PersonaBook, EngineError> {
         self.runtime.block_on(async {
             let context = session(&self.store, self.threads.get()).await?;
-            read_book(&context, profile).await?.ok_or_else(|| EngineError::Missing {
+            read_book(&context).await?.ok_or_else(|| EngineError::Missing {
                 what: "no personas have been looked for yet".to_owned(),
                 todo: "run `throng discover`".to_owned(),
             })
@@ -378,7 +366,7 @@ impl Engine {
     pub fn verify(&self, step: &mut dyn FnMut(&str)) -> Result<VerifyReport, EngineError> {
         self.runtime.block_on(async {
             let view = self.view().await?;
-            let book = read_book(&view.context, None).await?;
+            let book = read_book(&view.context).await?;
             let as_of = self.as_of(&view, book.as_ref().map(|book| book.as_of)).await?;
             step("features, again from the events");
             let features = self.feature_rows(&view, as_of).await?;

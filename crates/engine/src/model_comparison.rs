@@ -67,14 +67,7 @@ impl Engine {
         models: &[FittedModel; 2],
         as_of: AsOf,
     ) -> Result<[RecordBatch; 2], EngineError> {
-        let config = self.home.config();
-        let as_today = |fitted: &FittedModel| {
-            // Features of journeys are each model's own.
-            fitted.journeys.is_none()
-                && fitted.features.iter().all(|definition| config.features.contains(definition))
-                && (fitted.currency, fitted.calendar.name()) == (config.currency, config.calendar.name())
-        };
-        if models.iter().all(as_today) {
+        if models.iter().all(|fitted| self.reads_today(fitted)) {
             let rows = collect(&view.context, "SELECT * FROM features ORDER BY profile_id").await?;
             return Ok([rows.clone(), rows]);
         }
@@ -82,7 +75,17 @@ impl Engine {
         Ok([self.folded(view, first, as_of.day).await?, self.folded(view, second, as_of.day).await?])
     }
 
-    async fn folded(&self, view: &View, fitted: &FittedModel, day: Day) -> Result<RecordBatch, EngineError> {
+    /// Returns whether a model reads features as the home has them now.
+    pub(crate) fn reads_today(&self, fitted: &FittedModel) -> bool {
+        let config = self.home.config();
+        // Features of journeys are each model's own.
+        fitted.journeys.is_none()
+            && fitted.features.iter().all(|definition| config.features.contains(definition))
+            && (fitted.currency, fitted.calendar.name()) == (config.currency, config.calendar.name())
+    }
+
+    /// Returns everybody's features on a day as a model reads them, in the order of the profiles.
+    pub(crate) async fn folded(&self, view: &View, fitted: &FittedModel, day: Day) -> Result<RecordBatch, EngineError> {
         let as_of = fitted.calendar.as_of(day);
         let run = FeatureRun::new(&fitted.features, fitted.currency, &fitted.calendar, as_of)?;
         let folded = run.fold_lake(&view.context, &view.people, fitted.currency).await?;

@@ -69,6 +69,15 @@ impl Drawn {
     }
 }
 
+/// Draws at most so many of some profiles, as [`Drawn::of`] does.
+pub(crate) fn drawn_of(mut ids: Vec<ProfileId>, n_max: usize) -> Vec<ProfileId> {
+    if ids.len() > n_max {
+        ids.sort_by_cached_key(|id| key_of(id.as_str()));
+        ids.truncate(n_max);
+    }
+    ids
+}
+
 /// Returns how many profiles have features.
 pub(crate) async fn n_profiles(context: &SessionContext) -> Result<u64, EngineError> {
     let n_profiles = first(&collect(context, "SELECT count(*) AS first FROM features").await?)?;

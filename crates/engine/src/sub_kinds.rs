@@ -3,13 +3,15 @@
 //! `sub_kinds` and `sub_kind_claims` have the columns of `personas` and `claims`; `sub_kind_members`
 //! says who of a persona is of which kind, those of none included, for their claims compare with them.
 
+use std::collections::BTreeSet;
+
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use datafusion::prelude::SessionContext;
 use throng_persona::{Membership, Memberships, Opened, Persona, PersonaId, Teller};
 use throng_profile::ProfileId;
 
-use crate::book::{claim_rows, persona_rows, read_claims, read_personas};
+use crate::book::{PersonaBook, claim_rows, persona_rows, read_claims, read_personas};
 use crate::context::collect;
 use crate::error::EngineError;
 use crate::rows::{Rows, batch, texts};
@@ -40,30 +42,34 @@ fn members(opened: &[Opened]) -> Result<RecordBatch, ArrowError> {
     ])
 }
 
-/// Reads the sub-kinds of the given personas; none where they were not looked for.
-pub(crate) async fn read_sub_kinds(context: &SessionContext, personas: &[Persona]) -> Result<Vec<Opened>, EngineError> {
+/// Reads the sub-kinds of all personas, the largest first; none where they were not looked for.
+pub(crate) async fn read_sub_kinds(context: &SessionContext) -> Result<Vec<Persona>, EngineError> {
     if !context.table_exist(SUB_KINDS).unwrap_or(false) {
         return Ok(Vec::new());
     }
     let claims = read_claims(&collect(context, "SELECT * FROM sub_kind_claims ORDER BY position").await?)?;
-    let kinds = read_personas(&collect(context, "SELECT * FROM sub_kinds").await?, claims)?;
+    read_personas(&collect(context, "SELECT * FROM sub_kinds").await?, claims)
+}
+
+/// Reads which customers of each persona are of which of its kinds.
+pub(crate) async fn read_opened(context: &SessionContext, book: &PersonaBook) -> Result<Vec<Opened>, EngineError> {
+    if book.sub_kinds.is_empty() {
+        return Ok(Vec::new());
+    }
     let rows = collect(context, "SELECT * FROM sub_kind_members ORDER BY profile_id").await?;
     let rows = Rows(&rows);
     let read = |error| EngineError::table("read", SUB_KIND_MEMBERS, error);
     let (profiles, within) = (rows.words("profile_id").map_err(read)?, rows.words("within").map_err(read)?);
     let assigned = rows.texts("persona_id").map_err(read)?;
     let mut opened = Vec::new();
-    for persona in personas {
-        let kinds: Vec<Persona> =
-            kinds.iter().filter(|kind| kind.id.parent().as_ref() == Some(&persona.id)).cloned().collect();
-        if kinds.is_empty() {
-            continue;
-        }
+    let parents: BTreeSet<PersonaId> = book.sub_kinds.iter().filter_map(|kind| kind.id.parent()).collect();
+    for persona in parents {
+        let kinds: Vec<Persona> = book.kinds_within(&persona).cloned().collect();
         let ids: Vec<PersonaId> = kinds.iter().map(|kind| kind.id.clone()).collect();
-        let own = (0..profiles.len()).filter(|row| within[*row] == persona.id.as_str());
+        let own = (0..profiles.len()).filter(|row| within[*row] == persona.as_str());
         let members = own.filter_map(|row| member(&profiles[row], assigned[row].as_deref(), &ids));
         let memberships = Memberships::new(ids.clone(), members.collect())?;
-        opened.push(Opened { persona: persona.id.clone(), kinds, memberships });
+        opened.push(Opened { persona, kinds, memberships });
     }
     Ok(opened)
 }

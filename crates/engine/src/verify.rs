@@ -25,10 +25,12 @@ use crate::error::EngineError;
 use crate::event_table::{read_events, text_column};
 use crate::home::Home;
 use crate::journey_features::{fill_live, of_journeys};
+use crate::members::read_members;
 use crate::people::People;
 use crate::population::{Drawn, read_population};
 use crate::recount::Everybody;
 use crate::rows::Rows;
+use crate::sub_kinds::read_opened;
 use crate::tables::{EVENTS, FEATURES};
 
 /// One thing that was checked.
@@ -101,20 +103,23 @@ pub(crate) async fn verify(subject: &Subject<'_>, step: &mut dyn FnMut(&str)) ->
     step("features, event by event");
     let live = fold_live(home, context, people, as_of).await?;
     checks.push(compare_live(features, &live, people)?);
-    if let Some(PersonaBook { outcome: BookOutcome::Found(personas, memberships), n_drawn, opened, .. }) = book {
+    if let Some(book) = book
+        && let BookOutcome::Found(personas) = &book.outcome
+    {
+        let memberships = read_members(context, None, personas).await?;
         step("claims");
         let config = home.config();
         let claims = claims_of(personas);
         let mut recomputed = Check::new("evidence of claims = evidence recomputed");
         let mut queried = Check::new("evidence of claims = the query each claim carries");
         query_claims(&mut queried, context, &claims).await?;
-        if n_drawn.is_some() {
+        if book.n_drawn.is_some() {
             recount_claims(&mut recomputed, subject, &claims, memberships.personas()).await?;
         } else {
             let moment = (as_of, config.currency);
             let population = read_population(context, &config.features, moment, Drawn::Everybody).await?;
-            recompute_claims(&mut recomputed, &claims, &population, memberships);
-            for opened in opened {
+            recompute_claims(&mut recomputed, &claims, &population, &memberships);
+            for opened in &read_opened(context, book).await? {
                 let claims = claims_of(&opened.kinds);
                 recompute_claims(&mut recomputed, &claims, &among(&population, opened), &opened.memberships);
                 query_claims(&mut queried, context, &claims).await?;

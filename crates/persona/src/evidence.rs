@@ -86,6 +86,17 @@ impl<'a> Groups<'a> {
         Ok(Self { population, persona, against, parts })
     }
 
+    /// Returns the groups of a population whose first `n_persona` profiles are those of the persona, and all
+    /// others those that it is compared with.
+    pub(crate) fn in_a_row(
+        population: &'a Population,
+        (persona, against): (&'a PersonaId, &'a PersonaId),
+        n_persona: usize,
+    ) -> Self {
+        let place = |row_idx| if row_idx < n_persona { Part::Persona } else { Part::Rest };
+        Self { population, persona, against: Some(against), parts: (0..population.profiles.len()).map(place).collect() }
+    }
+
     /// Returns which profiles count for the persona.
     pub(crate) fn inside(&self) -> Vec<bool> {
         self.parts.iter().map(|part| *part == Part::Persona).collect()

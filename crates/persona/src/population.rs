@@ -174,3 +174,40 @@ impl Population {
         found.ok_or_else(|| PersonaError::Unknown { what: "feature", name: name.to_owned() })
     }
 }
+
+/// Returns the customers of two populations with the same features, those of the first before those of the
+/// second; of traits those that either knows.
+pub(crate) fn joined(first: &Population, second: &Population) -> Result<Population, PersonaError> {
+    first.check()?;
+    second.check()?;
+    let mut features = Vec::with_capacity(first.features.len());
+    for own in &first.features {
+        let definition = own.definition.clone();
+        let values = match (&own.values, &second.feature(&definition.name)?.values) {
+            (Values::Numbers(a), Values::Numbers(b)) => Values::Numbers([&a[..], b].concat()),
+            (Values::Categories(a), Values::Categories(b)) => Values::Categories([&a[..], b].concat()),
+            (Values::Numbers(_), Values::Categories(_)) | (Values::Categories(_), Values::Numbers(_)) => {
+                return Err(PersonaError::Unknown { what: "feature of the same kind", name: definition.name });
+            }
+        };
+        features.push(FeatureColumn { definition, values });
+    }
+    let names: BTreeSet<&String> = first.traits.iter().chain(&second.traits).map(|column| &column.name).collect();
+    let stated = |population: &Population, name: &String| {
+        let column = population.traits.iter().find(|column| column.name == *name);
+        column.map_or_else(|| vec![None; population.profiles.len()], |column| column.values.clone())
+    };
+    let column = |name: &String| TraitColumn {
+        name: name.clone(),
+        values: [stated(first, name), stated(second, name)].concat(),
+    };
+    Ok(Population {
+        as_of: first.as_of,
+        profiles: [&first.profiles[..], &second.profiles].concat(),
+        features,
+        traits: names.into_iter().map(column).collect(),
+        revenue: None,
+        histories: None,
+        lookback: None,
+    })
+}

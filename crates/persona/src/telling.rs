@@ -15,7 +15,7 @@ use crate::statement::value_text;
 use crate::{Evidence, Measure, PersonaError, Population, Values};
 
 /// Expected share of false statements among all that pass (Benjamini and Hochberg 1995).
-const FALSE_DISCOVERY_RATE: f64 = 0.01;
+pub(crate) const FALSE_DISCOVERY_RATE: f64 = 0.01;
 
 /// Known values a group must have: means of fewer say more about chance than about people.
 const N_VALUES_MIN: u64 = 20;
@@ -139,26 +139,37 @@ impl<'a> Subjects<'a> {
     ///
     /// All that was looked at, in every feature, trait and pair of groups, is one family of tests.
     pub(crate) fn differences(&self, groups: &[Groups<'_>]) -> Result<Vec<Vec<Difference>>, PersonaError> {
+        let sure = |(difference, p_value): (Difference, f64)| {
+            (p_value <= FALSE_DISCOVERY_RATE && self.telling(&difference)).then_some(difference)
+        };
+        let mut found = Vec::new();
+        for tested in self.tested(groups)? {
+            let mut differences: Vec<Difference> = tested.into_iter().filter_map(sure).collect();
+            differences.sort_by(|a, b| b.weight().total_cmp(&a.weight()).then_with(|| a.measure.cmp(&b.measure)));
+            found.push(differences);
+        }
+        Ok(found)
+    }
+
+    /// Returns all that was looked at within each pair of groups, with the probability of such a difference by
+    /// chance, adjusted for everything in the answer.
+    pub(crate) fn tested(&self, groups: &[Groups<'_>]) -> Result<Vec<Vec<(Difference, f64)>>, PersonaError> {
         let mut p_values = Vec::new();
-        let mut tested: Vec<Vec<Difference>> = Vec::new();
+        let mut tested: Vec<Vec<(Difference, f64)>> = Vec::new();
         for group in groups {
             let mut differences = Vec::new();
             for (feature_idx, measure) in self.measures() {
                 let Some((measure, found)) = self.measured(feature_idx, measure, group)? else { continue };
                 p_values.push(found.p_value);
-                differences.push(Difference { measure, evidence: found.evidence, feature_idx });
+                differences.push((Difference { measure, evidence: found.evidence, feature_idx }, found.p_value));
             }
             tested.push(differences);
         }
         let attempt = "adjust for the number of differences looked at";
         let adjusted = benjamini_hochberg(&p_values).map_err(|source| PersonaError::Learn { attempt, source })?;
-        let mut adjusted = adjusted.into_iter();
-        for differences in &mut tested {
-            // The adjusted values come in the order the differences were pushed in.
-            differences.retain(|difference| {
-                adjusted.next().is_some_and(|p_value| p_value <= FALSE_DISCOVERY_RATE) && self.telling(difference)
-            });
-            differences.sort_by(|a, b| b.weight().total_cmp(&a.weight()).then_with(|| a.measure.cmp(&b.measure)));
+        // The adjusted values come in the order the differences were pushed in.
+        for ((_, p_value), adjusted) in tested.iter_mut().flatten().zip(adjusted) {
+            *p_value = adjusted;
         }
         Ok(tested)
     }
@@ -308,7 +319,8 @@ impl<'a> Subjects<'a> {
         }
     }
 
-    fn telling(&self, difference: &Difference) -> bool {
+    /// Returns whether a difference is worth telling, where it is sure.
+    pub(crate) fn telling(&self, difference: &Difference) -> bool {
         let evidence = &difference.evidence;
         if !evidence.interval.excludes_no_effect() {
             return false;

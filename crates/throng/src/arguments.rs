@@ -24,8 +24,8 @@ pub(crate) use data::{
 pub(crate) use identity::{IdentityCommand, PairArguments, ProposeArguments};
 pub(crate) use insight::{
     ContinuumWanted, DiscoverArguments, FeaturesCommand, FeaturesExportArguments, FeaturesProposeArguments,
-    PersonasCommand, PersonasExportArguments, PersonasMapArguments, PersonasNoteArguments, PersonasShowArguments,
-    PersonasValidateArguments, PersonasWanted, ProfileArguments, ReportArguments,
+    PersonasCommand, PersonasCompareArguments, PersonasExportArguments, PersonasMapArguments, PersonasNoteArguments,
+    PersonasShowArguments, PersonasValidateArguments, PersonasWanted, ProfileArguments, ReportArguments,
 };
 pub(crate) use journeys::{
     AttributionArguments, CreditedWanted, CutArguments, EntriesWanted, FlowArguments, FrictionArguments,

@@ -109,6 +109,7 @@ fn needed(command: &Command) -> Option<(Deed, Role)> {
             | PersonasCommand::Export(_)
             | PersonasCommand::Reliability
             | PersonasCommand::History
+            | PersonasCommand::Compare(_)
             | PersonasCommand::Map(_)
             | PersonasCommand::Activity
             | PersonasCommand::Notes(_),
@@ -191,6 +192,7 @@ mod tests {
             ("journeys/funnel", &[("_", "A"), ("_", "B"), ("persona", "p1")], read),
             ("journeys/funnel", &[("_", "A"), ("_", "B"), ("audience", "spend > 1")], analyst),
             ("sql", &[("_", "SELECT 1")], analyst),
+            ("personas/compare", &[("_", "p1"), ("then", "2024-03-31")], read),
             ("personas/map", &[("within", "-inf,0,1,2")], read),
             ("personas/note", &[("_", "p1"), ("_", "They shop at night")], Some((Deed::Act, Role::Analyst))),
             ("model/promote", &[("_", "m2")], admin),

@@ -2,6 +2,7 @@
 
 mod activity;
 mod audit;
+mod compare;
 mod completions;
 mod demo;
 mod discover;

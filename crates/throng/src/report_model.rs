@@ -24,23 +24,10 @@ use crate::report::{
 use crate::rows::Rows;
 use crate::wording::{Wording, advice};
 
-/// Which persona every customer counts for.
-pub(crate) struct Members<'a>(BTreeMap<&'a ProfileId, &'a PersonaId>);
-
-impl<'a> Members<'a> {
-    /// Reads the memberships of a book; none when there are no personas.
-    pub(crate) fn of(book: &'a PersonaBook) -> Self {
-        let BookOutcome::Found(_, memberships) = &book.outcome else { return Self(BTreeMap::new()) };
-        let personas = memberships.personas();
-        let assigned = memberships.rows().iter();
-        Self(assigned.filter_map(|row| Some((&row.profile, personas.get(row.assigned?)?))).collect())
-    }
-
-    /// Returns the positions of a persona's customers in a list, in ascending order.
-    pub(crate) fn numbers(&self, profiles: &[ProfileId], persona: &PersonaId) -> Vec<u32> {
-        let belongs = |profile: &ProfileId| self.0.get(profile).is_some_and(|other| *other == persona);
-        (0_u32..).zip(profiles).filter(|(_, profile)| belongs(profile)).map(|(number, _)| number).collect()
-    }
+/// Returns the positions of a persona's customers in a list of profiles in the order of their ids.
+pub(crate) fn numbers<T: AsRef<str>>(profiles: &[ProfileId], ids: &[T]) -> Vec<u32> {
+    let place = |id: &T| profiles.binary_search_by(|profile| profile.as_str().cmp(id.as_ref())).ok();
+    ids.iter().filter_map(place).filter_map(|place| u32::try_from(place).ok()).collect()
 }
 
 /// Reads everything the report shows.
@@ -74,7 +61,7 @@ pub(crate) fn read(engine: &Engine, step: &mut dyn FnMut(&str)) -> anyhow::Resul
     step("journeys");
     let personas: &[Persona] = match &book.outcome {
         BookOutcome::Refused(_) => &[],
-        BookOutcome::Found(personas, _) => personas,
+        BookOutcome::Found(personas) => personas,
     };
     let journeys = summary.span.map(|span| journeys::read(engine, &book, (personas, span))).transpose()?.flatten();
     let (overview, mut ways) =
@@ -85,7 +72,7 @@ pub(crate) fn read(engine: &Engine, step: &mut dyn FnMut(&str)) -> anyhow::Resul
             let advice = advice(refusal).iter().map(|line| (*line).to_owned()).collect();
             model.refusal = Some(Refusal { reason: refusal.text.clone(), advice });
         }
-        BookOutcome::Found(personas, _) => {
+        BookOutcome::Found(personas) => {
             model.unassigned = unassigned(engine, &book)?;
             step("comparing");
             model.compared = compared::read(engine, personas, &book)?;
@@ -123,7 +110,7 @@ fn sections(
             claims: told(persona).map(|claim| line(claim, wording)).collect(),
             demographics: lines(persona, ClaimKind::Demographic, wording),
             traits: traits.remove(&persona.id).unwrap_or_default(),
-            kinds: book.kinds_within(&persona.id).iter().map(kind_line).collect(),
+            kinds: book.kinds_within(&persona.id).map(kind_line).collect(),
             exemplars: persona.exemplars.iter().map(ToString::to_string).collect(),
             week,
             months,

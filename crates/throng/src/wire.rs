@@ -127,10 +127,10 @@ pub(crate) struct FeatureUseDocument {
 impl BookDocument {
     /// Returns the document of a book, with those of its personas that are asked for.
     pub(crate) fn of(book: &PersonaBook, shown: &[&Persona]) -> Self {
-        let (refusal, n_unassigned) = match &book.outcome {
-            BookOutcome::Found(_, memberships) => (None, u64::try_from(memberships.n_unassigned()).ok()),
+        let refusal = match &book.outcome {
+            BookOutcome::Found(_) => None,
             BookOutcome::Refused(refusal) => {
-                (Some(RefusalDocument { reason: refusal.reason.as_str(), text: refusal.text.clone() }), None)
+                Some(RefusalDocument { reason: refusal.reason.as_str(), text: refusal.text.clone() })
             }
         };
         Self {
@@ -140,14 +140,14 @@ impl BookDocument {
             n_customers_drawn: book.n_drawn,
             outcome: if refusal.is_none() { "found" } else { "refused" },
             refusal,
-            n_unassigned,
+            n_unassigned: book.n_unassigned(),
             separation: book.separation.map(throng_persona::Separation::as_str),
             foretold: book.foretold.clone(),
             method: book.method.as_str(),
             personas: shown
                 .iter()
                 .map(|persona| PersonaDocument {
-                    sub_kinds: book.kinds_within(&persona.id).iter().map(persona_document).collect(),
+                    sub_kinds: book.kinds_within(&persona.id).map(persona_document).collect(),
                     ..persona_document(persona)
                 })
                 .collect(),

@@ -135,7 +135,7 @@ pub(crate) fn confidence(confidence: Confidence) -> &'static str {
 pub(crate) fn drawn(book: &PersonaBook) -> Option<String> {
     let n_drawn = count(book.n_drawn?);
     Some(match book.outcome {
-        BookOutcome::Found(..) => format!(
+        BookOutcome::Found(_) => format!(
             "Personas were sought among {n_drawn} customers, drawn by the hash of their ids: how many personas, their \
              stability, typical members and what changed since the last time rest on these. Sizes, memberships and \
              every claim are counted on all {}.",

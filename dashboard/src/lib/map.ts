@@ -66,7 +66,10 @@ export function chosen(map: Pick<CustomerMap, 'axes' | 'n_squares'>, text: strin
   return { columns: [at(x, left), at(x, right)], rows: [at(y, low), at(y, high)] };
 }
 
-/** The same rectangle as a condition, for SQL and audiences. */
+/** The same rectangle as an audience: a condition over the features of customers. */
+export const audience = (text: string): string => `profile_id IN (SELECT profile_id FROM map WHERE ${condition(text)})`;
+
+/** The same rectangle as a condition in SQL. */
 export function condition(text: string): string {
   const sides = text.split(',');
   const parts = [

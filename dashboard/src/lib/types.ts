@@ -72,6 +72,36 @@ export interface Book {
   features: { name: string; transform: string | null; vote: number; left_out: string | null }[];
 }
 
+/** Two personas, or one on two days, and everything that was measured of both. */
+export interface Compared {
+  groups: [ComparedGroup, ComparedGroup];
+  n_both: number;
+  rows: {
+    what: string;
+    measure: string;
+    subject: string | null;
+    value: string | null;
+    texts: [string, string];
+    n_customers: [number, number];
+    effect: string;
+    effect_value: number;
+    effect_low: number;
+    effect_high: number;
+    effect_word: string;
+    p_value: number;
+    apart: boolean;
+    query: string | null;
+  }[];
+}
+
+interface ComparedGroup {
+  persona: string;
+  name: string;
+  as_of: string;
+  n_customers: number;
+  n_drawn: number | null;
+}
+
 export interface HistoryEntry {
   version: number;
   as_of: string;

@@ -23,3 +23,4 @@ mod scale;
 mod shift;
 #[cfg(test)]
 mod shop;
+mod side_by_side;

@@ -180,6 +180,8 @@ Examples:
   throng personas history
   throng personas history --format json")]
     History,
+    /// What two personas differ in, or one on two days, the greatest effect first
+    Compare(PersonasCompareArguments),
     /// All customers in two dimensions, who is near whom, and what grows along the axes
     Map(PersonasMapArguments),
     /// At which hours and on which weekdays the customers of each persona do things
@@ -194,6 +196,36 @@ Events up to the day of the discovery, by the hours and days of the home's time 
     Note(PersonasNoteArguments),
     /// Show the notes about all personas, or some
     Notes(PersonasShowArguments),
+}
+
+/// Compare personas.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  throng personas compare p1 p2
+  throng personas compare 'weekend families' --then 2024-03-31
+  throng personas compare p1 --then 2024-03-31 --now 2024-06-30 --format json
+
+Everything that is known of customers is measured in both groups. Effects are Cliff's delta, or the
+difference of two shares, with 95 % intervals; what differs no more than chance would have it, false
+discoveries held to 1 %, or too little to act on, is left out of the table. On two days both times
+those are compared who count for the persona by the newest discovery's model, as they were known then.")]
+pub(crate) struct PersonasCompareArguments {
+    /// A persona: its id or name, or a part of a name
+    #[arg(value_name = "ID|NAME")]
+    pub(crate) persona: String,
+    /// Another one
+    #[arg(value_name = "ID|NAME", required_unless_present = "then", conflicts_with = "then")]
+    pub(crate) other: Option<String>,
+    /// The same persona at the end of this day
+    #[arg(long, value_name = "DAY", value_parser = day)]
+    pub(crate) then: Option<Day>,
+    /// Beside this day [default: the day of the newest discovery]
+    #[arg(long, value_name = "DAY", value_parser = day, requires = "then")]
+    pub(crate) now: Option<Day>,
+    /// Rows of the table at most
+    #[arg(long, value_name = "N", default_value_t = 25)]
+    pub(crate) top: usize,
 }
 
 /// Draw customers.

@@ -24,7 +24,7 @@ pub(super) fn run(output: Output<'_>, engine: &Engine) -> anyhow::Result<()> {
     }
     let book = engine.persona_book()?;
     let name = |id| match &book.outcome {
-        BookOutcome::Found(personas, _) => personas.iter().find(|persona| persona.id == id).map(|own| own.name.clone()),
+        BookOutcome::Found(personas) => personas.iter().find(|persona| persona.id == id).map(|own| own.name.clone()),
         BookOutcome::Refused(_) => None,
     };
     print(output, "Everybody", &activity.everybody)?;

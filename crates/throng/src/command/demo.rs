@@ -66,7 +66,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &DemoArguments) -> anyhow::R
     let book = engine.persona_book()?;
     output.text("")?;
     discover::print(output, &book)?;
-    if let BookOutcome::Found(found, _) = &book.outcome {
+    if let BookOutcome::Found(found) = &book.outcome {
         for persona in found {
             output.text("")?;
             let wording = Wording::new(&engine.home().config().features);

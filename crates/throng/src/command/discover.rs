@@ -44,11 +44,11 @@ pub(super) fn run(session: &Session<'_>, arguments: &DiscoverArguments) -> anyho
     }
     print(session.output, &book)?;
     print_changes(session.output, &made)?;
-    if let BookOutcome::Found(..) = &book.outcome {
+    if let BookOutcome::Found(_) = &book.outcome {
         print_waiting(session.output, &engine)?;
     }
     session.output.note(match &book.outcome {
-        BookOutcome::Found(..) => "Next: throng personas show, throng journeys paths, throng report -o personas.html",
+        BookOutcome::Found(_) => "Next: throng personas show, throng journeys paths, throng report -o personas.html",
         BookOutcome::Refused(_) => "Next: throng features list, throng quarantine list",
     });
     Ok(())
@@ -75,7 +75,7 @@ pub(super) fn print(output: Output<'_>, book: &PersonaBook) -> anyhow::Result<()
         output.grid(&candidates_grid(&book.candidates))?;
     }
     match &book.outcome {
-        BookOutcome::Found(personas, memberships) => {
+        BookOutcome::Found(personas) => {
             if let Some(separation) = book.separation {
                 output.text(&wrapped(separation.sentence(), width, 0))?;
             }
@@ -84,7 +84,7 @@ pub(super) fn print(output: Output<'_>, book: &PersonaBook) -> anyhow::Result<()
             }
             output.heading("\nPersonas")?;
             output.grid(&list_grid(personas))?;
-            if let Some(line) = of_none(personas, memberships.n_unassigned()) {
+            if let Some(line) = of_none(personas, book.n_unassigned()) {
                 output.text(&line)?;
             }
         }
@@ -147,8 +147,8 @@ const REVENUE_SHARE_TOLD: f64 = 0.01;
 
 /// Returns how many belong to no persona, in a sentence, and what they bring: a handful of customers
 /// unlike all others may be the largest.
-fn of_none(personas: &[Persona], n_unassigned: usize) -> Option<String> {
-    let n_unassigned = u64::try_from(n_unassigned).ok().filter(|n| *n > 0)?;
+fn of_none(personas: &[Persona], n_unassigned: Option<u64>) -> Option<String> {
+    let n_unassigned = n_unassigned.filter(|n| *n > 0)?;
     let (bring, belong) = if n_unassigned == 1 { ("brings", "belongs") } else { ("bring", "belong") };
     let shares = personas.iter().map(|persona| persona.revenue.as_ref().map(|revenue| revenue.share));
     let left = shares.sum::<Option<f64>>().map(|assigned| 1.0 - assigned);

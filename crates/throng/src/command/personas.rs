@@ -10,7 +10,7 @@ use throng_feature::FeatureDefinition;
 use throng_learn::Interval;
 use throng_persona::{Claim, ClaimKind, History, Persona, Refusal};
 
-use super::{activity, map, notes, reliability, write_file};
+use super::{activity, compare, map, notes, reliability, write_file};
 use crate::arguments::{
     ContinuumWanted, Format, PersonasCommand, PersonasExportArguments, PersonasShowArguments, PersonasValidateArguments,
 };
@@ -32,6 +32,7 @@ pub(super) fn run(session: &Session<'_>, command: PersonasCommand) -> anyhow::Re
         PersonasCommand::Validate(arguments) => validate(output, &engine, &arguments),
         PersonasCommand::Reliability => reliability::run(output, &engine),
         PersonasCommand::History => history(output, &engine.persona_history()?),
+        PersonasCommand::Compare(arguments) => compare::run(output, &engine, &arguments),
         PersonasCommand::Map(arguments) => map::run(output, &engine, &arguments),
         PersonasCommand::Activity => activity::run(output, &engine),
         PersonasCommand::Note(arguments) => notes::add(output, &mut engine, &arguments),
@@ -42,7 +43,7 @@ pub(super) fn run(session: &Session<'_>, command: PersonasCommand) -> anyhow::Re
 /// Returns all personas of a book.
 pub(super) fn shown(book: &PersonaBook) -> Vec<&Persona> {
     match &book.outcome {
-        BookOutcome::Found(personas, _) => personas.iter().collect(),
+        BookOutcome::Found(personas) => personas.iter().collect(),
         BookOutcome::Refused(_) => Vec::new(),
     }
 }
@@ -85,7 +86,7 @@ fn list(output: Output<'_>, book: &PersonaBook) -> anyhow::Result<()> {
         return Ok(());
     }
     match &book.outcome {
-        BookOutcome::Found(personas, _) => output.grid(&list_grid(personas))?,
+        BookOutcome::Found(personas) => output.grid(&list_grid(personas))?,
         BookOutcome::Refused(refusal) => output.text(&refused(refusal, output.prose_width()))?,
     }
     Ok(())
@@ -133,8 +134,7 @@ pub(super) fn find<'a>(book: &'a PersonaBook, wanted: &str) -> anyhow::Result<&'
     let personas = shown(book);
     let lower = wanted.to_lowercase();
     // A sub-kind goes by its id only: its name tells it from the others of its persona.
-    let mut kinds = book.opened.iter().flat_map(|opened| &opened.kinds);
-    if let Some(kind) = kinds.find(|kind| kind.id.as_str() == lower) {
+    if let Some(kind) = book.sub_kinds.iter().find(|kind| kind.id.as_str() == lower) {
         return Ok(kind);
     }
     let exact = |persona: &&&Persona| persona.id.as_str() == lower || persona.name.to_lowercase() == lower;
@@ -278,11 +278,10 @@ pub(super) fn page(book: &PersonaBook, persona: &Persona, wording: Wording<'_>, 
             let _ = writeln!(text, "    {}", wrapped(&evidence(claim, wording), width - 4, 4).dimmed());
         }
     }
-    let kinds = book.kinds_within(&persona.id);
-    if !kinds.is_empty() {
-        let _ = writeln!(text, "\n  {}", "Kinds within it".bold());
-    }
-    for kind in kinds {
+    for (position, kind) in book.kinds_within(&persona.id).enumerate() {
+        if position == 0 {
+            let _ = writeln!(text, "\n  {}", "Kinds within it".bold());
+        }
         let name = format!("{} · {}", kind.id, clean(&kind.name));
         let _ = writeln!(text, "  • {}", name.bold());
         let _ = writeln!(text, "    {}", wrapped(&clean(&kind.summary), width - 4, 4));
@@ -342,7 +341,7 @@ fn markdown(book: &PersonaBook, personas: &[&Persona], wording: Wording<'_>) -> 
                 claim.id
             );
         }
-        for (position, kind) in book.kinds_within(&persona.id).iter().enumerate() {
+        for (position, kind) in book.kinds_within(&persona.id).enumerate() {
             let heading = if position == 0 { "\nKinds within it:\n\n" } else { "" };
             let _ = writeln!(text, "{heading}- **{}** ({}): {}", plain(&kind.name), kind.id, plain(&kind.summary));
         }

@@ -1,9 +1,9 @@
 //! `throng profile`: one customer on one page.
 
 use serde_json::{Value, json};
-use throng_engine::{BookOutcome, Engine, EngineError, MembershipHistory};
+use throng_engine::{BookOutcome, Engine, EngineError, MembershipHistory, PersonaBook};
 use throng_event::{Day, Money};
-use throng_persona::{Membership, Persona};
+use throng_persona::Persona;
 use throng_profile::ProfileId;
 
 use crate::arguments::{Format, ProfileArguments};
@@ -41,7 +41,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &ProfileArguments) -> anyhow
     let id = engine.find_profile(&arguments.id)?;
     let mut known = read(&engine, id)?;
     if let Some(weeks) = arguments.weeks {
-        known.history = engine.membership_history(&known.id, &days_back(&engine, &known.id, weeks)?)?;
+        known.history = engine.membership_history(&known.id, &days_back(&engine, weeks)?)?;
     }
     let events = engine.events_of(&known.id, arguments.events)?;
     if session.output.format() == Format::Json {
@@ -71,7 +71,7 @@ pub(super) fn run(session: &Session<'_>, arguments: &ProfileArguments) -> anyhow
 }
 
 fn read(engine: &Engine, id: ProfileId) -> anyhow::Result<Known> {
-    let book = match engine.persona_book_of(&id) {
+    let book = match engine.persona_book() {
         Ok(book) => Some(book),
         Err(EngineError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
@@ -100,7 +100,7 @@ fn read(engine: &Engine, id: ProfileId) -> anyhow::Result<Known> {
         identities: cells(&identities)?,
         traits: cells(&traits)?,
         summary: activity(engine, &profile)?,
-        membership: book.and_then(|book| membership(&book.outcome, &id)),
+        membership: book.map(|book| membership(engine, &book, &id)).transpose()?.flatten(),
         features: feature_values(engine, &features)?,
         history: None,
         id,
@@ -108,8 +108,8 @@ fn read(engine: &Engine, id: ProfileId) -> anyhow::Result<Known> {
 }
 
 /// Returns the day that personas are as of, and the same weekday of so many weeks before it, the first first.
-fn days_back(engine: &Engine, id: &ProfileId, weeks: u16) -> anyhow::Result<Vec<Day>> {
-    let last = engine.persona_book_of(id)?.as_of;
+fn days_back(engine: &Engine, weeks: u16) -> anyhow::Result<Vec<Day>> {
+    let last = engine.persona_book()?.as_of;
     Ok((0..=i32::from(weeks)).rev().map(|weeks_ago| Day(last.0 - 7 * weeks_ago)).collect())
 }
 
@@ -133,16 +133,15 @@ fn activity(engine: &Engine, rows: &arrow::array::RecordBatch) -> anyhow::Result
     }))
 }
 
-fn membership(outcome: &BookOutcome, id: &ProfileId) -> Option<(Vec<(Persona, f64)>, f64)> {
-    let BookOutcome::Found(personas, memberships) = outcome else { return None };
-    let row: &Membership = memberships.rows().iter().find(|row| row.profile == *id)?;
-    let share_of = |persona: &Persona| {
-        let position = memberships.personas().iter().position(|other| *other == persona.id);
-        position.and_then(|position| row.shares.get(position)).copied().unwrap_or(0.0)
-    };
-    let mut shares: Vec<(Persona, f64)> = personas.iter().map(|persona| (persona.clone(), share_of(persona))).collect();
+/// A customer's shares in the personas, the largest first, and the share that belongs to none.
+type Shares = (Vec<(Persona, f64)>, f64);
+
+fn membership(engine: &Engine, book: &PersonaBook, id: &ProfileId) -> anyhow::Result<Option<Shares>> {
+    let BookOutcome::Found(personas) = &book.outcome else { return Ok(None) };
+    let Some(row) = engine.membership(id, personas)? else { return Ok(None) };
+    let mut shares: Vec<(Persona, f64)> = personas.iter().cloned().zip(row.shares).collect();
     shares.sort_by(|a, b| b.1.total_cmp(&a.1));
-    Some((shares, row.unassigned))
+    Ok(Some((shares, row.unassigned)))
 }
 
 fn feature_values(engine: &Engine, rows: &arrow::array::RecordBatch) -> anyhow::Result<Vec<(String, Value)>> {

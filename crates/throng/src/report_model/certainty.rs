@@ -69,13 +69,13 @@ pub(super) fn section(
 
 fn verdict(book: &PersonaBook, chosen: Option<&Candidate>) -> String {
     match (&book.outcome, chosen) {
-        (BookOutcome::Found(..), Some(chosen)) if book.candidates.len() > 1 => format!(
+        (BookOutcome::Found(_), Some(chosen)) if book.candidates.len() > 1 => format!(
             "Of the {} numbers of personas that were tried, {} tells customers apart best among those that come back \
              when customers are drawn anew.",
             book.candidates.len(),
             chosen.n_personas
         ),
-        (BookOutcome::Found(personas, _), _) => format!("{} personas, the number that was asked for.", personas.len()),
+        (BookOutcome::Found(personas), _) => format!("{} personas, the number that was asked for.", personas.len()),
         (BookOutcome::Refused(_), _) => "No number of personas held, so none are shown.".to_owned(),
     }
 }

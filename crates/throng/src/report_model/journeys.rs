@@ -18,7 +18,7 @@ use throng_journey::{
 };
 use throng_persona::{Persona, PersonaId};
 
-use super::Members;
+use super::numbers;
 use crate::format::duration;
 use crate::report::{FunnelStep, JourneyOverview, JourneySection, PathLine, TransitionLine, Transitions};
 use curves::Group;
@@ -67,9 +67,8 @@ pub(super) fn read(
     let labels = config.funnel.iter().map(|step| journeys.labels(step).ok()).collect();
     let question = Question::of(&view, gap_us, (&config.funnel, labels, window_us));
     let (everybody, reached) = section(&view, &question, None);
-    let members = Members::of(book);
-    let own = |persona: &Persona| journeys.select(&members.numbers(&profiles, &persona.id));
-    let books: Vec<JourneyBook> = personas.iter().map(own).collect();
+    let own = |persona: &Persona| Ok(journeys.select(&numbers(&profiles, &engine.members(&persona.id)?)));
+    let books = personas.iter().map(own).collect::<anyhow::Result<Vec<JourneyBook>>>()?;
     let mut sections = BTreeMap::new();
     for (persona, book) in personas.iter().zip(&books) {
         let (section, _) = section(&book.view(), &question, reached.as_ref());

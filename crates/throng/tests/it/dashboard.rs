@@ -87,6 +87,7 @@ fn a_server_answers_what_the_command_line_prints() {
         ("personas/show", &["personas", "show"]),
         ("personas/history", &["personas", "history"]),
         ("personas/reliability", &["personas", "reliability"]),
+        ("personas/compare?_=p1&_=p2", &["personas", "compare", "p1", "p2"]),
         ("personas/map?squares=24", &["personas", "map", "--squares", "24"]),
         ("personas/map?within=-inf,-inf,0,inf", &["personas", "map", "--within=-inf,-inf,0,inf"]),
         ("personas/activity", &["personas", "activity"]),

@@ -97,6 +97,66 @@ fn shares_go_where_the_discovery_found_them() {
 }
 
 #[test]
+fn personas_side_by_side_are_what_their_queries_say() {
+    let shop = shared();
+    let compared = shop.json(["personas", "compare", "p1", "p2"]);
+    let book = shop.json(["personas", "list"]);
+    for (group, id) in [(0, "p1"), (1, "p2")] {
+        let own = book["personas"].as_array().unwrap().iter().find(|persona| persona["id"] == id).unwrap();
+        assert_eq!(compared["groups"][group]["n_customers"], own["n_customers"]);
+    }
+    let rows = compared["rows"].as_array().unwrap();
+    assert!(rows.len() > 20 && rows.iter().any(|row| row["apart"] == true), "{compared}");
+    for row in rows {
+        let answer = shop.json(["sql", row["query"].as_str().unwrap()]);
+        for (group, name) in [(0, "persona"), (1, "rest")] {
+            let (said, counted) = (row["values"][group].as_f64().unwrap(), answer[0][name].as_f64().unwrap());
+            assert!((said - counted).abs() <= 1e-9 * said.abs().max(1.0), "{row}: {answer}");
+            assert_eq!(row["n_customers"][group], answer[0][format!("n_{name}")], "{row}");
+        }
+    }
+    shop.fail(2, ["personas", "compare", "p1", "p1"]);
+    shop.fail(2, ["personas", "compare", "p1"]);
+    shop.fail(2, ["personas", "compare", "p1", "p2", "--then", "2024-01-01"]);
+}
+
+#[test]
+fn a_persona_on_two_days_is_whom_the_model_counted_then() {
+    let shop = Shop::discovered();
+    let book = shop.json(["personas", "list"]);
+    let as_of = book["as_of"].as_str().unwrap();
+    let then = shop.json(["sql", &format!("SELECT CAST(DATE '{as_of}' - INTERVAL '30' DAY AS DATE) AS day")]);
+    let then = then[0]["day"].as_str().unwrap();
+    for persona in book["personas"].as_array().unwrap() {
+        let id = persona["id"].as_str().unwrap();
+        let compared = shop.json(["personas", "compare", id, "--then", then]);
+        let [before, now] = [&compared["groups"][0], &compared["groups"][1]];
+        assert_eq!((before["as_of"].as_str(), now["as_of"].as_str()), (Some(then), Some(as_of)));
+        assert_eq!(now["n_customers"], persona["n_customers"], "today's are those of the discovery");
+        let of = |group: &Value| group["n_customers"].as_u64().unwrap();
+        assert!(compared["n_both"].as_u64().unwrap() <= of(before).min(of(now)), "{before} and {now}");
+        assert!(compared["rows"].as_array().unwrap().iter().all(|row| row["query"].is_null()));
+    }
+    // Before anybody was known, nobody counted for anything; and time goes one way.
+    let refused = shop.fail(1, ["personas", "compare", "p1", "--then", "1990-01-01"]);
+    assert!(refused.contains("nobody"), "{refused}");
+    shop.fail(2, ["personas", "compare", "p1", "--then", as_of]);
+    // What was known at the end of a day does not change by what comes later.
+    let held = shop.json(["personas", "compare", "p1", "--then", then]);
+    let later = format!(
+        r#"{{"type":"track","messageId":"later-1","userId":"c000001","event":"Order Completed","timestamp":"{as_of}T23:59:59.999Z","properties":{{"revenue":99999,"currency":"EUR"}}}}"#
+    );
+    let later = later.replace(as_of, &next_day(&shop, as_of));
+    shop.run(["import", "segment", shop.file("later.ndjson", later).to_str().unwrap()]);
+    assert_eq!(shop.json(["personas", "compare", "p1", "--then", then]), held);
+}
+
+fn next_day(shop: &Shop, day: &str) -> String {
+    let next = shop.json(["sql", &format!("SELECT CAST(DATE '{day}' + INTERVAL '1' DAY AS DATE) AS day")]);
+    next[0]["day"].as_str().unwrap().to_owned()
+}
+
+#[test]
 fn notes_are_kept_as_they_were_said() {
     let shop = Shop::discovered();
     assert_eq!(shop.json(["personas", "notes"]), json!([]));

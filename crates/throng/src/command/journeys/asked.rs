@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use throng_engine::{Engine, EngineError, JourneyBook, JourneyRequest, PersonaBook};
 use throng_event::{Currency, Day, Instant};
 use throng_journey::{Cut, JourneyError, Repeats, Scope, pattern_profiles, sessions_have_steps};
-use throng_persona::{Persona, PersonaId};
+use throng_persona::Persona;
 use throng_profile::ProfileId;
 
 use super::super::personas::{find, shown};
@@ -16,7 +16,7 @@ use crate::arguments::{CutArguments, Format, RepeatsWanted, ScopeWanted, Span, W
 use crate::failure::Usage;
 use crate::format::{clean, day};
 use crate::home::Session;
-use crate::report_model::Members;
+use crate::report_model::numbers;
 
 /// Some customers in some period.
 pub(super) struct Group {
@@ -324,21 +324,8 @@ impl<'a> Asked<'a> {
             bail!(Usage { what, hint: "run `throng discover`".to_owned() });
         };
         let persona = find(personas, wanted)?;
-        let numbers = self.members(personas, &persona.id);
+        let numbers = self.numbers(&self.engine.members(&persona.id)?);
         Ok(Group { name: called(persona), persona: Some(persona.id.as_str().to_owned()), book: book.select(&numbers) })
-    }
-
-    /// Returns the numbers of the customers of a persona, or of a kind within one.
-    fn members(&self, book: &PersonaBook, wanted: &PersonaId) -> Vec<u32> {
-        for opened in &book.opened {
-            let kinds = opened.memberships.personas();
-            if let Some(place) = kinds.iter().position(|kind| kind == wanted) {
-                let own = opened.memberships.rows().iter().filter(|row| row.assigned == Some(place));
-                let ids: Vec<&str> = own.map(|row| row.profile.as_str()).collect();
-                return self.numbers(&ids);
-            }
-        }
-        Members::of(book).numbers(&self.profiles, wanted)
     }
 
     /// Returns every persona with the numbers of its customers.
@@ -346,20 +333,19 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// [`Usage`] when there are no personas.
     pub(super) fn by_persona(&self) -> anyhow::Result<Vec<(String, Vec<u32>)>> {
-        let personas = self.personas.as_ref().map(|book| (book, shown(book)));
-        let Some((book, personas)) = personas.filter(|(_, personas)| !personas.is_empty()) else {
+        let personas = self.personas.as_ref().map(shown);
+        let Some(personas) = personas.filter(|personas| !personas.is_empty()) else {
             let what = "there are no personas to break down by".to_owned();
             bail!(Usage { what, hint: "run `throng discover`".to_owned() });
         };
-        let members = Members::of(book);
-        Ok(personas.iter().map(|persona| (called(persona), members.numbers(&self.profiles, &persona.id))).collect())
+        let own = |persona: &&Persona| Ok((called(persona), self.numbers(&self.engine.members(&persona.id)?)));
+        personas.iter().map(own).collect()
     }
 
     /// Returns the numbers of profiles by their ids.
     pub(super) fn numbers<T: AsRef<str>>(&self, ids: &[T]) -> Vec<u32> {
         // Profiles are numbered in the order of their ids.
-        let place = |id: &T| self.profiles.binary_search_by(|profile| profile.as_str().cmp(id.as_ref())).ok();
-        ids.iter().filter_map(place).filter_map(|place| u32::try_from(place).ok()).collect()
+        numbers(&self.profiles, ids)
     }
 }
 

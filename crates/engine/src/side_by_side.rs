@@ -1,0 +1,167 @@
+//! Two personas side by side, or one on two days: how they differ in everything that is known of customers.
+
+use std::collections::BTreeSet;
+
+use arrow::array::UInt64Array;
+use arrow::compute::take_record_batch;
+use throng_event::{AsOf, Day};
+use throng_persona::{PersonaId, Population, SideBySide, side_by_side};
+use throng_profile::ProfileId;
+
+use crate::book::read_book;
+use crate::context::session;
+use crate::engine::{Engine, View};
+use crate::error::EngineError;
+use crate::members::members_of;
+use crate::model_comparison::{PIECE_N_ROWS, scored};
+use crate::model_store::{FittedModel, read_model};
+use crate::population::{Drawn, PROFILES_DRAWN_MAX, drawn_of, population_of, read_population};
+use crate::rows::Rows;
+use crate::tables::FEATURES;
+
+/// Two groups of customers and what they differ in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Compared {
+    /// The groups; two personas on one day, or one on two.
+    pub groups: [ComparedGroup; 2],
+    /// Customers who are in both.
+    pub n_both: u64,
+    /// Everything that was measured, the greatest effect first.
+    pub rows: Vec<SideBySide>,
+}
+
+/// One of two groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ComparedGroup {
+    /// Whose customers they are.
+    pub persona: PersonaId,
+    /// The day at whose end they are looked at.
+    pub as_of: Day,
+    /// How many they are.
+    pub n_customers: u64,
+    /// How many of them were looked at, where they were too many to be held in memory.
+    pub n_drawn: Option<u64>,
+}
+
+impl Engine {
+    /// Returns what the customers of two personas differ in, or of two kinds within one persona, as of the newest
+    /// discovery.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`] where nothing was discovered, or a persona has no customers.
+    pub fn compare_personas(&self, pair: [&PersonaId; 2]) -> Result<Compared, EngineError> {
+        self.runtime.block_on(async {
+            let config = self.home.config();
+            let context = session(&self.store, self.threads.get()).await?;
+            let day = read_book(&context).await?.ok_or_else(nothing)?.as_of;
+            let drawn = Drawn::of(&context, PROFILES_DRAWN_MAX).await?;
+            let moment = (self.calendar().as_of(day), config.currency);
+            let everybody = read_population(&context, &config.features, moment, drawn).await?;
+            let [first, second] = pair;
+            let group = async |persona| {
+                let own = members_of(&context, persona).await?;
+                let rows = positions(&everybody.profiles, &own);
+                Ok::<_, EngineError>((persona, everybody.of_some(&rows), own.len()))
+            };
+            compared([group(first).await?, group(second).await?])
+        })
+    }
+
+    /// Returns what the customers of a persona differ in on two days. Both days' customers are those that the
+    /// model of the newest discovery counts for the persona by what was known at the end of the day, so that
+    /// one measure is held to both.
+    ///
+    /// # Errors
+    /// [`EngineError::Missing`] where nothing was discovered, or the persona has no customers on one of the days.
+    pub fn compare_days(&self, persona: &PersonaId, days: [Day; 2]) -> Result<Compared, EngineError> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.get()).build();
+        let io = |error| EngineError::io("start threads for", self.home.root(), std::io::Error::other(error));
+        let pool = pool.map_err(io)?;
+        self.runtime.block_on(async {
+            let view = self.view().await?;
+            let model = read_model(&view.context, None).await?;
+            let [first, second] = days.map(|day| self.calendar().as_of(day));
+            let (first, second) = (
+                self.members_on(&view, (&model, persona), (first, &pool)).await?,
+                self.members_on(&view, (&model, persona), (second, &pool)).await?,
+            );
+            compared([first, second])
+        })
+    }
+
+    /// Returns those who count for a persona by a model on a day, with the features that they had.
+    async fn members_on<'a>(
+        &self,
+        view: &View,
+        (fitted, persona): (&FittedModel, &'a PersonaId),
+        (as_of, pool): (AsOf, &rayon::ThreadPool),
+    ) -> Result<Group<'a>, EngineError> {
+        let rows = self.feature_rows(view, as_of).await?;
+        let of_model =
+            if self.reads_today(fitted) { rows.clone() } else { self.folded(view, fitted, as_of.day).await? };
+        let days = self.history_days(view, as_of).await?;
+        let mut own = Vec::new();
+        for start in (0..of_model.num_rows()).step_by(PIECE_N_ROWS) {
+            let piece = of_model.slice(start, PIECE_N_ROWS.min(of_model.num_rows() - start));
+            let found = pool.install(|| scored((&fitted.model, &fitted.features), (&piece, &days), as_of))?;
+            let place = found.personas().iter().position(|id| id == persona);
+            let members = found.rows().iter().filter(|row| place.is_some() && row.assigned == place);
+            own.extend(members.map(|row| row.profile.clone()));
+        }
+        let n_customers = own.len();
+        let failed = |error| EngineError::table("compute", FEATURES, error);
+        let own = drawn_of(own, PROFILES_DRAWN_MAX);
+        let ids: Vec<ProfileId> =
+            Rows(&rows).words("profile_id").map_err(failed)?.iter().filter_map(|id| ProfileId::parse(id)).collect();
+        let positions = positions(&ids, &own).into_iter().filter_map(|row| u64::try_from(row).ok());
+        let rows = take_record_batch(&rows, &UInt64Array::from_iter_values(positions)).map_err(failed)?;
+        let population = population_of(&rows, &self.home.config().features, as_of).map_err(failed)?;
+        Ok((persona, population, n_customers))
+    }
+}
+
+fn nothing() -> EngineError {
+    EngineError::Missing {
+        what: "no personas have been looked for yet".to_owned(),
+        todo: "run `throng discover`".to_owned(),
+    }
+}
+
+/// Returns the positions of those profiles that are among others.
+fn positions(profiles: &[ProfileId], others: &[ProfileId]) -> Vec<usize> {
+    let others: BTreeSet<&ProfileId> = others.iter().collect();
+    let profiles = profiles.iter().enumerate();
+    profiles.filter(|(_, profile)| others.contains(profile)).map(|(row, _)| row).collect()
+}
+
+/// A persona, those of its customers who are looked at, and how many there are.
+type Group<'a> = (&'a PersonaId, Population, usize);
+
+fn compared([first, second]: [Group<'_>; 2]) -> Result<Compared, EngineError> {
+    for (persona, population, _) in [&first, &second] {
+        if population.profiles.is_empty() {
+            return Err(EngineError::Missing {
+                what: format!("nobody counted for {persona} on {}", population.as_of.day),
+                todo: "choose another persona or another day".to_owned(),
+            });
+        }
+    }
+    let of_first: BTreeSet<&ProfileId> = first.1.profiles.iter().collect();
+    let n_both = second.1.profiles.iter().filter(|profile| of_first.contains(profile)).count();
+    let rows = side_by_side([(first.0, &first.1), (second.0, &second.1)])?;
+    Ok(Compared { groups: [group(&first), group(&second)], n_both: wide(n_both), rows })
+}
+
+fn group((persona, population, n_customers): &Group<'_>) -> ComparedGroup {
+    let n_drawn = population.profiles.len();
+    ComparedGroup {
+        persona: (*persona).clone(),
+        as_of: population.as_of.day,
+        n_customers: wide(*n_customers),
+        n_drawn: (n_drawn < *n_customers).then_some(wide(n_drawn)),
+    }
+}
+
+fn wide(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
