@@ -396,31 +396,25 @@ impl Engine {
         })
     }
 
-    /// Returns the profile an identity or profile id belongs to: `u:42`, `42`, an e-mail address.
+    /// Returns the profile an identity or profile id belongs to, `u:42`, `42` or an e-mail address, and the
+    /// newest of its events.
     ///
     /// # Errors
     /// [`EngineError::Missing`] when nobody has it.
-    pub fn find_profile(&self, text: &str) -> Result<ProfileId, EngineError> {
+    pub fn find_profile(&self, text: &str, n_events: usize) -> Result<(ProfileId, RecordBatch), EngineError> {
         self.runtime.block_on(async {
             let view = self.view().await?;
             let people = &view.people;
             let identity = find(text, people, &self.home.personal_data()?)?;
             let number = people.resolution.number_of(&identity);
-            Ok(number.map_or_else(|| ProfileId::of(&identity), |number| people.resolution.profile_id(number)))
+            let id = number.map_or_else(|| ProfileId::of(&identity), |number| people.resolution.profile_id(number));
+            let query = format!(
+                "SELECT occurred_at, event, channel, amount_minor, currency, source, event_id FROM events \
+                 WHERE profile_of(user_id, anonymous_id) = '{}' ORDER BY occurred_at DESC, event_key DESC LIMIT {n_events}",
+                id.as_str().replace('\'', "''")
+            );
+            Ok((id, collect(&view.context, &query).await?))
         })
-    }
-
-    /// Returns the SQL condition that picks a profile's events.
-    ///
-    /// # Errors
-    /// When the events cannot be read.
-    pub fn events_of(&self, profile: &ProfileId, limit: usize) -> Result<RecordBatch, EngineError> {
-        let id = profile.as_str().replace('\'', "''");
-        let query = format!(
-            "SELECT occurred_at, event, channel, amount_minor, currency, source, event_id FROM events \
-             WHERE profile_of(user_id, anonymous_id) = '{id}' ORDER BY occurred_at DESC, event_key DESC LIMIT {limit}"
-        );
-        self.query(&query)
     }
 
     /// Returns an instant as SQL, for queries that pick a time.

@@ -38,12 +38,11 @@ struct Activity {
 
 pub(super) fn run(session: &Session<'_>, arguments: &ProfileArguments) -> anyhow::Result<()> {
     let engine = session.engine()?;
-    let id = engine.find_profile(&arguments.id)?;
+    let (id, events) = engine.find_profile(&arguments.id, arguments.events)?;
     let mut known = read(&engine, id)?;
     if let Some(weeks) = arguments.weeks {
         known.history = engine.membership_history(&known.id, &days_back(&engine, weeks)?)?;
     }
-    let events = engine.events_of(&known.id, arguments.events)?;
     if session.output.format() == Format::Json {
         let events: Value = serde_json::from_slice(&super::sql::json_rows(&events)?)?;
         session.output.json(&document(&known, &events))?;
