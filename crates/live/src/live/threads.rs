@@ -23,11 +23,11 @@ const COMMIT_EVENTS_MAX: usize = 4_096;
 const COMMIT_BYTES_MAX: usize = 8 << 20;
 /// Events that are applied before readers get a turn.
 const APPLY_EVENTS: usize = 64;
-/// Records that a start may have to read beside a checkpoint: some three seconds.
-const CHECKPOINT_RECORDS: u64 = 500_000;
+/// Records that a start may have to read beside a checkpoint: some six seconds where a model scores.
+const CHECKPOINT_RECORDS: u64 = 250_000;
 /// Bytes of state for each of which a record more may be read, so that writing checkpoints costs no
 /// more than about twice what writing the log does.
-const CHECKPOINT_BYTES: u64 = 1_024;
+const CHECKPOINT_BYTES: u64 = 2_400;
 
 /// How far the threads have come.
 #[derive(Debug)]
