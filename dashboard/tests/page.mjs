@@ -88,6 +88,32 @@ for (const persona of book.personas) {
   for (const claim of persona.claims) assert(said.includes(claim.statement.toLowerCase()), claim.statement);
 }
 
+// How far they come is what the command line counts, beside everybody.
+const funnels = [await json(`/v1/ask/journeys/funnel?persona=${book.personas[0].id}`), await json('/v1/ask/journeys/funnel')];
+await page.goto(`${url}/personas/${book.personas[0].id}`);
+await settled();
+const reached = await page.locator('section', { hasText: 'How far they come' }).locator('tbody tr').allInnerTexts();
+assert.equal(reached.length, funnels[0].steps.length);
+const counted = new Intl.NumberFormat('en-GB');
+for (const [at, step] of funnels[0].steps.entries()) assert(reached[at].includes(step.key) && reached[at].includes(counted.format(step.n_customers)), reached[at]);
+
+// So is where they stop, and what happens at all.
+const last = new Date(book.as_of);
+const since = new Date(last - 27 * 86_400_000).toISOString().slice(0, 10);
+const stops = await json(`/v1/ask/journeys/friction?since=${since}&until=${book.as_of}&top=3`);
+await page.goto(url);
+await settled();
+const stopped = await page.locator('section', { hasText: 'Where they stop' }).locator('tbody tr').allInnerTexts();
+for (const [at, step] of stops.steps.slice(0, 3).entries()) assert(stopped[at].includes(`${counted.format(step.n_lost)} of ${counted.format(step.n_journeys)}`), stopped[at]);
+const happens = await json('/v1/ask/journeys/touchpoints?top=30');
+const { features: catalogue } = await json('/v1/ask/features/list');
+await page.goto(`${url}/data`);
+await settled();
+const named = await page.locator('section', { hasText: 'What happens' }).locator('tbody tr').allInnerTexts();
+for (const [at, one] of happens.touchpoints.entries()) assert(named[at].includes(counted.format(one.n_events)) && named[at].includes(counted.format(one.n_customers)), named[at]);
+assert(catalogue.every((feature) => feature.n_known > 0 && feature.n_known <= book.n_customers), 'features are known of customers');
+assert(!(await page.locator('main').innerText()).includes('NaN'), 'every feature has its share');
+
 // Evidence opens.
 await page.goto(`${url}/personas/${book.personas[0].id}`);
 await settled();
@@ -251,6 +277,15 @@ const scripts = await page.evaluate(() =>
   performance.getEntriesByType('resource').filter((one) => one.name.endsWith('.js')).reduce((sum, one) => sum + one.encodedBodySize, 0),
 );
 assert(scripts < 300_000, `${scripts} bytes of script`);
+// How long a persona takes to be read on a page that is opened anew; what is said of it, not all its pictures.
+const times = [];
+for (const persona of book.personas) {
+  await page.goto('about:blank');
+  const begun = performance.now();
+  await page.goto(`${url}/personas/${persona.id}`);
+  await page.locator('.claims details').first().waitFor();
+  times.push(Math.round(performance.now() - begun));
+}
 await browser.close();
 assert.deepEqual(troubles, []);
-console.log(`every page was opened; ${scripts} bytes of script`);
+console.log(`every page was opened; a persona page was there after ${times.join(', ')} ms; ${scripts} bytes of script`);

@@ -1,5 +1,6 @@
 //! Features out of the lake: one row per profile, by `throng_fold`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Date32Array, RecordBatch};
@@ -7,19 +8,51 @@ use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use datafusion::common::Column as ColumnName;
 use datafusion::functions::core::expr_fn::get_field;
+use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{AggregateUDF, Expr, col, lit};
 use datafusion::prelude::{DataFrame, SessionContext};
 use throng_event::{AsOf, Calendar, Currency, Field};
 use throng_feature::{Catalogue, Compiled, FeatureDefinition};
 
-use crate::context::explain;
+use crate::context::{explain, session};
 use crate::derive::profile_number;
+use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::event_table::{attribute_field, column_name};
 use crate::fold::{FoldFunction, fold_rows};
 use crate::people::People;
-use crate::rows::{named_batch, texts};
-use crate::tables::EVENTS;
+use crate::rows::{Rows, named_batch, texts};
+use crate::tables::{EVENTS, FEATURES};
+
+impl Engine {
+    /// Returns of how many customers each feature is known, by its name, as of the newest discovery; of none that
+    /// was not computed then.
+    ///
+    /// # Errors
+    /// [`EngineError`] when the table cannot be read.
+    pub fn n_known(&self) -> Result<BTreeMap<String, u64>, EngineError> {
+        self.runtime.block_on(async {
+            let context = session(&self.store, self.threads.get()).await?;
+            if !context.table_exist(FEATURES).unwrap_or(false) {
+                return Ok(BTreeMap::new());
+            }
+            let features = context.table(FEATURES).await.map_err(failed)?;
+            let computed = |name: &&String| features.schema().has_column_with_unqualified_name(name);
+            let names = self.home.config().features.iter().map(|definition| &definition.name);
+            let names: Vec<String> = names.filter(computed).cloned().collect();
+            let counts = names.iter().map(|name| count(plain(name)).alias(name)).collect();
+            let counted = features.aggregate(Vec::new(), counts).map_err(failed)?.collect().await.map_err(failed)?;
+            let Some(counted) = counted.first() else { return Ok(BTreeMap::new()) };
+            let read = |error| EngineError::table("read", FEATURES, error);
+            let mut known = BTreeMap::new();
+            for name in names {
+                let n_known = Rows(counted).integers(&name).map_err(read)?.first().copied().flatten().unwrap_or(0);
+                known.insert(name, u64::try_from(n_known).unwrap_or(0));
+            }
+            Ok(known)
+        })
+    }
+}
 
 /// A catalogue ready to be computed as of a day.
 pub(crate) struct FeatureRun {

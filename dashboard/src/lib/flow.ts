@@ -25,13 +25,15 @@ export interface Layout {
 
 const BOX_WIDTH = 12;
 const GAP = 26;
-const COLUMN = 190;
+/** Few columns use the width there is; many are as near to each other as their names let them be. */
+const COLUMN = { narrowest: 190, widest: 300 };
 const TALLEST = 300;
 /** A box that can still be seen and pointed at. */
 const BOX_HEIGHT_MIN = 3;
 
-export function layout(flow: Pick<Flow, 'nodes' | 'edges' | 'n_journeys'>): Layout {
+export function layout(flow: Pick<Flow, 'nodes' | 'edges' | 'n_journeys'>, wide = 0): Layout {
   const columns = [...new Set(flow.nodes.map((node) => node.column))].sort((a, b) => a - b);
+  const apart = Math.min(COLUMN.widest, Math.max(COLUMN.narrowest, wide / Math.max(1, columns.length)));
   const unit = flow.n_journeys > 0 ? TALLEST / flow.n_journeys : 0;
   const boxes: Box[] = [];
   let height = 0;
@@ -41,7 +43,7 @@ export function layout(flow: Pick<Flow, 'nodes' | 'edges' | 'n_journeys'>): Layo
     // The largest first; what ends or is rare stands below what goes on.
     own.sort((a, b) => rank(a) - rank(b) || b.n_journeys - a.n_journeys || (a.key < b.key ? -1 : 1));
     for (const node of own) {
-      const box = { node, x: position * COLUMN, y, width: BOX_WIDTH, height: Math.max(BOX_HEIGHT_MIN, node.n_journeys * unit) };
+      const box = { node, x: position * apart, y, width: BOX_WIDTH, height: Math.max(BOX_HEIGHT_MIN, node.n_journeys * unit) };
       boxes.push(box);
       y += box.height + GAP;
     }
@@ -69,7 +71,7 @@ export function layout(flow: Pick<Flow, 'nodes' | 'edges' | 'n_journeys'>): Layo
     const at = (value: number) => Number(value.toFixed(1));
     return { edge, thickness, path: `M${at(x0)} ${at(y0)}C${at(middle)} ${at(y0)} ${at(middle)} ${at(y1)} ${at(x1)} ${at(y1)}` };
   });
-  return { width: Math.max(1, columns.length) * COLUMN, height, boxes, bands };
+  return { width: Math.max(1, columns.length) * apart, height, boxes, bands };
 }
 
 /** What is no touchpoint stands last. */

@@ -102,6 +102,22 @@ interface ComparedGroup {
   n_drawn: number | null;
 }
 
+/** What the events are about, as journeys name it, the most frequent first. */
+export interface Touchpoints {
+  n_touchpoints: number;
+  n_events: number;
+  n_customers: number;
+  touchpoints: { key: string; name: string; n_events: number; share: number; n_customers: number; share_of_customers: number }[];
+}
+
+/** A feature of the catalogue, and of how many customers it is known. */
+export interface Described {
+  name: string;
+  category: string;
+  description: string;
+  n_known: number | null;
+}
+
 export interface HistoryEntry {
   version: number;
   as_of: string;

@@ -112,7 +112,13 @@ fn list(session: &Session<'_>) -> anyhow::Result<()> {
     let engine = session.engine()?;
     let features = &engine.home().config().features;
     if session.output.format() == Format::Json {
-        let documents: Vec<Value> = features.iter().map(document).collect();
+        let known = engine.n_known()?;
+        let of = |feature: &FeatureDefinition| {
+            let mut document = document(feature);
+            document["n_known"] = json!(known.get(&feature.name));
+            document
+        };
+        let documents: Vec<Value> = features.iter().map(of).collect();
         session.output.json(&json!({ "features": documents, "missing_categories": missing(features) }))?;
         return Ok(());
     }

@@ -209,6 +209,8 @@ impl Cell {
 
     fn value(&self) -> Value {
         match self {
+            // Nothing on the screen is nothing there.
+            Self::Text(text) if text.is_empty() => Value::Null,
             Self::Text(text) => json!(text),
             Self::Count(n) => json!(n),
             Self::Share(part) => json!(part),
