@@ -434,6 +434,18 @@ impl Engine {
     }
 }
 
+/// Reads the model of the newest discovery that found personas, whichever is live.
+pub(crate) async fn read_newest_model(context: &SessionContext) -> Result<FittedModel, EngineError> {
+    let stored = read(context, "ORDER BY version DESC LIMIT 1").await?.into_iter().next();
+    let stored = stored.ok_or_else(|| EngineError::Missing {
+        what: "no model of personas has been kept yet".to_owned(),
+        todo: "run `throng discover`".to_owned(),
+    })?;
+    let role = read_roles(context).await?.of(stored.version);
+    stored.fitted(role)
+}
+
+/// Reads a model by its version, or the live one.
 pub(crate) async fn read_model(
     context: &SessionContext,
     version: Option<ModelVersion>,

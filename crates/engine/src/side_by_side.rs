@@ -14,7 +14,7 @@ use crate::engine::{Engine, View};
 use crate::error::EngineError;
 use crate::members::members_of;
 use crate::model_comparison::{PIECE_N_ROWS, scored};
-use crate::model_store::{FittedModel, read_model};
+use crate::model_store::{FittedModel, read_newest_model};
 use crate::population::{Drawn, PROFILES_DRAWN_MAX, drawn_of, population_of, read_population};
 use crate::rows::Rows;
 use crate::tables::FEATURES;
@@ -61,7 +61,7 @@ impl Engine {
             let group = async |persona| {
                 let own = members_of(&context, persona).await?;
                 let rows = positions(&everybody.profiles, &own);
-                Ok::<_, EngineError>((persona, everybody.of_some(&rows), own.len()))
+                Ok::<_, EngineError>(Group { persona, members: own, looked_at: everybody.of_some(&rows) })
             };
             compared([group(first).await?, group(second).await?])
         })
@@ -79,7 +79,7 @@ impl Engine {
         let pool = pool.map_err(io)?;
         self.runtime.block_on(async {
             let view = self.view().await?;
-            let model = read_model(&view.context, None).await?;
+            let model = read_newest_model(&view.context).await?;
             let [first, second] = days.map(|day| self.calendar().as_of(day));
             let (first, second) = (
                 self.members_on(&view, (&model, persona), (first, &pool)).await?,
@@ -108,15 +108,14 @@ impl Engine {
             let members = found.rows().iter().filter(|row| place.is_some() && row.assigned == place);
             own.extend(members.map(|row| row.profile.clone()));
         }
-        let n_customers = own.len();
         let failed = |error| EngineError::table("compute", FEATURES, error);
-        let own = drawn_of(own, PROFILES_DRAWN_MAX);
+        let drawn = drawn_of(own.clone(), PROFILES_DRAWN_MAX);
         let ids: Vec<ProfileId> =
             Rows(&rows).words("profile_id").map_err(failed)?.iter().filter_map(|id| ProfileId::parse(id)).collect();
-        let positions = positions(&ids, &own).into_iter().filter_map(|row| u64::try_from(row).ok());
+        let positions = positions(&ids, &drawn).into_iter().filter_map(|row| u64::try_from(row).ok());
         let rows = take_record_batch(&rows, &UInt64Array::from_iter_values(positions)).map_err(failed)?;
-        let population = population_of(&rows, &self.home.config().features, as_of).map_err(failed)?;
-        Ok((persona, population, n_customers))
+        let looked_at = population_of(&rows, &self.home.config().features, as_of).map_err(failed)?;
+        Ok(Group { persona, members: own, looked_at })
     }
 }
 
@@ -134,32 +133,36 @@ fn positions(profiles: &[ProfileId], others: &[ProfileId]) -> Vec<usize> {
     profiles.filter(|(_, profile)| others.contains(profile)).map(|(row, _)| row).collect()
 }
 
-/// A persona, those of its customers who are looked at, and how many there are.
-type Group<'a> = (&'a PersonaId, Population, usize);
-
-fn compared([first, second]: [Group<'_>; 2]) -> Result<Compared, EngineError> {
-    for (persona, population, _) in [&first, &second] {
-        if population.profiles.is_empty() {
-            return Err(EngineError::Missing {
-                what: format!("nobody counted for {persona} on {}", population.as_of.day),
-                todo: "choose another persona or another day".to_owned(),
-            });
-        }
-    }
-    let of_first: BTreeSet<&ProfileId> = first.1.profiles.iter().collect();
-    let n_both = second.1.profiles.iter().filter(|profile| of_first.contains(profile)).count();
-    let rows = side_by_side([(first.0, &first.1), (second.0, &second.1)])?;
-    Ok(Compared { groups: [group(&first), group(&second)], n_both: wide(n_both), rows })
+/// A persona, its customers, and those of them who are looked at.
+struct Group<'a> {
+    persona: &'a PersonaId,
+    members: Vec<ProfileId>,
+    looked_at: Population,
 }
 
-fn group((persona, population, n_customers): &Group<'_>) -> ComparedGroup {
-    let n_drawn = population.profiles.len();
-    ComparedGroup {
-        persona: (*persona).clone(),
-        as_of: population.as_of.day,
-        n_customers: wide(*n_customers),
-        n_drawn: (n_drawn < *n_customers).then_some(wide(n_drawn)),
+impl Group<'_> {
+    fn told(&self) -> ComparedGroup {
+        let (n_customers, n_drawn) = (wide(self.members.len()), wide(self.looked_at.profiles.len()));
+        ComparedGroup {
+            persona: self.persona.clone(),
+            as_of: self.looked_at.as_of.day,
+            n_customers,
+            n_drawn: (n_drawn < n_customers).then_some(n_drawn),
+        }
     }
+}
+
+fn compared(groups: [Group<'_>; 2]) -> Result<Compared, EngineError> {
+    if let Some(empty) = groups.iter().find(|group| group.looked_at.profiles.is_empty()) {
+        return Err(EngineError::Missing {
+            what: format!("nobody counted for {} on {}", empty.persona, empty.looked_at.as_of.day),
+            todo: "choose another persona or another day".to_owned(),
+        });
+    }
+    let [first, second] = &groups;
+    let n_both = positions(&second.members, &first.members).len();
+    let rows = side_by_side(groups.each_ref().map(|group| (group.persona, &group.looked_at)))?;
+    Ok(Compared { groups: groups.each_ref().map(Group::told), n_both: wide(n_both), rows })
 }
 
 fn wide(n: usize) -> u64 {

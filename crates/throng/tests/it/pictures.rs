@@ -123,6 +123,11 @@ fn personas_side_by_side_are_what_their_queries_say() {
 #[test]
 fn a_persona_on_two_days_is_whom_the_model_counted_then() {
     let shop = Shop::discovered();
+    // Another model is live than the newest discovery's, and counts for other numbers.
+    shop.run(["discover", "--continuum", "cut", "--personas", "3"]);
+    let models = shop.json(["model", "list"]);
+    let roles: Vec<&Value> = models.as_array().unwrap().iter().map(|model| &model["role"]).collect();
+    assert!(roles.len() == 2 && roles[0] != roles[1], "{models}");
     let book = shop.json(["personas", "list"]);
     let as_of = book["as_of"].as_str().unwrap();
     let then = shop.json(["sql", &format!("SELECT CAST(DATE '{as_of}' - INTERVAL '30' DAY AS DATE) AS day")]);
