@@ -114,6 +114,11 @@ for (const [at, one] of happens.touchpoints.entries()) assert(named[at].includes
 assert(catalogue.every((feature) => feature.n_known > 0 && feature.n_known <= book.n_customers), 'features are known of customers');
 assert(!(await page.locator('main').innerText()).includes('NaN'), 'every feature has its share');
 
+// What was put aside is read again by an administrator.
+const aside = await json('/v1/ask/quarantine/list');
+await page.getByRole('button', { name: 'Read them again' }).click();
+await page.getByRole('status').filter({ hasText: `${counted.format(aside.n_rows)} are left` }).waitFor({ timeout: 60_000 });
+
 // Evidence opens.
 await page.goto(`${url}/personas/${book.personas[0].id}`);
 await settled();

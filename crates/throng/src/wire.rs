@@ -6,7 +6,9 @@ mod reliability;
 
 use serde::Serialize;
 use throng_engine::{BookOutcome, PersonaBook, ValidatedOutcome, Validation};
-use throng_persona::{Claim, Confidence, HistoryEntry, HistoryPersona, LineageEvent, LineagePersona, Persona};
+use throng_persona::{
+    Claim, Confidence, DriftSummary, HistoryEntry, HistoryPersona, LineageEvent, LineagePersona, Persona,
+};
 
 pub(crate) use model::{ComparisonDocument, ModelDocument, RolesDocument, WholeModelDocument, rfc_3339};
 pub(crate) use reliability::ReliabilityDocument;
@@ -58,6 +60,8 @@ pub(crate) struct PersonaDocument {
     n_customers: u64,
     share: f64,
     revenue: Option<RevenueDocument>,
+    /// Where they cost more than they bring: why, in a sentence.
+    negative: Option<String>,
     stability: f64,
     confidence: &'static str,
     claims: Vec<ClaimDocument>,
@@ -169,6 +173,7 @@ fn persona_document(persona: &Persona) -> PersonaDocument {
             currency: revenue.currency.to_string(),
             share: revenue.share,
         }),
+        negative: persona.negative().map(|negative| negative.sentence),
         stability: persona.stability,
         confidence: confidence_word(persona.confidence()),
         claims: persona.claims.iter().map(claim_document).collect(),
@@ -246,6 +251,19 @@ pub(crate) struct HistoryDocument {
     events: Vec<HistoryEventDocument>,
     stayed: Option<f64>,
     adjusted_rand: Option<f64>,
+    /// How far customers had moved since the discovery before.
+    drift: Option<DriftDocument>,
+}
+
+#[derive(Debug, Serialize)]
+struct DriftDocument {
+    level: &'static str,
+    n_features: u64,
+    n_watch: u64,
+    n_act: u64,
+    mix_index: Option<f64>,
+    /// The most moved features, with their stability indices.
+    most: Vec<(String, f64)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -286,6 +304,14 @@ impl HistoryDocument {
             jaccard: event.jaccard,
             sentence: event.sentence(),
         };
+        let drift = |drift: &DriftSummary| DriftDocument {
+            level: drift.level.as_str(),
+            n_features: drift.n_features,
+            n_watch: drift.n_watch,
+            n_act: drift.n_act,
+            mix_index: drift.mix_index,
+            most: drift.most.clone(),
+        };
         Self {
             version: entry.version,
             as_of: entry.as_of.to_string(),
@@ -296,6 +322,7 @@ impl HistoryDocument {
             events: entry.events.iter().map(event).collect(),
             stayed: entry.stayed,
             adjusted_rand: entry.adjusted_rand,
+            drift: entry.drift.as_ref().map(drift),
         }
     }
 }

@@ -10,6 +10,7 @@ const persona: Persona = {
   n_customers: 1200,
   share: 0.4,
   revenue: null,
+  negative: null,
   stability: 0.9,
   confidence: 'stable',
   exemplars: [],

@@ -42,6 +42,8 @@ export interface Persona {
   n_customers: number;
   share: number;
   revenue: { minor: number; currency: string; share: number } | null;
+  /** Where they cost more than they bring: why. */
+  negative: string | null;
   stability: number;
   confidence: 'very-stable' | 'stable' | 'doubtful';
   claims: Claim[];
@@ -126,6 +128,7 @@ export interface HistoryEntry {
   personas: { id: string; name: string; n_customers: number; share: number; stability: number; stayed: number | null }[];
   events: { kind: string; sentence: string }[];
   stayed: number | null;
+  drift: { level: 'steady' | 'watch' | 'act'; n_features: number; n_watch: number; n_act: number; mix_index: number | null; most: [string, number][] } | null;
 }
 
 export interface Profile {
