@@ -61,7 +61,7 @@ impl PersonaBook {
         self.sub_kinds.iter().filter(|kind| kind.id.parent().as_ref() == Some(persona))
     }
 
-    /// Returns how many customers count for no persona; `None` where there are none.
+    /// Returns how many customers count for no persona; `None` where there are no personas.
     #[must_use]
     pub fn n_unassigned(&self) -> Option<u64> {
         match &self.outcome {

@@ -8,7 +8,6 @@ use throng_event::{AsOf, Day};
 use throng_persona::{PersonaId, Population, SideBySide, side_by_side};
 use throng_profile::ProfileId;
 
-use crate::book::read_book;
 use crate::context::session;
 use crate::engine::{Engine, View};
 use crate::error::EngineError;
@@ -44,16 +43,15 @@ pub struct ComparedGroup {
 }
 
 impl Engine {
-    /// Returns what the customers of two personas differ in, or of two kinds within one persona, as of the newest
-    /// discovery.
+    /// Returns what the customers of two personas differ in, or of two kinds within one persona, as of
+    /// `day`, which is that of the newest discovery.
     ///
     /// # Errors
-    /// [`EngineError::Missing`] where nothing was discovered, or a persona has no customers.
-    pub fn compare_personas(&self, pair: [&PersonaId; 2]) -> Result<Compared, EngineError> {
+    /// [`EngineError::Missing`] where a persona has no customers, [`EngineError::Query`] before the first discovery.
+    pub fn compare_personas(&self, pair: [&PersonaId; 2], day: Day) -> Result<Compared, EngineError> {
         self.runtime.block_on(async {
             let config = self.home.config();
             let context = session(&self.store, self.threads.get()).await?;
-            let day = read_book(&context).await?.ok_or_else(nothing)?.as_of;
             let drawn = Drawn::of(&context, PROFILES_DRAWN_MAX).await?;
             let moment = (self.calendar().as_of(day), config.currency);
             let everybody = read_population(&context, &config.features, moment, drawn).await?;
@@ -116,13 +114,6 @@ impl Engine {
         let rows = take_record_batch(&rows, &UInt64Array::from_iter_values(positions)).map_err(failed)?;
         let looked_at = population_of(&rows, &self.home.config().features, as_of).map_err(failed)?;
         Ok(Group { persona, members: own, looked_at })
-    }
-}
-
-fn nothing() -> EngineError {
-    EngineError::Missing {
-        what: "no personas have been looked for yet".to_owned(),
-        todo: "run `throng discover`".to_owned(),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::sign_in::from_the_page;
 use crate::{KeyHash, Role};
 
 /// Where a file is sent to; a request to it may take as long as it has to.
-pub(crate) const IMPORT_PATH: &str = "/v1/work/import";
+pub(crate) const IMPORT_PATH: &str = "/v1/tasks/import";
 
 /// Bytes of a file that is sent by a page. What is larger is better read where it lies.
 const FILE_BYTES_MAX: u64 = 8 << 30;
@@ -134,7 +134,7 @@ impl Workshop {
     fn take(&self, task: &Task, state: Stage) -> Result<(), ApiError> {
         let mut last = self.0.last();
         if last.as_ref().is_some_and(|report| matches!(report.state, Stage::Sending | Stage::Running)) {
-            let message = "something else is being done; GET /v1/work says how far it is";
+            let message = "something else is being done; GET /v1/tasks says how far it is";
             return Err(ApiError::new(StatusCode::CONFLICT, "conflict", message));
         }
         *last = Some(Report {
@@ -223,8 +223,8 @@ impl Drop for Turn<'_> {
 /// Returns the routes. They are the page's own, and stand in no document.
 pub(crate) fn routes() -> Router<App> {
     Router::new()
-        .route("/v1/work", get(look))
-        .route("/v1/work/discover", post(discover))
+        .route("/v1/tasks", get(look))
+        .route("/v1/tasks/discover", post(discover))
         .route(IMPORT_PATH, post(import).layer(DefaultBodyLimit::disable()))
 }
 

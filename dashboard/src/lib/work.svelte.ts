@@ -25,7 +25,7 @@ class Workshop {
     try {
       for (;;) {
         try {
-          this.last = (await request<{ work: Work | null }>('/v1/work')).work;
+          this.last = (await request<{ work: Work | null }>('/v1/tasks')).work;
           away = 0;
         } catch (error) {
           // What stands between may say that it is away, too.
@@ -66,7 +66,7 @@ class Workshop {
   async discover(options: Record<string, string>): Promise<void> {
     this.trouble = '';
     try {
-      await request(`/v1/work/discover?${new URLSearchParams(options)}`, { method: 'POST' });
+      await request(`/v1/tasks/discover?${new URLSearchParams(options)}`, { method: 'POST' });
       await this.look();
     } catch (error) {
       this.trouble = said(error);
@@ -85,7 +85,7 @@ class Workshop {
         const { code, message } = parsed(sending.responseText);
         failed(new Refusal(sending.status, code ?? 'unknown', message ?? `The server answered with status ${sending.status}.`));
       };
-      sending.open('POST', `/v1/work/import?${new URLSearchParams({ name: file.name })}`);
+      sending.open('POST', `/v1/tasks/import?${new URLSearchParams({ name: file.name })}`);
       sending.setRequestHeader('x-throng-page', '1');
       sending.send(file);
     }).finally(() => (this.sent = null));

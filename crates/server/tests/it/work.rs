@@ -46,7 +46,7 @@ impl Works {
     }
 
     fn last(&self) -> Value {
-        self.server.get("/v1/work", READ_KEY).json()["work"].take()
+        self.server.get("/v1/tasks", READ_KEY).json()["work"].take()
     }
 
     /// Waits until the work that goes on has ended.
@@ -73,7 +73,7 @@ fn files_arrive_whole_and_are_gone_once_they_are_read() {
     assert_eq!(works.last(), Value::Null);
     // More than the body of any other request may have.
     let file: Vec<u8> = (0..9_000_000_u32).map(|idx| idx.to_le_bytes()[1]).collect();
-    let answer = works.send("/v1/work/import?name=..%2Fshop+orders.csv", ADMIN_KEY, &file);
+    let answer = works.send("/v1/tasks/import?name=..%2Fshop+orders.csv", ADMIN_KEY, &file);
     assert_eq!(answer.status, 202, "{answer:?}");
     let (task, bytes) = works.seen.recv().unwrap();
     let Task::Import(path) = task else { panic!("{task:?}") };
@@ -85,7 +85,7 @@ fn files_arrive_whole_and_are_gone_once_they_are_read() {
     assert_eq!((&running["steps"], &running["share"]), (&json!(["looking"]), &json!(0.5)));
 
     // One thing at a time, and what is refused changes nothing.
-    for path in ["/v1/work/discover", "/v1/work/import?name=b.csv"] {
+    for path in ["/v1/tasks/discover", "/v1/tasks/import?name=b.csv"] {
         let answer = works.send(path, ADMIN_KEY, b"x");
         assert_eq!((answer.status, &answer.json()["code"]), (409, &json!("conflict")));
     }
@@ -102,13 +102,13 @@ fn files_arrive_whole_and_are_gone_once_they_are_read() {
 fn failures_are_told_and_the_next_has_its_turn() {
     let works = works();
     works.go_on.send(Err("no such thing; try another".to_owned())).unwrap();
-    assert_eq!(works.send("/v1/work/import?name=a.csv", ADMIN_KEY, b"a").status, 202);
+    assert_eq!(works.send("/v1/tasks/import?name=a.csv", ADMIN_KEY, b"a").status, 202);
     let failed = works.ended();
     assert_eq!((&failed["state"], &failed["message"]), (&json!("failed"), &json!("no such thing; try another")));
     assert!(works.sent().is_empty());
     works.seen.recv().unwrap();
     works.go_on.send(Ok(b"{}".to_vec())).unwrap();
-    assert_eq!(works.send("/v1/work/discover?continuum=cut", ADMIN_KEY, b"").status, 202);
+    assert_eq!(works.send("/v1/tasks/discover?continuum=cut", ADMIN_KEY, b"").status, 202);
     let options = vec![("continuum".to_owned(), "cut".to_owned())];
     assert_eq!(works.seen.recv().unwrap().0, Task::Discover(options));
     assert_eq!(works.ended()["task"], "discover");
@@ -121,7 +121,7 @@ fn files_that_break_off_leave_nothing() {
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     // It says that more comes, and goes.
     let length = [headers.as_slice(), &[("transfer-encoding", "chunked")]].concat();
-    drop(works.server.open("POST", "/v1/work/import?name=half.csv", &length, b"5\r\nhalf "));
+    drop(works.server.open("POST", "/v1/tasks/import?name=half.csv", &length, b"5\r\nhalf "));
     let failed = works.ended();
     assert_eq!((&failed["state"], &failed["message"]), (&json!("failed"), &json!("the file did not arrive whole")));
     for _ in 0..400 {
@@ -137,14 +137,14 @@ fn files_that_break_off_leave_nothing() {
 #[test]
 fn only_administrators_have_something_done() {
     let works = works();
-    for path in ["/v1/work/discover", "/v1/work/import?name=a.csv"] {
+    for path in ["/v1/tasks/discover", "/v1/tasks/import?name=a.csv"] {
         assert_eq!(works.send(path, READ_KEY, b"x").status, 403, "{path}");
         assert_eq!(works.send(path, "nobody's", b"x").status, 401, "{path}");
         // Another site's page has neither a key nor the header.
         assert!([401, 403].contains(&works.server.send("POST", path, &[], b"x").status), "{path}");
     }
-    assert_eq!(works.server.send("GET", "/v1/work", &[], b"").status, 401);
+    assert_eq!(works.server.send("GET", "/v1/tasks", &[], b"").status, 401);
     assert_eq!(works.last(), Value::Null);
     // A server without anybody who does it has no such path.
-    assert_eq!(Server::start().get("/v1/work", READ_KEY).status, 404);
+    assert_eq!(Server::start().get("/v1/tasks", READ_KEY).status, 404);
 }

@@ -18,7 +18,7 @@ pub(super) fn run(output: Output<'_>, engine: &Engine, arguments: &PersonasCompa
         (Some(other), _) => {
             let second = find(&book, other)?;
             check(first, second)?;
-            (second, engine.compare_personas([&first.id, &second.id])?)
+            (second, engine.compare_personas([&first.id, &second.id], book.as_of)?)
         }
         (None, Some(then)) => (first, on_days(engine, &book, first, (then, arguments))?),
         (None, None) => {

@@ -39,9 +39,14 @@ struct Activity {
 pub(super) fn run(session: &Session<'_>, arguments: &ProfileArguments) -> anyhow::Result<()> {
     let engine = session.engine()?;
     let (id, events) = engine.find_profile(&arguments.id, arguments.events)?;
-    let mut known = read(&engine, id)?;
-    if let Some(weeks) = arguments.weeks {
-        known.history = engine.membership_history(&known.id, &days_back(&engine, weeks)?)?;
+    let book = match engine.persona_book() {
+        // Who asks how shares went asks for personas.
+        Err(EngineError::Missing { .. }) if arguments.weeks.is_none() => None,
+        book => Some(book?),
+    };
+    let mut known = read(&engine, id, book.as_ref())?;
+    if let (Some(weeks), Some(book)) = (arguments.weeks, &book) {
+        known.history = engine.membership_history(&known.id, &days_back(book.as_of, weeks))?;
     }
     if session.output.format() == Format::Json {
         let events: Value = serde_json::from_slice(&super::sql::json_rows(&events)?)?;
@@ -69,13 +74,8 @@ pub(super) fn run(session: &Session<'_>, arguments: &ProfileArguments) -> anyhow
     Ok(())
 }
 
-fn read(engine: &Engine, id: ProfileId) -> anyhow::Result<Known> {
-    let book = match engine.persona_book() {
-        Ok(book) => Some(book),
-        Err(EngineError::Missing { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
-    if book.is_none() {
+fn read(engine: &Engine, id: ProfileId, book: Option<&PersonaBook>) -> anyhow::Result<Known> {
+    let Some(book) = book else {
         // The tables of people are derived by discover.
         return Ok(Known {
             id,
@@ -86,7 +86,7 @@ fn read(engine: &Engine, id: ProfileId) -> anyhow::Result<Known> {
             features: Vec::new(),
             history: None,
         });
-    }
+    };
     let quoted = id.as_str().replace('\'', "''");
     let of = |columns: &str, table: &str, order: &str| {
         engine.query(&format!("SELECT {columns} FROM {table} WHERE profile_id = '{quoted}' ORDER BY {order}"))
@@ -99,17 +99,16 @@ fn read(engine: &Engine, id: ProfileId) -> anyhow::Result<Known> {
         identities: cells(&identities)?,
         traits: cells(&traits)?,
         summary: activity(engine, &profile)?,
-        membership: book.map(|book| membership(engine, &book, &id)).transpose()?.flatten(),
+        membership: membership(engine, book, &id)?,
         features: feature_values(engine, &features)?,
         history: None,
         id,
     })
 }
 
-/// Returns the day that personas are as of, and the same weekday of so many weeks before it, the first first.
-fn days_back(engine: &Engine, weeks: u16) -> anyhow::Result<Vec<Day>> {
-    let last = engine.persona_book()?.as_of;
-    Ok((0..=i32::from(weeks)).rev().map(|weeks_ago| Day(last.0 - 7 * weeks_ago)).collect())
+/// Returns a day, and the same weekday of so many weeks before it, the first first.
+fn days_back(last: Day, weeks: u16) -> Vec<Day> {
+    (0..=i32::from(weeks)).rev().map(|weeks_ago| Day(last.0 - 7 * weeks_ago)).collect()
 }
 
 fn cells<const N: usize>(rows: &arrow::array::RecordBatch) -> anyhow::Result<Vec<[String; N]>> {

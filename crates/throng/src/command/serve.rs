@@ -326,14 +326,12 @@ impl Trouble {
                 self.told = false;
                 Some(value)
             }
-            // Another command writes, or what somebody began from the page; the log keeps what waits.
-            Err(error @ EngineError::Busy(_)) => {
-                tracing::debug!(%error, "{}", self.what);
-                None
-            }
             Err(error) => {
-                if !std::mem::replace(&mut self.told, true) {
-                    tracing::warn!(%error, "{}", self.what);
+                match std::mem::replace(&mut self.told, true) {
+                    true => {}
+                    // Another command writes, or what somebody began from the page; the log keeps what waits.
+                    false if matches!(error, EngineError::Busy(_)) => tracing::info!(%error, "{}", self.what),
+                    false => tracing::warn!(%error, "{}", self.what),
                 }
                 None
             }
