@@ -141,6 +141,22 @@ impl Attributes {
         }
     }
 
+    /// Adds a value whose name comes behind all there are.
+    ///
+    /// ```
+    /// use throng_event::{Attributes, Value};
+    ///
+    /// let mut properties = Attributes::new();
+    /// properties.push("a".into(), Value::Bool(true));
+    /// properties.push("b".into(), Value::Bool(true));
+    /// assert!(properties.contains_key("b"));
+    /// ```
+    pub fn push(&mut self, name: CompactString, value: Value) {
+        debug_assert!(self.values.last().is_none_or(|(last, _)| *last < name), "names are pushed in their order");
+        self.bits |= bit(&name);
+        self.values.push((name, value));
+    }
+
     /// Sets the value of a name that has none; returns whether it had none.
     pub fn insert_if_absent(&mut self, name: impl Into<CompactString>, value: Value) -> bool {
         let name = name.into();

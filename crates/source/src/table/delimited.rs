@@ -187,16 +187,15 @@ impl<R: Read> RowSource for Delimited<R> {
             return Ok(Step::Bad(vec![Problem::new(ProblemKind::Unreadable, &detail)], raw));
         }
         row.clear();
-        // The cells stand together in the record: one check covers them all.
+        // The cells stand together in the record: one check covers them all, and one copy.
         let bytes = self.record.as_slice();
         let whole = str::from_utf8(bytes).ok();
-        let sound = whole.filter(|_| !bytes.contains(&0));
-        for idx in 0..self.record.len() {
-            // Two cells may each be no text and be one together.
-            match self.record.range(idx).and_then(|range| sound?.get(range)) {
-                Some(text) => row.push(CellKind::Text, text),
-                None => row.push(CellKind::Text, &decode(&self.record[idx])),
-            }
+        let ranges = || (0..self.record.len()).filter_map(|idx| self.record.range(idx));
+        // Two cells may each be no text and be one together.
+        let apart = |text: &&str| text.is_ascii() || ranges().all(|range| text.is_char_boundary(range.start));
+        match whole.filter(|_| !bytes.contains(&0)).filter(apart) {
+            Some(text) => row.fill(text, ranges()),
+            None => self.record.iter().for_each(|cell| row.push(CellKind::Text, &decode(cell))),
         }
         match whole {
             None => row.mended.push(Problem::new(ProblemKind::Unreadable, "not UTF-8; read as Windows-1252")),

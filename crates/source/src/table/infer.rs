@@ -24,11 +24,14 @@ pub(crate) fn plain_number(text: &str, mark: DecimalMark) -> Option<Decimal> {
     let mut bytes = digits.bytes();
     let first = bytes.next()?;
     let leading_zero = first == b'0' && bytes.next().is_some_and(|byte| byte.is_ascii_digit());
-    let whole = digits.split(['.', ',']).next().unwrap_or("");
-    if !first.is_ascii_digit() || leading_zero || whole.len() > DIGITS_MAX {
+    if !first.is_ascii_digit() || leading_zero {
         return None;
     }
     if !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',') {
+        return None;
+    }
+    let whole = digits.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+    if whole > DIGITS_MAX {
         return None;
     }
     number::parse(text, mark)

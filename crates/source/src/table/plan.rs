@@ -1,5 +1,6 @@
 //! A mapping fitted to the columns of one table, and what it makes of a row.
 
+use compact_str::CompactString;
 use throng_event::{Calendar, Currency, Decimal, Draft, EventKind, Money, Problem, ProblemKind, ProductLine, Value};
 
 use super::clock::Clock;
@@ -32,8 +33,8 @@ pub(super) struct Plan {
     product: Option<Product>,
     amount: Option<(usize, AmountUnit, AmountPer)>,
     when: Vec<(usize, Condition, String)>,
-    properties: Vec<(usize, Target)>,
-    traits: Vec<(usize, Target)>,
+    properties: Vec<Fact>,
+    traits: Vec<Fact>,
     answer: Option<(usize, usize)>,
     fallback_currency: Option<Currency>,
     source_name: String,
@@ -43,6 +44,16 @@ pub(super) struct Plan {
 enum Source {
     Constant(String),
     Column(usize, String),
+}
+
+/// A column that becomes a property or trait.
+#[derive(Clone)]
+struct Fact {
+    idx: usize,
+    name: CompactString,
+    reading: ColumnType,
+    /// Whether the column before becomes the same.
+    again: bool,
 }
 
 #[derive(Clone)]
@@ -113,8 +124,8 @@ impl Plan {
                 .iter()
                 .map(|rule| (at(&rule.column), rule.condition.clone(), rule.event.clone()))
                 .collect(),
-            properties: by_name(mapping.properties.iter().map(|(column, target)| (at(column), target.clone()))),
-            traits: by_name(mapping.traits.iter().map(|(column, target)| (at(column), target.clone()))),
+            properties: by_name(mapping.properties.iter().map(|(column, target)| (at(column), target))),
+            traits: by_name(mapping.traits.iter().map(|(column, target)| (at(column), target))),
             answer: mapping.answer.as_ref().map(|answer| (at(&answer.question), at(&answer.value))),
             fallback_currency: import.currency,
             source_name: import.limits.source.clone(),
@@ -152,7 +163,7 @@ impl Plan {
         let draft = &mut line.draft;
         draft.name = self.event_name(row);
         // Ids of two tables must not meet, for an event's id is unique in the whole lake.
-        draft.id = text(row, self.id).map(|id| format!("{}/{id}", self.source_name));
+        draft.id = self.id.and_then(|idx| row.get(idx)).map(|id| [&self.source_name, "/", id].concat());
         draft.user_id = text(row, self.user_id);
         draft.anonymous_id = text(row, self.anonymous_id);
         draft.group_id = text(row, self.group_id);
@@ -206,17 +217,21 @@ impl Plan {
 
     /// Reads properties, traits and the rating; none of them costs the row.
     fn read_facts(&self, row: &Row, line: &mut Line) {
-        for (targets, attributes) in
+        for (facts, attributes) in
             [(&self.properties, &mut line.draft.properties), (&self.traits, &mut line.draft.traits)]
         {
-            attributes.reserve(targets.len().min(ATTRIBUTES_USUAL_MAX));
-            for (idx, target) in targets {
+            attributes.reserve(facts.len().min(ATTRIBUTES_USUAL_MAX));
+            for Fact { idx, name, reading, again } in facts {
                 let Some(text) = row.get(*idx) else { continue };
-                let (value, well) = self.value(text, row.kind(*idx), target.reading);
+                let (value, well) = self.value(text, row.kind(*idx), *reading);
                 if !well {
-                    line.mended.push(Problem::new(misread(target.reading), &format!("{}: {text}", target.name)));
+                    line.mended.push(Problem::new(misread(*reading), &format!("{name}: {text}")));
                 }
-                attributes.insert(target.name.as_str(), value);
+                if *again {
+                    attributes.insert(name.clone(), value);
+                } else {
+                    attributes.push(name.clone(), value);
+                }
             }
         }
         if let Some(text) = self.rating.and_then(|idx| row.get(idx)) {
@@ -358,10 +373,19 @@ const ATTRIBUTES_USUAL_MAX: usize = 64;
 
 /// Returns columns in the order of their attributes, in which attributes are kept: of two for one
 /// attribute the later stays the later.
-fn by_name(targets: impl Iterator<Item = (usize, Target)>) -> Vec<(usize, Target)> {
-    let mut targets: Vec<(usize, Target)> = targets.collect();
-    targets.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
-    targets
+fn by_name<'m>(targets: impl Iterator<Item = (usize, &'m Target)>) -> Vec<Fact> {
+    let fact = |(idx, target): (usize, &Target)| Fact {
+        idx,
+        name: CompactString::from(&target.name),
+        reading: target.reading,
+        again: false,
+    };
+    let mut facts: Vec<Fact> = targets.map(fact).collect();
+    facts.sort_by(|a, b| a.name.cmp(&b.name));
+    for place in 1..facts.len() {
+        facts[place].again = facts[place].name == facts[place - 1].name;
+    }
+    facts
 }
 
 impl Product {
@@ -381,7 +405,7 @@ impl Source {
     fn text(&self, row: &Row) -> Option<String> {
         match self {
             Self::Constant(text) => Some(text.clone()),
-            Self::Column(idx, prefix) => row.get(*idx).map(|text| format!("{prefix}{text}")),
+            Self::Column(idx, prefix) => row.get(*idx).map(|text| [prefix, text].concat()),
         }
     }
 }

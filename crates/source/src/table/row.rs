@@ -1,6 +1,7 @@
 //! One row of a table, whatever form it came in, and the columns it belongs to.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use throng_event::Problem;
 
@@ -101,6 +102,13 @@ impl Row {
         let start = self.text.len();
         self.text.push_str(text);
         self.cells.push((start, self.text.len(), kind));
+    }
+
+    /// Sets all cells to the texts that stand at these places in a text.
+    pub(crate) fn fill(&mut self, text: &str, cells: impl Iterator<Item = Range<usize>>) {
+        self.clear();
+        self.text.push_str(text);
+        self.cells.extend(cells.map(|Range { start, end }| (start, end, CellKind::Text)));
     }
 
     /// Sets the cell of a column, those between are absent.
@@ -209,7 +217,9 @@ fn json_text(text: &str) -> String {
 
 /// Whether a text is one of the ways to say that there is nothing.
 pub(crate) fn is_absent(text: &str) -> bool {
-    if text.len() > 9 {
+    // What says so begins with few letters, and almost no text does.
+    let maybe = text.bytes().next().is_none_or(|first| matches!(first, b'n' | b'N' | b'u' | b'U' | b'(' | b'#'));
+    if !maybe || text.len() > 9 {
         return false;
     }
     // Nan and Nat are names; what programs write for "not a number" has one spelling each.

@@ -119,6 +119,8 @@ fn other_encodings_and_nuls_are_tolerated() {
         £ 5|café (unreadable: not UTF-8; read as Windows-1252)
         xy|2"#]],
     );
+    // Two cells that are no text and would be one letter together.
+    check(b"a,b\n\xc3,\xa9\nx,\xc3\xa9\n", &expect!["a|b\nÃ|©\nx|é"]);
 }
 
 #[test]
