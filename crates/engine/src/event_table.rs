@@ -206,6 +206,36 @@ mod tests {
         assert!(rows.alike().weight() <= 2 * PROMOTED_COLUMNS_MAX);
     }
 
+    /// A column of one text is not put together value by value.
+    #[test]
+    fn texts_that_are_the_same_in_all_rows_or_in_some_are_read_back() {
+        let mut events = throng_testkit::random_events(1, 300);
+        let mut chunk = Chunk::default();
+        for (part, some) in events.chunks_mut(100).enumerate() {
+            let mut rows = EventRows::default();
+            for (number, event) in some.iter_mut().enumerate() {
+                event.id = throng_event::EventId(format!("{part}/{number}"));
+                let text = throng_event::Value::text;
+                event.properties.insert("everywhere", text("the same"));
+                event.properties.insert("as_long", text(["ab", "ba"][number % 2]));
+                event.properties.insert("of_its_part", text(["x", "yy", "z"][part]));
+                event.properties.insert("empty", text(""));
+                if number % 2 == 0 {
+                    event.properties.insert("in_some", text("the same"));
+                }
+                rows.push(event, event.id.key());
+            }
+            // What is not new is none of the chunk's.
+            chunk.push(rows.finish(), (0..100).map(|number| number % 10 != 3).collect());
+        }
+        let mut read = read_events(&chunk.finish(&mut Promoted::default()).unwrap()).unwrap();
+        let new = |event: &throng_event::Event| !event.id.0.ends_with('3');
+        let mut expected: Vec<_> = events.into_iter().filter(new).collect();
+        expected.sort_by(|a, b| a.id.cmp(&b.id));
+        read.sort_by(|a, b| a.id.cmp(&b.id));
+        assert_eq!(read, expected);
+    }
+
     #[test]
     fn names_that_could_not_be_told_back_stay_in_json() {
         for name in ["", "a b", "a__b", "_a", "a_", "a_.b", "größe", "x\"y"] {

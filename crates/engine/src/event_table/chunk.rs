@@ -10,13 +10,14 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, new_null_array,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Decimal128Type, Field as ArrowField, Int64Type, Schema, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use serde_json::Value as Json;
 use throng_event::{Instant, Value};
 
-use super::read::decimal;
+use super::read::{decimal, usize_of};
 use super::rest::{Rest, write_json, write_nested, write_text};
 use super::{DECIMAL, PROMOTED_COLUMNS_MAX, Part, Promoted, canonical_fields, column_name, timestamp};
 
@@ -251,7 +252,26 @@ fn placed(sources: &[&dyn Array], places: &[(usize, usize)]) -> Result<ArrayRef,
     {
         return Ok(new_null_array(first.data_type(), places.len()));
     }
+    if let Some(text) = same(sources) {
+        let offsets = OffsetBuffer::from_repeated_length(text.len(), places.len());
+        return Ok(Arc::new(StringArray::try_new(offsets, text.repeat(places.len()).into_bytes().into(), None)?));
+    }
     interleave(sources, places)
+}
+
+/// Returns the text that stands everywhere in these columns, `None` where one differs or there is
+/// none: the kind, the source or a library are often the same in all of a file.
+fn same<'a>(sources: &[&'a dyn Array]) -> Option<&'a str> {
+    let first: &'a dyn Array = sources.first().copied()?;
+    let text = first.as_string_opt::<i32>()?.iter().next()??;
+    let length = i32::try_from(text.len()).ok().filter(|length| *length > 0)?;
+    let is_same = |source: &&dyn Array| {
+        let Some(texts) = source.as_string_opt::<i32>().filter(|texts| texts.null_count() == 0) else { return false };
+        let bytes = &texts.value_data()[usize_of(texts.value_offsets()[0])..];
+        texts.value_offsets().windows(2).all(|place| place[1] - place[0] == length)
+            && bytes.chunks_exact(text.len()).take(texts.len()).all(|bytes| bytes == text.as_bytes())
+    };
+    sources.iter().all(is_same).then_some(text)
 }
 
 impl<'a> Group<'a> {
@@ -278,21 +298,29 @@ impl<'a> Group<'a> {
         n_rows: usize,
         leftovers: &mut Vec<Leftover<'a>>,
     ) -> Result<Option<ArrayRef>, ArrowError> {
-        let nothing = data_type.map(|data_type| new_null_array(data_type, 1));
-        let mut sources: Vec<&dyn Array> = nothing.iter().map(AsRef::as_ref).collect();
-        let mut places = if nothing.is_some() { vec![(0, 0); n_rows] } else { Vec::new() };
+        let fits = |list: &Values| data_type.is_some() && list.kind.data_type().as_ref() == data_type;
+        let n_fitting = self.lists.iter().filter(|(_, list)| fits(list)).count();
+        let mut sources: Vec<&dyn Array> = Vec::with_capacity(n_fitting + 1);
+        // What has no value takes it from nothing, which stands behind the lists.
+        let mut places = if n_fitting > 0 { vec![(n_fitting, 0); n_rows] } else { Vec::new() };
+        let mut n_placed = 0;
         for (part, list) in &self.lists {
             let ranked = list.rows.iter().map(|row| ranks[*part][*row as usize]).enumerate();
             let ranked = ranked.filter(|(_, rank)| *rank != NOWHERE);
-            if data_type.is_some() && list.kind.data_type().as_ref() == data_type {
-                ranked.for_each(|(place, rank)| places[rank as usize] = (sources.len(), place));
+            if fits(list) {
+                for (place, rank) in ranked {
+                    places[rank as usize] = (sources.len(), place);
+                    n_placed += 1;
+                }
                 sources.push(list.values.as_ref());
             } else {
                 leftovers.extend(ranked.map(|(place, rank)| Leftover { rank, group: number, list, place }));
             }
         }
-        if sources.len() < 2 {
-            return Ok(None);
+        let Some(data_type) = data_type.filter(|_| n_fitting > 0) else { return Ok(None) };
+        let nothing = new_null_array(data_type, 1);
+        if n_placed < n_rows {
+            sources.push(nothing.as_ref());
         }
         placed(&sources, &places).map(Some)
     }

@@ -77,18 +77,7 @@ struct Attribute {
 
 impl Default for Canonical {
     fn default() -> Self {
-        let ids = ListBuilder::new(StringBuilder::new());
-        let lines = ListBuilder::new(StructBuilder::from_fields(product_fields(), 0));
-        let line = ArrowField::new("element", DataType::Struct(product_fields()), true);
-        Self {
-            texts: Default::default(),
-            keys: Int64Builder::new(),
-            external_ids: ids.with_field(ArrowField::new("element", DataType::Utf8, true)),
-            times: std::array::from_fn(|_| TimestampMicrosecondBuilder::new().with_timezone("UTC")),
-            amounts: Int64Builder::new(),
-            products: lines.with_field(line),
-            ratings: Decimal128Builder::new().with_data_type(DECIMAL),
-        }
+        Self::with_room(0, std::array::from_fn(|_| StringBuilder::with_capacity(0, 0)))
     }
 }
 
@@ -105,8 +94,9 @@ impl EventRows {
         for (place, attribute) in attributes.iter().enumerate() {
             places[attribute.part as usize].by_name.insert(attribute.name.clone(), place);
         }
-        let texts = self.canonical.texts.each_ref().map(texts_alike);
-        Self { canonical: Canonical { texts, ..Canonical::default() }, places, attributes, ..Self::default() }
+        let canonical =
+            Canonical::with_room(some_more(self.n_rows as usize), self.canonical.texts.each_ref().map(texts_alike));
+        Self { canonical, places, attributes, n_rows: 0, n_product_lines: 0, n_bytes: 0, n_names: 0 }
     }
 
     /// Takes in one event.
@@ -144,9 +134,13 @@ impl EventRows {
     }
 }
 
+/// Returns how much room there is where there was so much before.
+fn some_more(n: usize) -> usize {
+    n + n / 16
+}
+
 /// Returns an empty column with room for as many and as long texts, and some more.
 fn texts_alike(texts: &StringBuilder) -> StringBuilder {
-    let some_more = |n: usize| n + n / 16;
     StringBuilder::with_capacity(some_more(texts.len()), some_more(texts.values_slice().len()))
 }
 
@@ -228,8 +222,21 @@ impl Attribute {
 
     /// Returns no values, with room for as many and as long texts.
     fn alike(&self) -> Self {
-        let texts = (Vec::with_capacity(self.texts.0.len()), texts_alike(&self.texts.1));
-        Self { texts, ..Self::new(self.part, &self.name) }
+        let room = |rows: &Vec<u32>| some_more(rows.len());
+        let rows = |rows: &Vec<u32>| Vec::with_capacity(room(rows));
+        let numbers = Decimal128Builder::with_capacity(room(&self.numbers.0)).with_data_type(DECIMAL);
+        let instants = TimestampMicrosecondBuilder::with_capacity(room(&self.instants.0)).with_data_type(timestamp());
+        Self {
+            part: self.part,
+            name: self.name.clone(),
+            next: usize::MAX,
+            there: false,
+            bools: (rows(&self.bools.0), BooleanBuilder::with_capacity(room(&self.bools.0))),
+            numbers: (rows(&self.numbers.0), numbers),
+            instants: (rows(&self.instants.0), instants),
+            texts: (rows(&self.texts.0), texts_alike(&self.texts.1)),
+            jsons: (rows(&self.jsons.0), texts_alike(&self.jsons.1)),
+        }
     }
 
     fn n_values(&self) -> usize {
@@ -253,8 +260,24 @@ impl Attribute {
 }
 
 impl Canonical {
+    /// Returns empty columns with room for so many rows; those of texts are given.
+    fn with_room(n_rows: usize, texts: [StringBuilder; 11]) -> Self {
+        let ids = ListBuilder::with_capacity(StringBuilder::with_capacity(0, 0), n_rows);
+        let lines = ListBuilder::with_capacity(StructBuilder::from_fields(product_fields(), 0), n_rows);
+        let line = ArrowField::new("element", DataType::Struct(product_fields()), true);
+        let time = || TimestampMicrosecondBuilder::with_capacity(n_rows).with_timezone("UTC");
+        Self {
+            texts,
+            keys: Int64Builder::with_capacity(n_rows),
+            external_ids: ids.with_field(ArrowField::new("element", DataType::Utf8, true)),
+            times: std::array::from_fn(|_| time()),
+            amounts: Int64Builder::with_capacity(n_rows),
+            products: lines.with_field(line),
+            ratings: Decimal128Builder::with_capacity(n_rows).with_data_type(DECIMAL),
+        }
+    }
+
     fn push(&mut self, event: &Event, key: EventKey) {
-        let currency = event.money.map(|money| money.currency.to_string());
         let texts = [
             Some(event.id.0.as_str()),
             Some(event.kind.as_str()),
@@ -265,7 +288,7 @@ impl Canonical {
             event.previous_id.as_deref(),
             Some(event.source.as_str()),
             event.channel.as_deref(),
-            currency.as_deref(),
+            event.money.as_ref().map(|money| money.currency.as_str()),
             event.text.as_deref(),
         ];
         for (column, text) in self.texts.iter_mut().zip(texts) {
