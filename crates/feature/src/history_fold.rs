@@ -199,7 +199,7 @@ impl HistoryFold {
             return;
         }
         let running = scratch.running.take();
-        let mut running = running.unwrap_or_else(|| RunningFold::new(&self.plan, as_of));
+        let mut running = running.unwrap_or_else(|| RunningFold::new(&self.routes.shape, as_of));
         self.start_over(&mut running, histories, as_of, scratch);
         self.evaluate(&mut running, scratch, matrix);
         scratch.running = Some(running);
@@ -212,13 +212,13 @@ impl HistoryFold {
     /// When a history was read with another fold.
     #[must_use]
     pub fn start(&self, histories: &[&History], as_of: AsOf, scratch: &mut HistoryScratch) -> RunningFold {
-        let mut running = RunningFold::new(&self.plan, as_of);
+        let mut running = RunningFold::new(&self.routes.shape, as_of);
         self.start_over(&mut running, histories, as_of, scratch);
         running
     }
 
     fn start_over(&self, running: &mut RunningFold, histories: &[&History], as_of: AsOf, scratch: &mut HistoryScratch) {
-        running.clear(&self.plan, as_of);
+        running.clear(&self.routes.shape, as_of);
         let starts = &mut running.starts;
         let decoded = self.rows(histories, starts, self.routes.day_before(as_of.day), &mut scratch.rows);
         running.last = decoded.occurred_at.last().copied().zip(decoded.key.last().copied());
@@ -264,7 +264,7 @@ impl HistoryFold {
     pub fn evaluate(&self, running: &mut RunningFold, scratch: &mut HistoryScratch, matrix: &mut FeatureMatrix) {
         let summaries = &mut scratch.kernel.summaries;
         let texts = |field: usize| self.dictionaries[field].texts.as_slice();
-        running.summaries(summaries, &self.plan, &texts);
+        running.summaries(summaries, &self.routes.shape, &texts);
         kernel::evaluate_row(&self.plan, summaries, running.as_of, &texts, matrix);
     }
 

@@ -13,8 +13,9 @@ use throng_event::Day;
 use crate::columns::{NO_CODE, NO_NUMBER};
 use crate::history::Decoded;
 use crate::number::index;
-use crate::plan::{CodeSource, Level, Plan, Predicate, Question};
+use crate::plan::{CodeSource, Level, Plan, Predicate, Question, Reading};
 use crate::read::clock_code;
+use crate::running::{Shape, Slot};
 use crate::{ValueForm, Window};
 
 /// What becomes of a row, by what it passes.
@@ -24,6 +25,10 @@ pub(crate) struct Routes {
     /// Predicates on events that a text of theirs decides, by its field, and all others.
     by_text: Vec<usize>,
     by_row: Vec<usize>,
+    /// Where readings keep what they have seen.
+    pub(crate) shape: Shape,
+    /// The windows of readings, each once.
+    pub(crate) windows: Vec<Window>,
     /// Days of the windows that end, each once, the longest last.
     n_days: Vec<i64>,
     /// Whether a reading weighs days by their age, so that it is another one every day.
@@ -38,7 +43,15 @@ struct Route {
     on_events: Bits,
     /// Those on a line of it.
     on_lines: Vec<usize>,
-    readings: Vec<usize>,
+    steps: Vec<Step>,
+}
+
+/// A reading, the place of its window in [`Routes::windows`], and that of its fold.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) reading: usize,
+    pub(crate) window: usize,
+    pub(crate) slot: Slot,
 }
 
 /// A bit for every predicate; a catalogue of a hundred features has some dozens.
@@ -71,12 +84,19 @@ pub(crate) struct Rows<'a> {
 
 impl Routes {
     pub(crate) fn new(plan: &Plan) -> Self {
+        let shape = Shape::new(plan);
+        let windows: BTreeSet<Window> = plan.readings.iter().map(|reading| reading.window).collect();
+        let windows = Vec::from_iter(windows);
+        let step = |(reading, of): (usize, &Reading)| {
+            let window = windows.binary_search(&of.window).unwrap_or(0);
+            Step { reading, window, slot: shape.slots[reading] }
+        };
         let of_selection = |(selection_idx, selection): (usize, &crate::plan::Selection)| {
             let on_line = |predicate: &&usize| plan.per_line(&plan.predicates[**predicate]);
             let (on_lines, on_events): (Vec<usize>, Vec<usize>) = selection.predicates.iter().partition(on_line);
-            let of_it = |reading: &usize| plan.signals[plan.readings[*reading].signal].selection == selection_idx;
-            let readings = (0..plan.readings.len()).filter(of_it).collect();
-            Route { level: selection.level, on_events: bits(plan, on_events), on_lines, readings }
+            let of_it = |(_, reading): &(usize, &Reading)| plan.signals[reading.signal].selection == selection_idx;
+            let steps = plan.readings.iter().enumerate().filter(of_it).map(step).collect();
+            Route { level: selection.level, on_events: bits(plan, on_events), on_lines, steps }
         };
         let on_events = (0..plan.predicates.len()).filter(|idx| !plan.per_line(&plan.predicates[*idx]));
         let (by_text, by_row): (Vec<usize>, Vec<usize>) =
@@ -92,6 +112,8 @@ impl Routes {
             routes: plan.selections.iter().enumerate().map(of_selection).collect(),
             by_text: fields,
             by_row,
+            shape,
+            windows,
             n_days: n_days.into_iter().collect(),
             any_ages: plan.readings.iter().any(|reading| is_aged(&reading.question)),
         }
@@ -156,13 +178,13 @@ fn bits(plan: &Plan, predicates: Vec<usize>) -> Bits {
 impl Rows<'_> {
     /// Calls a function with every reading that a row goes to, and with each of its units that does.
     #[inline]
-    pub(crate) fn each(&self, row: usize, mut visit: impl FnMut(usize, Unit)) {
+    pub(crate) fn each(&self, row: usize, mut visit: impl FnMut(&Step, Unit)) {
         let passed = self.passed(row);
         for route in &self.routes.routes {
             if route.on_events.iter().zip(&passed).any(|(needed, passed)| needed & !passed != 0) {
                 continue;
             }
-            let mut visit = |unit| route.readings.iter().for_each(|reading| visit(*reading, Unit { row, unit }));
+            let mut visit = |unit| route.steps.iter().for_each(|step| visit(step, Unit { row, unit }));
             let passes = |line: &usize| route.on_lines.iter().all(|predicate| self.passes(*predicate, *line));
             match route.level {
                 Level::Events if route.on_lines.is_empty() || self.lines(row).any(|line| passes(&line)) => {
@@ -196,6 +218,12 @@ impl Rows<'_> {
     #[inline]
     pub(crate) fn day(&self, row: usize) -> i32 {
         self.decoded.day[row]
+    }
+
+    /// Returns when the event of a unit happened.
+    #[inline]
+    pub(crate) fn occurred_at(&self, at: Unit) -> i64 {
+        self.decoded.occurred_at[at.row]
     }
 
     pub(crate) fn number(&self, field: usize, at: Unit) -> i64 {

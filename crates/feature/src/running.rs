@@ -7,13 +7,15 @@
 //! them, which are read from where the longest of them begins. Anything else (a late event, an
 //! earlier day, other carriers) needs the whole history again.
 
+use std::num::NonZeroU32;
+
 use smallvec::SmallVec;
 use throng_event::{AsOf, Day};
 
 use crate::fold::{self, ChangeFold, DayFold, IntervalFold, SessionFold, Summary, Tally, Total};
 use crate::history::Cursor;
 use crate::number::{count, index};
-use crate::plan::{CodeSource, Measure, Plan, Question, Reading, Wanted};
+use crate::plan::{CodeSource, Measure, Plan, Question, Wanted};
 use crate::read::clock_text;
 use crate::routes::{Rows, Unit, has_left};
 
@@ -28,25 +30,83 @@ pub struct RunningFold {
     pub(crate) last: Option<(i64, i64)>,
     /// Where the longest window begins in the history of each carrier.
     pub(crate) starts: Vec<Cursor>,
-    /// For every reading of the plan.
-    folds: Vec<Running>,
+    folds: Folds,
 }
 
-/// What is kept of one signal in one window. Most are totals and take no more memory than these need:
-/// what an event costs is how much of it has to come from afar.
+/// What is kept of all readings, those of one kind in a list: so many profiles are kept that what
+/// an event costs is how much of this has to come from afar.
 #[derive(Debug, Clone)]
-enum Running {
-    Total { n: u64, sum: i128 },
-    Decayed(Box<Decayed>),
-    Days(Box<DayFold>),
-    Extremes(Option<(i64, i64)>),
-    Times(Option<(i64, i64)>),
-    NumberEnds(Option<(i64, i64)>),
-    CodeEnds(Option<(u32, u32)>),
-    Sessions(Box<SessionFold>),
-    Intervals(Box<IntervalFold>),
-    Changes(ChangeFold),
-    Tally(Box<RunningTally>),
+struct Folds {
+    /// A history of 2^32 units takes gigabytes, so none is as long.
+    counts: Box<[u32]>,
+    sums: Box<[(u64, i128)]>,
+    ends: Box<[Option<(i64, i64)>]>,
+    code_ends: Box<[Option<(u32, u32)>]>,
+    days: Box<[DayFold]>,
+    sessions: Box<[SessionFold]>,
+    tallies: Box<[RunningTally]>,
+    decayed: Box<[Decayed]>,
+    intervals: Box<[IntervalFold]>,
+    changes: Box<[ChangeFold]>,
+}
+
+/// Where the fold of a reading is kept, and what is pushed into it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Slot {
+    Count {
+        place: usize,
+    },
+    Sum {
+        place: usize,
+        field: usize,
+    },
+    Extremes {
+        place: usize,
+        field: usize,
+    },
+    Times {
+        place: usize,
+    },
+    NumberEnds {
+        place: usize,
+        field: usize,
+    },
+    CodeEnds {
+        place: usize,
+        field: usize,
+    },
+    Days {
+        place: usize,
+    },
+    Sessions {
+        place: usize,
+    },
+    Tally {
+        place: usize,
+        of: CodeSource,
+        wanted: Wanted,
+    },
+    /// Without a field what is summed is 0.
+    Decayed {
+        place: usize,
+        field: Option<usize>,
+        half_life_days: NonZeroU32,
+    },
+    Intervals {
+        place: usize,
+    },
+    Changes {
+        place: usize,
+        of: CodeSource,
+    },
+}
+
+/// Where the folds of a plan are kept, and what they are without events.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    /// For every reading.
+    pub(crate) slots: Vec<Slot>,
+    empty: Folds,
 }
 
 /// A total of days that are over, and of the last.
@@ -61,7 +121,7 @@ struct Decayed {
 #[derive(Debug, Clone, Default)]
 struct RunningTally {
     /// How often each code came, ascending by code.
-    counts: Vec<(u32, u64)>,
+    counts: Vec<(u32, u32)>,
     /// Of these counts; [`None`] when one of them has changed since.
     summary: Option<Tally>,
 }
@@ -74,6 +134,61 @@ enum TakenOut {
     No,
 }
 
+impl Shape {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        fn put<T>(list: &mut Vec<T>, empty: T) -> usize {
+            list.push(empty);
+            list.len() - 1
+        }
+        let (mut counts, mut sums, mut ends, mut code_ends, mut days) = (vec![], vec![], vec![], vec![], vec![]);
+        let (mut sessions, mut tallies, mut decayed, mut intervals, mut changes) =
+            (vec![], vec![], vec![], vec![], vec![]);
+        let mut slot = |question: Question, measure: Measure| match (question, measure) {
+            (Question::Total, Measure::Count) => Slot::Count { place: put(&mut counts, 0) },
+            (Question::Total, Measure::Sum { field }) => Slot::Sum { place: put(&mut sums, (0, 0)), field },
+            (Question::Extremes, Measure::Extremes { field }) => Slot::Extremes { place: put(&mut ends, None), field },
+            (Question::Times, Measure::Times) => Slot::Times { place: put(&mut ends, None) },
+            (Question::Ends, Measure::NumberEnds { field }) => Slot::NumberEnds { place: put(&mut ends, None), field },
+            (Question::Ends, Measure::TextEnds { field }) => Slot::CodeEnds { place: put(&mut code_ends, None), field },
+            (Question::Days, Measure::Count) => Slot::Days { place: put(&mut days, DayFold::default()) },
+            (Question::Sessions { gap_us }, Measure::Instants) => {
+                Slot::Sessions { place: put(&mut sessions, SessionFold::new(gap_us)) }
+            }
+            (Question::Tally { wanted }, Measure::Tally { of }) => {
+                Slot::Tally { place: put(&mut tallies, RunningTally::default()), of, wanted }
+            }
+            (Question::Decayed { half_life_days }, Measure::Count) => {
+                Slot::Decayed { place: put(&mut decayed, Decayed::default()), field: None, half_life_days }
+            }
+            (Question::Decayed { half_life_days }, Measure::Sum { field }) => {
+                Slot::Decayed { place: put(&mut decayed, Decayed::default()), field: Some(field), half_life_days }
+            }
+            (Question::Intervals, Measure::Instants) => {
+                Slot::Intervals { place: put(&mut intervals, IntervalFold::default()) }
+            }
+            (Question::Changes, Measure::Sequence { of }) => {
+                Slot::Changes { place: put(&mut changes, ChangeFold::default()), of }
+            }
+            (question, measure) => unreachable!("{question:?} is not asked of {measure:?}"),
+        };
+        let readings = plan.readings.iter().map(|reading| (reading.question, plan.signals[reading.signal].measure));
+        let slots = readings.map(|(question, measure)| slot(question, measure)).collect();
+        let empty = Folds {
+            counts: counts.into(),
+            sums: sums.into(),
+            ends: ends.into(),
+            code_ends: code_ends.into(),
+            days: days.into(),
+            sessions: sessions.into(),
+            tallies: tallies.into(),
+            decayed: decayed.into(),
+            intervals: intervals.into(),
+            changes: changes.into(),
+        };
+        Self { slots, empty }
+    }
+}
+
 impl RunningFold {
     /// Returns the day that it is as of.
     #[must_use]
@@ -84,36 +199,19 @@ impl RunningFold {
     /// Returns about how many bytes of memory it takes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        let apart = |fold: &Running| match fold {
-            Running::Tally(tally) => size_of::<RunningTally>() + tally.counts.capacity() * size_of::<(u32, u64)>(),
-            Running::Decayed(_) => size_of::<Decayed>(),
-            Running::Days(_) => size_of::<DayFold>(),
-            Running::Sessions(_) => size_of::<SessionFold>(),
-            Running::Intervals(_) => size_of::<IntervalFold>(),
-            Running::Total { .. }
-            | Running::Extremes(_)
-            | Running::Times(_)
-            | Running::NumberEnds(_)
-            | Running::CodeEnds(_)
-            | Running::Changes(_) => 0,
-        };
-        size_of::<Self>()
-            + self.folds.capacity() * size_of::<Running>()
-            + self.folds.iter().map(apart).sum::<usize>()
-            + self.starts.capacity() * size_of::<Cursor>()
+        size_of::<Self>() + self.folds.memory() + self.starts.capacity() * size_of::<Cursor>()
     }
 
     /// Returns the fold of no events.
-    pub(crate) fn new(plan: &Plan, as_of: AsOf) -> Self {
-        let folds = plan.readings.iter().map(|reading| Running::new(plan, reading)).collect();
-        Self { as_of, last: None, starts: Vec::new(), folds }
+    pub(crate) fn new(shape: &Shape, as_of: AsOf) -> Self {
+        Self { as_of, last: None, starts: Vec::new(), folds: shape.empty.clone() }
     }
 
     /// Forgets all events.
-    pub(crate) fn clear(&mut self, plan: &Plan, as_of: AsOf) {
+    pub(crate) fn clear(&mut self, shape: &Shape, as_of: AsOf) {
         (self.as_of, self.last) = (as_of, None);
         self.starts.clear();
-        self.folds.iter_mut().zip(&plan.readings).for_each(|(fold, reading)| fold.clear(plan, reading));
+        shape.slots.iter().for_each(|slot| self.folds.forget(*slot, shape));
     }
 
     /// Pushes rows, in total order and behind all that were pushed, into every reading that sees
@@ -125,15 +223,15 @@ impl RunningFold {
     /// Goes on to a later day; `rows` are all that the longest window saw, and all behind them.
     pub(crate) fn advance(&mut self, rows: Rows<'_>, as_of: AsOf, left: &mut Vec<bool>) {
         debug_assert!(!rows.routes.any_ages, "what is weighed by age is another every day");
-        let days = (self.as_of.day, as_of.day);
+        let (days, shape) = ((self.as_of.day, as_of.day), &rows.routes.shape);
         left.clear();
-        left.resize(self.folds.len(), false);
+        left.resize(shape.slots.len(), false);
         let n_seen = rows.decoded.day.partition_point(|day| *day <= days.0.0);
         for row in (0..n_seen).filter(|row| rows.routes.any_leaves(rows.day(*row), days)) {
-            rows.each(row, |idx, unit| {
-                let reading = &rows.plan.readings[idx];
-                if !left[idx] && has_left(reading.window, rows.day(row), days) {
-                    left[idx] = self.folds[idx].take_out(rows, reading, unit) == TakenOut::No;
+            rows.each(row, |step, unit| {
+                let left = &mut left[step.reading];
+                if !*left && has_left(rows.plan.readings[step.reading].window, rows.day(row), days) {
+                    *left = self.folds.take_out(rows, step.slot, unit) == TakenOut::No;
                 }
             });
         }
@@ -141,22 +239,24 @@ impl RunningFold {
         // The rows before are in no window that lacks any.
         let mut first = days.0.0.saturating_add(1);
         for (idx, reading) in rows.plan.readings.iter().enumerate().filter(|(idx, _)| left[*idx]) {
-            self.folds[idx].clear(rows.plan, reading);
+            self.folds.forget(shape.slots[idx], shape);
             first = first.min(reading.window.day_before(as_of).0.saturating_add(1));
         }
         self.push_where((rows, first), |reading, day| left[reading] || day > days.0.0);
     }
 
     /// Pushes rows from a day on into those readings that see them and lack them.
+    #[inline]
     fn push_where(&mut self, (rows, first): (Rows<'_>, i32), lacks: impl Fn(usize, i32) -> bool) {
         let as_of = self.as_of;
+        let windows = rows.routes.windows.iter().map(|window| window.day_before(as_of).0);
+        let days_before: SmallVec<[i32; 8]> = windows.collect();
         let days = &rows.decoded.day;
         for row in days.partition_point(|day| *day < first)..days.partition_point(|day| *day <= as_of.day.0) {
             let day = rows.day(row);
-            rows.each(row, |idx, unit| {
-                let reading = &rows.plan.readings[idx];
-                if day > reading.window.day_before(as_of).0 && lacks(idx, day) {
-                    self.folds[idx].push(rows, reading, unit, as_of);
+            rows.each(row, |step, unit| {
+                if day > days_before[step.window] && lacks(step.reading, day) {
+                    self.folds.push(rows, step.slot, unit, as_of);
                 }
             });
         }
@@ -166,118 +266,125 @@ impl RunningFold {
     pub(crate) fn summaries<'d>(
         &mut self,
         summaries: &mut Vec<Summary>,
-        plan: &Plan,
+        shape: &Shape,
         texts: &dyn Fn(usize) -> &'d [String],
     ) {
         summaries.clear();
         let as_of = self.as_of;
-        let folds = self.folds.iter_mut().zip(&plan.readings);
-        summaries.extend(folds.map(|(fold, reading)| fold.summary((plan, reading), as_of, texts)));
+        summaries.extend(shape.slots.iter().map(|slot| self.folds.summary(*slot, as_of, texts)));
     }
 }
 
-impl Running {
-    fn new(plan: &Plan, reading: &Reading) -> Self {
-        let measure = plan.signals[reading.signal].measure;
-        match reading.question {
-            Question::Total => Self::Total { n: 0, sum: 0 },
-            Question::Decayed { .. } => Self::Decayed(Box::default()),
-            Question::Days => Self::Days(Box::default()),
-            Question::Extremes => Self::Extremes(None),
-            Question::Times => Self::Times(None),
-            Question::Ends if matches!(measure, Measure::NumberEnds { .. }) => Self::NumberEnds(None),
-            Question::Ends => Self::CodeEnds(None),
-            Question::Sessions { gap_us } => Self::Sessions(Box::new(SessionFold::new(gap_us))),
-            Question::Intervals => Self::Intervals(Box::default()),
-            Question::Changes => Self::Changes(ChangeFold::default()),
-            Question::Tally { .. } => Self::Tally(Box::default()),
-        }
+impl Folds {
+    fn memory(&self) -> usize {
+        let of_tally = |tally: &RunningTally| tally.counts.capacity() * size_of::<(u32, u32)>();
+        size_of_val(&*self.counts)
+            + size_of_val(&*self.sums)
+            + size_of_val(&*self.ends)
+            + size_of_val(&*self.code_ends)
+            + size_of_val(&*self.days)
+            + size_of_val(&*self.sessions)
+            + size_of_val(&*self.tallies)
+            + size_of_val(&*self.decayed)
+            + size_of_val(&*self.intervals)
+            + size_of_val(&*self.changes)
+            + self.tallies.iter().map(of_tally).sum::<usize>()
     }
 
-    /// Forgets all events, and keeps the memory.
-    fn clear(&mut self, plan: &Plan, reading: &Reading) {
-        match (self, reading.question) {
-            (Self::Tally(tally), _) => {
-                tally.counts.clear();
-                tally.summary = None;
+    /// Forgets all events of a reading, and keeps the memory.
+    fn forget(&mut self, slot: Slot, shape: &Shape) {
+        match slot {
+            Slot::Count { place } => self.counts[place] = 0,
+            Slot::Sum { place, .. } => self.sums[place] = (0, 0),
+            Slot::Extremes { place, .. } | Slot::Times { place } | Slot::NumberEnds { place, .. } => {
+                self.ends[place] = None;
             }
-            (Self::Days(days), _) => **days = DayFold::default(),
-            (Self::Sessions(sessions), Question::Sessions { gap_us }) => **sessions = SessionFold::new(gap_us),
-            (Self::Intervals(intervals), _) => **intervals = IntervalFold::default(),
-            (other, _) => *other = Self::new(plan, reading),
+            Slot::CodeEnds { place, .. } => self.code_ends[place] = None,
+            Slot::Days { place } => self.days[place] = DayFold::default(),
+            Slot::Sessions { place } => self.sessions[place] = shape.empty.sessions[place],
+            Slot::Tally { place, .. } => {
+                self.tallies[place].counts.clear();
+                self.tallies[place].summary = None;
+            }
+            Slot::Decayed { place, .. } => self.decayed[place] = Decayed::default(),
+            Slot::Intervals { place } => self.intervals[place] = IntervalFold::default(),
+            Slot::Changes { place, .. } => self.changes[place] = ChangeFold::default(),
         }
     }
 
     /// Takes out what was pushed first, where what is left follows from what is kept.
-    fn take_out(&mut self, rows: Rows<'_>, reading: &Reading, at: Unit) -> TakenOut {
-        match (self, rows.plan.signals[reading.signal].measure) {
-            (Self::Total { n, sum }, measure) => {
+    fn take_out(&mut self, rows: Rows<'_>, slot: Slot, at: Unit) -> TakenOut {
+        match slot {
+            Slot::Count { place } => self.counts[place] -= 1,
+            Slot::Sum { place, field } => {
+                let (n, sum) = &mut self.sums[place];
                 *n -= 1;
-                *sum -= amount(rows, measure, at);
-                TakenOut::Yes
+                *sum -= i128::from(rows.number(field, at));
             }
-            (Self::Tally(tally), Measure::Tally { of }) => {
-                tally.take_out(rows.code(of, at));
-                TakenOut::Yes
+            Slot::Tally { place, of, .. } => self.tallies[place].take_out(rows.code(of, at)),
+            Slot::Extremes { .. }
+            | Slot::Times { .. }
+            | Slot::NumberEnds { .. }
+            | Slot::CodeEnds { .. }
+            | Slot::Days { .. }
+            | Slot::Sessions { .. }
+            | Slot::Decayed { .. }
+            | Slot::Intervals { .. }
+            | Slot::Changes { .. } => return TakenOut::No,
+        }
+        TakenOut::Yes
+    }
+
+    #[inline]
+    fn push(&mut self, rows: Rows<'_>, slot: Slot, at: Unit, as_of: AsOf) {
+        match slot {
+            Slot::Count { place } => self.counts[place] += 1,
+            Slot::Sum { place, field } => {
+                let (n, sum) = &mut self.sums[place];
+                *n += 1;
+                *sum += i128::from(rows.number(field, at));
             }
-            _ => TakenOut::No,
+            Slot::Extremes { place, field } => {
+                let number = rows.number(field, at);
+                let (min, max) = self.ends[place].unwrap_or((number, number));
+                self.ends[place] = Some((min.min(number), max.max(number)));
+            }
+            Slot::Times { place } => widen(&mut self.ends[place], rows.occurred_at(at)),
+            Slot::NumberEnds { place, field } => widen(&mut self.ends[place], rows.number(field, at)),
+            Slot::CodeEnds { place, field } => widen(&mut self.code_ends[place], rows.text(field, at)),
+            Slot::Days { place } => self.days[place].push(rows.day(at.row)),
+            Slot::Sessions { place } => self.sessions[place].push(rows.occurred_at(at)),
+            Slot::Tally { place, of, .. } => self.tallies[place].push(rows.code(of, at)),
+            Slot::Decayed { place, field, half_life_days } => {
+                let (total, day) = (&mut self.decayed[place], rows.day(at.row));
+                if total.day != day {
+                    *total = Decayed { past: total.decayed(half_life_days, as_of), day, n: 0, sum: 0 };
+                }
+                total.n += 1;
+                total.sum += field.map_or(0, |field| i128::from(rows.number(field, at)));
+            }
+            Slot::Intervals { place } => self.intervals[place].push(rows.occurred_at(at)),
+            Slot::Changes { place, of } => self.changes[place].push(rows.code(of, at)),
         }
     }
 
     #[inline]
-    fn push(&mut self, rows: Rows<'_>, reading: &Reading, at: Unit, as_of: AsOf) {
-        let measure = rows.plan.signals[reading.signal].measure;
-        let (day, occurred_at) = (rows.decoded.day[at.row], rows.decoded.occurred_at[at.row]);
-        match (self, measure) {
-            (Self::Total { n, sum }, _) => {
-                *n += 1;
-                *sum += amount(rows, measure, at);
+    fn summary<'d>(&mut self, slot: Slot, as_of: AsOf, texts: &dyn Fn(usize) -> &'d [String]) -> Summary {
+        match slot {
+            Slot::Count { place } => Summary::Total(Total::new(u64::from(self.counts[place]), 0)),
+            Slot::Sum { place, .. } => Summary::Total(Total::new(self.sums[place].0, self.sums[place].1)),
+            Slot::Extremes { place, .. } => Summary::Extremes(self.ends[place]),
+            Slot::Times { place } => Summary::Times(self.ends[place]),
+            Slot::NumberEnds { place, .. } => Summary::NumberEnds(self.ends[place]),
+            Slot::CodeEnds { place, .. } => Summary::CodeEnds(self.code_ends[place]),
+            Slot::Days { place } => Summary::Days(self.days[place]),
+            Slot::Sessions { place } => Summary::Sessions(self.sessions[place]),
+            Slot::Tally { place, of, wanted } => Summary::Tally(self.tallies[place].summary(of, wanted, texts)),
+            Slot::Decayed { place, half_life_days, .. } => {
+                Summary::Total(self.decayed[place].decayed(half_life_days, as_of))
             }
-            (Self::Decayed(total), _) => {
-                if total.day != day {
-                    **total = Decayed { past: total.decayed(reading, as_of), day, n: 0, sum: 0 };
-                }
-                total.n += 1;
-                total.sum += amount(rows, measure, at);
-            }
-            (Self::Days(days), _) => days.push(day),
-            (Self::Times(times), _) => widen(times, occurred_at),
-            (Self::Sessions(sessions), _) => sessions.push(occurred_at),
-            (Self::Intervals(intervals), _) => intervals.push(occurred_at),
-            (Self::Extremes(extremes), Measure::Extremes { field }) => {
-                let number = rows.number(field, at);
-                let (min, max) = extremes.unwrap_or((number, number));
-                *extremes = Some((min.min(number), max.max(number)));
-            }
-            (Self::NumberEnds(ends), Measure::NumberEnds { field }) => widen(ends, rows.number(field, at)),
-            (Self::CodeEnds(ends), Measure::TextEnds { field }) => widen(ends, rows.text(field, at)),
-            (Self::Changes(changes), Measure::Sequence { of }) => changes.push(rows.code(of, at)),
-            (Self::Tally(tally), Measure::Tally { of }) => tally.push(rows.code(of, at)),
-            (other, measure) => unreachable!("{measure:?} is not kept as {other:?}"),
-        }
-    }
-
-    fn summary<'d>(
-        &mut self,
-        (plan, reading): (&Plan, &Reading),
-        as_of: AsOf,
-        texts: &dyn Fn(usize) -> &'d [String],
-    ) -> Summary {
-        match self {
-            Self::Total { n, sum } => Summary::Total(Total::new(*n, *sum)),
-            Self::Decayed(total) => Summary::Total(total.decayed(reading, as_of)),
-            Self::Days(days) => Summary::Days(**days),
-            Self::Extremes(extremes) => Summary::Extremes(*extremes),
-            Self::Times(times) => Summary::Times(*times),
-            Self::NumberEnds(ends) => Summary::NumberEnds(*ends),
-            Self::CodeEnds(ends) => Summary::CodeEnds(*ends),
-            Self::Sessions(sessions) => Summary::Sessions(**sessions),
-            Self::Intervals(intervals) => Summary::Intervals(**intervals),
-            Self::Changes(changes) => Summary::Changes(changes.finish()),
-            Self::Tally(tally) => match (reading.question, plan.signals[reading.signal].measure) {
-                (Question::Tally { wanted }, Measure::Tally { of }) => Summary::Tally(tally.summary(of, wanted, texts)),
-                (question, measure) => unreachable!("{question:?} is not asked of {measure:?}"),
-            },
+            Slot::Intervals { place } => Summary::Intervals(self.intervals[place]),
+            Slot::Changes { place, .. } => Summary::Changes(self.changes[place].finish()),
         }
     }
 }
@@ -308,11 +415,11 @@ impl RunningTally {
         }
         let mut summary = Tally { n_distinct: count(self.counts.len()), ..Tally::default() };
         if wanted.entropy {
-            let mut sorted: SmallVec<[u64; 16]> = self.counts.iter().map(|(_, count)| *count).collect();
+            let mut sorted: SmallVec<[u64; 16]> = self.counts.iter().map(|(_, count)| u64::from(*count)).collect();
             summary.entropy = fold::entropy(&mut sorted);
         }
         if wanted.most_frequent {
-            let counts = self.counts.iter().copied();
+            let counts = self.counts.iter().map(|(code, count)| (*code, u64::from(*count)));
             summary.most_frequent = match of {
                 CodeSource::Field(field) => {
                     let dictionary = texts(field);
@@ -327,29 +434,11 @@ impl RunningTally {
     }
 }
 
-/// Returns what a unit adds to a sum.
-#[inline]
-fn amount(rows: Rows<'_>, measure: Measure, at: Unit) -> i128 {
-    match measure {
-        Measure::Sum { field } => i128::from(rows.number(field, at)),
-        Measure::Count
-        | Measure::Extremes { .. }
-        | Measure::Times
-        | Measure::Tally { .. }
-        | Measure::NumberEnds { .. }
-        | Measure::TextEnds { .. }
-        | Measure::Instants
-        | Measure::Sequence { .. } => 0,
-    }
-}
-
 impl Decayed {
     /// Returns the total with the day that is not over.
-    fn decayed(&self, reading: &Reading, as_of: AsOf) -> Total {
+    fn decayed(&self, half_life_days: NonZeroU32, as_of: AsOf) -> Total {
         let mut total = self.past;
-        if self.n > 0
-            && let Question::Decayed { half_life_days } = reading.question
-        {
+        if self.n > 0 {
             let age_days = i64::from(as_of.day.0) - i64::from(self.day);
             total.add_day(age_days, half_life_days, Total::new(self.n, self.sum));
         }
