@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use crate::eigen::eigen;
 use crate::error::LearnError;
-use crate::linear::{along, covariance_within, dot, group_means};
+use crate::linear::{covariance_within, dot, group_means};
 use crate::matrix::Matrix;
 use crate::number::single;
 use crate::state::{State, StateReader, StateWriter, require};
@@ -27,7 +27,12 @@ pub struct Projection {
     directions: Vec<Vec<f64>>,
     /// Where the centre lies in each dimension; follows from the others.
     offsets: Vec<f64>,
+    /// The weights of [`LANES`] dimensions side by side, for each column in turn; then those of the next.
+    lanes: Vec<[f64; LANES]>,
 }
+
+/// Dimensions whose sums grow together: each by itself would wait for its last addition.
+const LANES: usize = 8;
 
 impl Projection {
     /// Returns the projection that leaves rows of `n_columns` as they are.
@@ -73,7 +78,12 @@ impl Projection {
 
     fn of(n_columns: usize, centre: Vec<f64>, directions: Vec<Vec<f64>>) -> Projection {
         let offsets = directions.iter().map(|direction| dot(&centre, direction)).collect();
-        Projection { n_columns, centre, directions, offsets }
+        let weights = |block: &[Vec<f64>], column: usize| {
+            std::array::from_fn(|lane| block.get(lane).map_or(0.0, |direction: &Vec<f64>| direction[column]))
+        };
+        let blocks = directions.chunks(LANES);
+        let lanes = blocks.flat_map(|block| (0..n_columns).map(move |column| weights(block, column))).collect();
+        Projection { n_columns, centre, directions, offsets, lanes }
     }
 
     /// Returns the projection for columns that were moved by `centre` and divided by `spread` before
@@ -134,8 +144,16 @@ impl Projection {
     }
 
     fn place(&self, row: &[f32], placed: &mut [f32]) {
-        for ((value, direction), offset) in placed.iter_mut().zip(&self.directions).zip(&self.offsets) {
-            *value = single(along(row, direction) - offset);
+        let blocks = placed.chunks_mut(LANES).zip(self.offsets.chunks(LANES));
+        for ((placed, offsets), lanes) in blocks.zip(self.lanes.chunks_exact(self.n_columns)) {
+            let mut sums = [-0.0; LANES];
+            for (value, weights) in row.iter().zip(lanes) {
+                let value = f64::from(*value);
+                sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += value * weight);
+            }
+            for ((placed, offset), sum) in placed.iter_mut().zip(offsets).zip(sums) {
+                *placed = single(sum - offset);
+            }
         }
     }
 }
@@ -164,6 +182,8 @@ mod tests {
     use proptest::prelude::{prop_assert, proptest};
 
     use super::Projection;
+    use crate::linear::along;
+    use crate::number::single;
     use crate::{LearnError, Matrix};
 
     fn squared_distance(first: &[f32], second: &[f32]) -> f64 {
@@ -195,6 +215,21 @@ mod tests {
                 }
             }
             prop_assert!((of_plane / of_all - shares[0] - shares[1]).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn a_row_lies_where_it_does_in_each_direction_by_itself() {
+        let values = (0..35_u16).map(|idx| f32::from(idx * 37 % 91) / 7.0 - 6.0).collect();
+        let matrix = Matrix::new(5, values).unwrap();
+        let direction = |seed: u8| (0..5).map(|column| f64::from(seed * 5 + column).sin()).collect();
+        let (centre, directions): (Vec<f64>, Vec<Vec<f64>>) = (vec![0.5; 5], (0..11).map(direction).collect());
+        let projection = Projection::new(centre, directions.clone());
+        let found = projection.transform(&matrix).unwrap();
+        for (row, found) in matrix.rows().zip(found.rows()) {
+            let alone = directions.iter().zip(&projection.offsets);
+            let alone: Vec<f32> = alone.map(|(direction, offset)| single(along(row, direction) - offset)).collect();
+            assert_eq!(found, alone);
         }
     }
 
