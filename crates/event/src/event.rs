@@ -77,7 +77,7 @@ impl EventId {
 
 /// The first 128 bits of the BLAKE3 hash of an event id, least significant byte first: of 10^12
 /// ids no two have the same but with a chance of 10^-15.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Fingerprint(pub u128);
 
 impl Fingerprint {

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use throng_event::{Decimal, Event, EventKey, EventKind, Instant, Value};
 use throng_profile::{ProfileId, StatedTrait, Traits};
 
-use crate::log::{Log, storage};
+use crate::log::{Log, storage, unordered as without_order};
 use crate::{Entry, EventOrder, EventQuery, LiveError, Offset, Shift, ShiftFilter, ShiftId, shift_form};
 
 /// The index of one log.
@@ -71,7 +71,7 @@ impl Index {
         };
         Ok(Self {
             log: log.clone(),
-            events: keyspace("events")?,
+            events: database.keyspace("events", without_order).map_err(|error| storage("open", log.path(), &error))?,
             traits: keyspace("traits")?,
             accounts: keyspace("accounts")?,
             account_events: keyspace("account_events")?,

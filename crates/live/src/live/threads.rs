@@ -21,6 +21,8 @@ use crate::{Core, Entry, LiveError, Log, Offset, Prepared, Refused, Shift, Unexp
 const COMMIT_EVENTS_MAX: usize = 4_096;
 /// Bytes of one group commit, for events that are not usual.
 const COMMIT_BYTES_MAX: usize = 8 << 20;
+/// Events that are written to the index at once.
+const PUBLISH_EVENTS_MAX: usize = 1_024;
 /// Events that are applied before readers get a turn.
 const APPLY_EVENTS: usize = 64;
 /// Records that a start may have to read beside a checkpoint: some six seconds where a model scores.
@@ -223,20 +225,33 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    pub(super) fn run(self, applied: &Receiver<Applied>) {
+    pub(super) fn run(self, groups: &Receiver<Applied>) {
         let mut scratch = ScorerScratch::default();
-        let mut shifts: Vec<Shift> = Vec::new();
-        while let Ok(applied) = applied.recv() {
-            match applied {
-                Applied::Shifts(some) => {
-                    shifts.extend(some.into_iter().map(|shift| shift.explained(&mut scratch)));
-                }
-                Applied::Records(records) => {
-                    if let Err(error) = self.publish(&records, std::mem::take(&mut shifts)) {
-                        return self.progress.fail(&error);
+        // Shifts whose records are still to come, and those that are written with the records at hand.
+        let (mut shifts, mut due): (Vec<Shift>, Vec<Shift>) = (Vec::new(), Vec::new());
+        let mut records = Vec::new();
+        while let Ok(first) = groups.recv() {
+            let mut next = Some(first);
+            while let Some(applied) = next {
+                match applied {
+                    Applied::Shifts(some) => {
+                        shifts.extend(some.into_iter().map(|shift| shift.explained(&mut scratch)));
+                    }
+                    Applied::Records(some) => {
+                        records.extend(some);
+                        due.append(&mut shifts);
                     }
                 }
+                // What waits is written together: while the log syncs, nobody else writes to the disk.
+                next = if records.len() < PUBLISH_EVENTS_MAX { groups.try_recv().ok() } else { None };
             }
+            if records.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.publish(&records, std::mem::take(&mut due)) {
+                return self.progress.fail(&error);
+            }
+            records.clear();
         }
     }
 
