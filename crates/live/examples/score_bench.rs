@@ -24,6 +24,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant as Clock;
 
+use mimalloc::MiMalloc;
 use throng_event::{Attributes, Calendar, Day, Decimal, Event, EventId, EventKind, Instant, Money, Value};
 use throng_feature::{
     Catalogue, FeatureDefinition, FeatureKind, FeatureValue, Filter, SESSION_GAP_MINUTES, SignalCategory, ValueSource,
@@ -35,6 +36,10 @@ use throng_persona::{
     ScorerScratch, Values, discover,
 };
 use throng_profile::{IdentityRules, ProfileId};
+
+/// As the binary has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 const NAMES: [&str; 6] =
     ["Page Viewed", "Product Viewed", "Products Searched", "Product Added", "Checkout", "Order Completed"];

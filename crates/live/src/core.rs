@@ -327,6 +327,7 @@ impl Core {
         let touchpoint = if compiled.of_journeys() { touchpoint_of(&settings.touchpoints, event) } else { None };
         fold.add_keyed(history, (event, key, touchpoint.as_deref()), &settings.calendar);
         self.history_bytes = self.history_bytes + history.memory() - before;
+        self.warm.make_room(self.history_bytes);
         let models = self.live.iter_mut().map(|live| &mut live.model).chain(&mut self.shadow);
         models.for_each(|model| model.learn(self.fold.touchpoint_names()));
         self.changed.iter_mut().for_each(|changed| changed.push(carrier));

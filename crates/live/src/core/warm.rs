@@ -7,13 +7,13 @@ use foldhash::fast::FixedState;
 use throng_event::{AsOf, Day};
 use throng_feature::{FeatureMatrix, History, HistoryFold, HistoryScratch, RunningFold};
 
-/// Profiles whose folds are kept, in each of two generations: with forty features some 25 MB in
-/// all. Somebody who was not seen while so many others were has to be folded again.
-const GENERATION_MAX: usize = 5_000;
+/// Folds take at most so much memory, or half of what histories take where that is more: the longer
+/// those are, the more it costs to fold one anew. With forty features a fold is a good kilobyte.
+const ROOM_MIN: usize = 32 << 20;
 
 /// Looked up by profile, never iterated.
 #[expect(clippy::disallowed_types, reason = "the order of iteration is never seen")]
-type Folds = std::collections::HashMap<u32, RunningFold, FixedState>;
+type Folds = std::collections::HashMap<u32, Box<RunningFold>, FixedState>;
 
 /// What becomes of a fold that is not kept yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,18 +24,24 @@ pub(super) enum Keep {
     AsItIs,
 }
 
-/// The folds of those who were active lately.
+/// The folds of those who were active lately, in two generations: whoever was not seen while the
+/// younger filled half of the room is forgotten.
 #[derive(Debug)]
 pub(super) struct Warm {
     young: Folds,
     old: Folds,
-    /// The days on which the two began.
+    /// About how many bytes the two take.
+    bytes: (usize, usize),
+    /// The days on which they began.
     since: (Day, Day),
+    /// Bytes that both may take.
+    room: usize,
 }
 
 impl Default for Warm {
     fn default() -> Self {
-        Self { young: Folds::default(), old: Folds::default(), since: (Day(i32::MIN), Day(i32::MIN)) }
+        let since = (Day(i32::MIN), Day(i32::MIN));
+        Self { young: Folds::default(), old: Folds::default(), bytes: (0, 0), since, room: ROOM_MIN }
     }
 }
 
@@ -45,9 +51,15 @@ impl Warm {
         if !self.young.contains_key(&profile)
             && let Some(fold) = self.old.remove(&profile)
         {
+            self.bytes.1 = self.bytes.1.saturating_sub(taken(&fold));
             self.put(profile, fold);
         }
-        self.young.get_mut(&profile)
+        self.young.get_mut(&profile).map(Box::as_mut)
+    }
+
+    /// Gives folds the room that is due where histories take so much memory.
+    pub(super) fn make_room(&mut self, history_bytes: usize) {
+        self.room = ROOM_MIN.max(history_bytes / 2);
     }
 
     /// Returns whether the fold of somebody who was active on a day would still be here if it had
@@ -57,12 +69,15 @@ impl Warm {
     }
 
     /// Keeps a fold.
-    fn put(&mut self, profile: u32, fold: RunningFold) {
-        if self.young.len() >= GENERATION_MAX {
+    fn put(&mut self, profile: u32, fold: Box<RunningFold>) {
+        if self.bytes.0 >= self.room / 2 {
             self.old = std::mem::take(&mut self.young);
+            self.bytes = (0, self.bytes.0);
             self.since = (fold.day(), self.since.0);
         }
-        self.young.insert(profile, fold);
+        self.bytes.0 += taken(&fold);
+        let before = self.young.insert(profile, fold);
+        self.bytes.0 = self.bytes.0.saturating_sub(before.map_or(0, |fold| taken(&fold)));
     }
 
     /// Appends the features of a profile as of a day to a matrix, from its fold if that is kept, and
@@ -81,7 +96,7 @@ impl Warm {
         }
         match keep {
             Keep::More => {
-                let mut running = fold.start(histories, as_of, scratch);
+                let mut running = Box::new(fold.start(histories, as_of, scratch));
                 fold.evaluate(&mut running, scratch, matrix);
                 self.put(profile, running);
             }
@@ -91,14 +106,77 @@ impl Warm {
 
     /// Forgets the fold of a profile.
     pub(super) fn forget(&mut self, profile: u32) {
-        self.young.remove(&profile);
-        self.old.remove(&profile);
+        for (folds, bytes) in [(&mut self.young, &mut self.bytes.0), (&mut self.old, &mut self.bytes.1)] {
+            let forgotten = folds.remove(&profile);
+            *bytes = bytes.saturating_sub(forgotten.map_or(0, |fold| taken(&fold)));
+        }
     }
 
     /// Returns about how many bytes of memory the folds take.
     pub(super) fn memory(&self) -> usize {
-        // All have the same readings; one stands for all.
-        let of_one = self.young.values().next().map_or(0, RunningFold::memory);
-        (self.young.len() + self.old.len()) * (of_one + size_of::<u32>())
+        self.bytes.0 + self.bytes.1
+    }
+}
+
+/// Returns about how many bytes a fold takes with its place in the table, of which some are empty. It
+/// grows a little with time, so a sum of these may not come down to 0.
+fn taken(fold: &RunningFold) -> usize {
+    fold.memory() + 2 * size_of::<(u32, Box<RunningFold>)>()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter::repeat_with;
+
+    use throng_event::Calendar;
+    use throng_feature::{Catalogue, Compiled, FeatureDefinition, FeatureKind, Filter, SignalCategory, Window};
+
+    use super::*;
+
+    #[test]
+    fn folds_keep_to_their_room_and_whoever_was_forgotten_is_folded_anew() {
+        let definition = |(name, window): (&str, Window)| FeatureDefinition {
+            name: name.to_owned(),
+            kind: FeatureKind::Count,
+            filter: Filter::behaviour(),
+            window,
+            half_life_days: None,
+            description: String::new(),
+            phrase: name.to_owned(),
+            unit: "-".to_owned(),
+            category: SignalCategory::Behavioural,
+        };
+        let definitions = [("all", Window::All), ("week", Window::days(7))].map(definition);
+        let compiled = Compiled::new(&Catalogue::new(definitions.into(), None).unwrap());
+        let (mut fold, calendar) = (HistoryFold::new(&compiled), Calendar::utc());
+        let mut histories: Vec<History> = repeat_with(History::default).take(300).collect();
+        let events = throng_testkit::random_events(1, 900);
+        let today = events.iter().map(|event| calendar.local(event.occurred_at).0).max().unwrap();
+        for (event, history) in events.iter().zip((0..300).cycle()) {
+            fold.add(&mut histories[history], (event, None), &calendar);
+        }
+        let (mut scratch, as_of) = (HistoryScratch::default(), calendar.as_of(today));
+        let mut warm = Warm { room: 40_000, ..Warm::default() };
+        let mut once = |profile: u32, keep: Keep| {
+            let mut matrix = FeatureMatrix::new(&compiled);
+            let history = &histories[usize::try_from(profile).unwrap()];
+            warm.fold((&fold, profile, keep), (&[history], as_of), (&mut scratch, &mut matrix));
+            let known = warm.young.len() + warm.old.len();
+            (format!("{:?}", matrix.columns()), warm.memory(), known)
+        };
+        let mut n_most = 0;
+        // Each of a few often, and everybody now and then.
+        for profile in (0..300).flat_map(|profile| [profile % 7, profile]) {
+            let (values, memory, n_known) = once(profile, Keep::More);
+            assert!(memory < 43_000, "{memory} bytes");
+            n_most = n_most.max(n_known);
+            let mut anew = FeatureMatrix::new(&compiled);
+            let history = &histories[usize::try_from(profile).unwrap()];
+            fold.fold(&[history], as_of, &mut HistoryScratch::default(), &mut anew);
+            assert_eq!(values, format!("{:?}", anew.columns()));
+        }
+        assert!((10..300).contains(&n_most), "{n_most} folds");
+        (0..300).for_each(|profile| warm.forget(profile));
+        assert_eq!(warm.memory(), 0);
     }
 }
