@@ -210,13 +210,12 @@ impl Layout {
             let values_start = reader.place;
             self.skip_values(&mut reader);
             if after.place() > clock.place() {
-                let mut bytes = Vec::with_capacity(history.bytes.len() + values.len() + 16);
-                bytes.extend_from_slice(&history.bytes[..start]);
+                let mut bytes = Vec::with_capacity(values.len() + 46);
                 write_clock(&mut bytes, before, clock);
                 bytes.extend_from_slice(values);
                 write_clock(&mut bytes, clock, after);
-                bytes.extend_from_slice(&history.bytes[values_start..]);
-                history.bytes = bytes;
+                history.make_room(bytes.len());
+                drop(history.bytes.splice(start..values_start, bytes));
                 history.n_events += 1;
                 return;
             }
@@ -320,6 +319,19 @@ impl Layout {
         }
     }
 
+    /// Moves a cursor behind the event of a place, and all before it.
+    pub(crate) fn pass(&self, history: &History, from: &mut Cursor, last: (i64, i64)) {
+        let mut reader = Reader { bytes: &history.bytes, place: from.place };
+        while from.n_events < history.n_events {
+            let clock = reader.clock(from.before);
+            if clock.place() > last {
+                return;
+            }
+            self.skip_values(&mut reader);
+            *from = Cursor { place: reader.place, n_events: from.n_events + 1, before: clock };
+        }
+    }
+
     /// Forgets the rows of columns and keeps their memory.
     pub(crate) fn clear(&self, decoded: &mut Decoded) {
         decoded.occurred_at.clear();
@@ -370,6 +382,21 @@ impl Layout {
 }
 
 impl Decoded {
+    /// Returns how many rows there are.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.occurred_at.len()
+    }
+
+    /// Returns where the last row stands in the total order; `None` without rows.
+    pub(crate) fn last(&self) -> Option<(i64, i64)> {
+        self.occurred_at.last().copied().zip(self.key.last().copied())
+    }
+
+    /// Returns where a row stands in the total order.
+    pub(crate) fn place(&self, row: usize) -> (i64, i64) {
+        (self.occurred_at[row], self.key[row])
+    }
+
     /// Returns whether the rows stand in the total order.
     pub(crate) fn is_sorted(&self) -> bool {
         self.occurred_at.iter().zip(&self.key).is_sorted()

@@ -115,6 +115,10 @@ pub struct Touchpoints<'a> {
 /// Rows that are folded one by one: of more the kernel makes less work.
 const ROWS_ONE_BY_ONE_MAX: usize = 128;
 
+/// How many rows a late event may be behind the last so that it costs no more than these: what
+/// overtakes itself on the way here is mostly seconds apart.
+const LATE_ROWS: usize = 16;
+
 /// Touchpoints of different names that are told apart: a million names take as much memory as
 /// several million events. Those that come beyond it are one without a name.
 const TOUCHPOINTS_MAX: usize = 1_000_000;
@@ -200,7 +204,7 @@ impl HistoryFold {
         }
         let running = scratch.running.take();
         let mut running = running.unwrap_or_else(|| RunningFold::new(&self.routes.shape, as_of));
-        self.start_over(&mut running, histories, as_of, scratch);
+        self.start_over(&mut running, histories, (as_of, 0), scratch);
         self.evaluate(&mut running, scratch, matrix);
         scratch.running = Some(running);
     }
@@ -213,21 +217,82 @@ impl HistoryFold {
     #[must_use]
     pub fn start(&self, histories: &[&History], as_of: AsOf, scratch: &mut HistoryScratch) -> RunningFold {
         let mut running = RunningFold::new(&self.routes.shape, as_of);
-        self.start_over(&mut running, histories, as_of, scratch);
+        self.start_over(&mut running, histories, (as_of, 0), scratch);
         running
     }
 
-    fn start_over(&self, running: &mut RunningFold, histories: &[&History], as_of: AsOf, scratch: &mut HistoryScratch) {
+    /// Folds all events, and keeps what is known so many before the last.
+    fn start_over(
+        &self,
+        running: &mut RunningFold,
+        histories: &[&History],
+        (as_of, n_late): (AsOf, usize),
+        scratch: &mut HistoryScratch,
+    ) {
         running.clear(&self.routes.shape, as_of);
         let starts = &mut running.starts;
         let decoded = self.rows(histories, starts, self.routes.day_before(as_of.day), &mut scratch.rows);
-        running.last = decoded.occurred_at.last().copied().zip(decoded.key.last().copied());
-        running.push(self.routed(decoded));
+        let n_rows = decoded.n_rows();
+        let n_first = n_rows.saturating_sub(n_late);
+        running.push(self.routed(decoded), 0..n_first);
+        if (1..n_rows).contains(&n_first) {
+            let mut rests = vec![Cursor::default(); histories.len()];
+            self.pass(histories, &mut rests, decoded.place(n_first - 1));
+            running.keep_earlier(decoded.place(n_first - 1), rests);
+        }
+        running.push(self.routed(decoded), n_first..n_rows);
+        running.last = decoded.last();
+    }
+
+    /// Moves cursors behind the event of a place.
+    fn pass(&self, histories: &[&History], cursors: &mut [Cursor], last: (i64, i64)) {
+        histories.iter().zip(cursors).for_each(|(history, cursor)| self.layout.pass(history, cursor, last));
+    }
+
+    /// Takes the event that was [added](Self::add) last into the fold of its profile, whose histories
+    /// these are, where it did not [extend](Self::extend) it; an event that is there already changes
+    /// nothing. `false` where all histories would have to be folded for it and are more than so many
+    /// rows: the fold is to be [started](Self::start) anew then.
+    ///
+    /// # Panics
+    /// When a history was read with another fold.
+    pub fn mend(
+        &self,
+        running: &mut RunningFold,
+        (histories, n_rows_max): (&[&History], usize),
+        scratch: &mut HistoryScratch,
+    ) -> bool {
+        let (occurred_at, key, day) = self.at_hand;
+        let as_of = running.as_of;
+        // Before the longest window begins it would move that beginning.
+        let in_windows = day > self.routes.day_before(as_of.day);
+        if let Some(earlier) = &mut running.earlier
+            && earlier.last < (occurred_at, key)
+            && in_windows
+            && earlier.rests.len() == histories.len()
+        {
+            let decoded = self.rows(histories, &mut earlier.rests, i32::MIN, &mut scratch.rows);
+            let n_rows = decoded.n_rows();
+            let n_first = if n_rows > 2 * LATE_ROWS { n_rows - LATE_ROWS } else { 0 };
+            if n_first > 0 {
+                earlier.last = decoded.place(n_first - 1);
+                self.pass(histories, &mut earlier.rests, earlier.last);
+            }
+            running.go_back(self.routed(decoded), 0..n_first);
+            running.push(self.routed(decoded), n_first..n_rows);
+            running.last = decoded.last();
+            return true;
+        }
+        if histories.iter().map(|history| history.n_events()).sum::<usize>() > n_rows_max {
+            return false;
+        }
+        self.start_over(running, histories, (as_of, LATE_ROWS), scratch);
+        true
     }
 
     /// Takes the event that was [added](Self::add) last into the fold of its profile; `false` where
     /// that cannot be, for it is not the last one, or is after the day that the fold is as of. The
-    /// fold is to be [started](Self::start) anew then. An event must enter once.
+    /// fold is to be [mended](Self::mend) then. An event must enter once.
     pub fn extend(&self, running: &mut RunningFold, scratch: &mut HistoryScratch) -> bool {
         let (occurred_at, key, day) = self.at_hand;
         if day > running.as_of.day.0 || running.last.is_some_and(|last| last >= (occurred_at, key)) {
@@ -236,7 +301,7 @@ impl HistoryFold {
         let decoded = &mut scratch.rows.rows;
         self.layout.clear(decoded);
         self.layout.read_one(self.at_hand, &self.tail, decoded);
-        running.push(self.routed(decoded));
+        running.push(self.routed(decoded), 0..1);
         running.last = Some((occurred_at, key));
         true
     }

@@ -4,10 +4,15 @@
 //! It is as of one day. An event that is later than all before, and not after that day, is pushed
 //! into the fold of every reading that sees it; the summaries are those of the kernel, to the bit.
 //! On a later day windows that an event has left are folded again from the rows that are still in
-//! them, which are read from where the longest of them begins. Anything else (a late event, an
-//! earlier day, other carriers) needs the whole history again.
+//! them, which are read from where the longest of them begins.
+//!
+//! Whoever had a late event may have more: what several connections bring of one person overtakes
+//! itself. So from then on what was known some events ago is kept beside the fold, and a late event
+//! behind that costs the few rows since. Anything else (an event of long ago, an earlier day, other
+//! carriers) needs the whole history again.
 
 use std::num::NonZeroU32;
+use std::ops::Range;
 
 use smallvec::SmallVec;
 use throng_event::{AsOf, Day};
@@ -30,6 +35,18 @@ pub struct RunningFold {
     pub(crate) last: Option<(i64, i64)>,
     /// Where the longest window begins in the history of each carrier.
     pub(crate) starts: Vec<Cursor>,
+    folds: Folds,
+    /// What it was some events ago, for late ones.
+    pub(crate) earlier: Option<Box<Earlier>>,
+}
+
+/// What a fold was behind an event that is some events ago.
+#[derive(Debug, Clone)]
+pub(crate) struct Earlier {
+    /// The place of that event.
+    pub(crate) last: (i64, i64),
+    /// Where the events behind it begin in the history of each carrier.
+    pub(crate) rests: Vec<Cursor>,
     folds: Folds,
 }
 
@@ -199,25 +216,42 @@ impl RunningFold {
     /// Returns about how many bytes of memory it takes.
     #[must_use]
     pub fn memory(&self) -> usize {
-        size_of::<Self>() + self.folds.memory() + self.starts.capacity() * size_of::<Cursor>()
+        let of_cursors = |cursors: &Vec<Cursor>| cursors.capacity() * size_of::<Cursor>();
+        let of_earlier = |earlier: &Earlier| size_of::<Earlier>() + earlier.folds.memory() + of_cursors(&earlier.rests);
+        let earlier = self.earlier.as_deref().map_or(0, of_earlier);
+        size_of::<Self>() + self.folds.memory() + of_cursors(&self.starts) + earlier
     }
 
     /// Returns the fold of no events.
     pub(crate) fn new(shape: &Shape, as_of: AsOf) -> Self {
-        Self { as_of, last: None, starts: Vec::new(), folds: shape.empty.clone() }
+        Self { as_of, last: None, starts: Vec::new(), folds: shape.empty.clone(), earlier: None }
     }
 
     /// Forgets all events.
     pub(crate) fn clear(&mut self, shape: &Shape, as_of: AsOf) {
-        (self.as_of, self.last) = (as_of, None);
+        (self.as_of, self.last, self.earlier) = (as_of, None, None);
         self.starts.clear();
         shape.slots.iter().for_each(|slot| self.folds.forget(*slot, shape));
     }
 
-    /// Pushes rows, in total order and behind all that were pushed, into every reading that sees
-    /// them.
-    pub(crate) fn push(&mut self, rows: Rows<'_>) {
-        self.push_where((rows, i32::MIN), |_, _| true);
+    /// Pushes some of these rows, in total order and behind all that were pushed, into every reading
+    /// that sees them.
+    pub(crate) fn push(&mut self, rows: Rows<'_>, some: Range<usize>) {
+        self.folds.push_where((rows, some), self.as_of, |_, _| true);
+    }
+
+    /// Keeps what it is now, behind the event of a place, for late ones; `rests` begin behind that event.
+    pub(crate) fn keep_earlier(&mut self, last: (i64, i64), rests: Vec<Cursor>) {
+        self.earlier = Some(Box::new(Earlier { last, rests, folds: self.folds.clone() }));
+    }
+
+    /// Becomes what it was behind the last of the first rows, which are behind what it was
+    /// [earlier](Self::earlier).
+    pub(crate) fn go_back(&mut self, rows: Rows<'_>, first: Range<usize>) {
+        if let Some(earlier) = &mut self.earlier {
+            earlier.folds.push_where((rows, first), self.as_of, |_, _| true);
+            self.folds.become_as(&earlier.folds);
+        }
     }
 
     /// Goes on to a later day; `rows` are all that the longest window saw, and all behind them.
@@ -235,31 +269,15 @@ impl RunningFold {
                 }
             });
         }
-        self.as_of = as_of;
+        (self.as_of, self.earlier) = (as_of, None);
         // The rows before are in no window that lacks any.
         let mut first = days.0.0.saturating_add(1);
         for (idx, reading) in rows.plan.readings.iter().enumerate().filter(|(idx, _)| left[*idx]) {
             self.folds.forget(shape.slots[idx], shape);
             first = first.min(reading.window.day_before(as_of).0.saturating_add(1));
         }
-        self.push_where((rows, first), |reading, day| left[reading] || day > days.0.0);
-    }
-
-    /// Pushes rows from a day on into those readings that see them and lack them.
-    #[inline]
-    fn push_where(&mut self, (rows, first): (Rows<'_>, i32), lacks: impl Fn(usize, i32) -> bool) {
-        let as_of = self.as_of;
-        let windows = rows.routes.windows.iter().map(|window| window.day_before(as_of).0);
-        let days_before: SmallVec<[i32; 8]> = windows.collect();
-        let days = &rows.decoded.day;
-        for row in days.partition_point(|day| *day < first)..days.partition_point(|day| *day <= as_of.day.0) {
-            let day = rows.day(row);
-            rows.each(row, |step, unit| {
-                if day > days_before[step.window] && lacks(step.reading, day) {
-                    self.folds.push(rows, step.slot, unit, as_of);
-                }
-            });
-        }
+        let some = rows.decoded.day.partition_point(|day| *day < first)..rows.decoded.day.len();
+        self.folds.push_where((rows, some), as_of, |reading, day| left[reading] || day > days.0.0);
     }
 
     /// Fills in the summary of every reading; `texts` are those of a field's codes.
@@ -289,6 +307,40 @@ impl Folds {
             + size_of_val(&*self.intervals)
             + size_of_val(&*self.changes)
             + self.tallies.iter().map(of_tally).sum::<usize>()
+    }
+
+    /// Becomes as another one of the same shape, and keeps the memory.
+    fn become_as(&mut self, other: &Self) {
+        let Self { counts, sums, ends, code_ends, days, sessions, tallies, decayed, intervals, changes } = self;
+        counts.clone_from(&other.counts);
+        sums.clone_from(&other.sums);
+        ends.clone_from(&other.ends);
+        code_ends.clone_from(&other.code_ends);
+        days.clone_from(&other.days);
+        sessions.clone_from(&other.sessions);
+        for (tally, other) in tallies.iter_mut().zip(&other.tallies) {
+            tally.counts.clone_from(&other.counts);
+            tally.summary = other.summary;
+        }
+        decayed.clone_from(&other.decayed);
+        intervals.clone_from(&other.intervals);
+        changes.clone_from(&other.changes);
+    }
+
+    /// Pushes those of some rows that are until a day into those readings that see them and lack them.
+    #[inline]
+    fn push_where(&mut self, (rows, some): (Rows<'_>, Range<usize>), as_of: AsOf, lacks: impl Fn(usize, i32) -> bool) {
+        let windows = rows.routes.windows.iter().map(|window| window.day_before(as_of).0);
+        let days_before: SmallVec<[i32; 8]> = windows.collect();
+        let n_until = rows.decoded.day.partition_point(|day| *day <= as_of.day.0);
+        for row in some.start..some.end.min(n_until) {
+            let day = rows.day(row);
+            rows.each(row, |step, unit| {
+                if day > days_before[step.window] && lacks(step.reading, day) {
+                    self.push(rows, step.slot, unit, as_of);
+                }
+            });
+        }
     }
 
     /// Forgets all events of a reading, and keeps the memory.

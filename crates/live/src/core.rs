@@ -307,11 +307,10 @@ impl Core {
         let keep = carrier.map(|carrier| self.add(event, key, carrier));
         self.regroup_all(moves);
         let carrier = carrier?;
-        if let Some(profile) = self.people.profile(carrier)
-            && let Some(fold) = self.warm.get(profile)
-            && !self.fold.extend(fold, &mut self.scratch.fold)
-        {
-            self.warm.forget(profile);
+        if let Some(profile) = self.people.profile(carrier) {
+            let Self { warm, fold, people, histories, scratch, .. } = self;
+            let of_profile = || histories_of(people, histories, profile);
+            warm.take_in((fold, profile, EVENTS_AT_ONCE_MAX), of_profile, &mut scratch.fold);
         }
         Some((carrier, keep?))
     }
@@ -340,7 +339,7 @@ impl Core {
     fn bring_up_to_today(&mut self, profile: u32) {
         let Self { warm, people, histories, settings, fold, today, scratch, .. } = self;
         let Some(known) = warm.get(profile).filter(|known| known.day() < *today) else { return };
-        let histories: Histories<'_> = people.carriers(profile).map(|idx| &histories[index(idx)]).collect();
+        let histories = histories_of(people, histories, profile);
         if !fold.advance(known, &histories, settings.calendar.as_of(*today), &mut scratch.fold) {
             warm.forget(profile);
         }
@@ -409,6 +408,14 @@ impl std::fmt::Debug for Core {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Core").field("applied", &self.applied).field("today", &self.today).finish_non_exhaustive()
     }
+}
+
+/// Returns the histories of a profile, in the order of their carriers' numbers: what a kept fold knows of
+/// each of them is right for as long as its carriers are the same.
+fn histories_of<'h>(people: &GrowingResolution, histories: &'h [History], profile: u32) -> Histories<'h> {
+    let mut carriers: SmallVec<[u32; 4]> = people.carriers(profile).collect();
+    carriers.sort_unstable();
+    carriers.into_iter().map(|carrier| &histories[index(carrier)]).collect()
 }
 
 /// Returns a number as a position; memory is addressed with at least 32 bits here.

@@ -63,7 +63,7 @@ fn running(
     let mut running = fold.start(&[&history], as_of, &mut scratch);
     for event in events {
         fold.add(&mut history, (event, None), calendar);
-        if !fold.extend(&mut running, &mut scratch) {
+        if !fold.extend(&mut running, &mut scratch) && !fold.mend(&mut running, (&[&history], 100), &mut scratch) {
             running = fold.start(&[&history], as_of, &mut scratch);
         }
     }
@@ -97,7 +97,7 @@ fn moving(
         fold.add(&mut histories[idx * 7 % n_shards], (event, None), calendar);
         if !fold.extend(&mut running, &mut scratch) {
             let histories: Vec<&History> = histories.iter().collect();
-            running = fold.start(&histories, calendar.as_of(running.day()), &mut scratch);
+            assert!(fold.mend(&mut running, (&histories, usize::MAX), &mut scratch));
         }
     }
     go_on(fold, &histories, &mut running, as_of.day);
@@ -144,12 +144,17 @@ fn check(catalogue: &Catalogue, profiles: &[Vec<Event>], (calendar, as_of): (&Ca
         in_order.sort_by_key(Event::position);
         let as_they_came = running(&mut fold, &compiled, events, calendar, as_of);
         let one_by_one = running(&mut fold, &compiled, &in_order, calendar, as_of);
+        // Some overtake others on the way, by a little and by more than is kept ready.
+        let mut late = in_order.clone();
+        late.chunks_mut(5).for_each(<[Event]>::reverse);
+        late.chunks_mut(40).skip(1).step_by(3).for_each(<[Event]>::reverse);
         let mut moving =
-            |n_days_behind| moving(&mut fold, &compiled, (&in_order, n_shards), calendar, (as_of, n_days_behind));
-        let (in_time, behind) = (moving(0), moving(3));
+            |events, n_days_behind| moving(&mut fold, &compiled, (events, n_shards), calendar, (as_of, n_days_behind));
+        let (in_time, behind) = (moving(&in_order, 0), moving(&in_order, 3));
+        let (late, late_behind) = (moving(&late, 0), moving(&late, 3));
         for (idx, definition) in catalogue.definitions().iter().enumerate() {
             let [live, folded, batch] = [&live, &folded, &batch].map(|values| [values[idx].clone()]);
-            for running in [&as_they_came, &one_by_one, &in_time, &behind] {
+            for running in [&as_they_came, &one_by_one, &in_time, &behind, &late, &late_behind] {
                 assert_eq!(bits(&[running[idx].clone()]), bits(&batch), "running, not {batch:?}: {definition:?}");
             }
             assert_eq!(bits(&live), bits(&batch), "{live:?} is not {batch:?}: {definition:?}");

@@ -8,7 +8,7 @@ use throng_feature::{FeatureMatrix, FeatureValue};
 use throng_persona::{PersonaError, PersonaId, ScorerScratch};
 
 use super::warm::Keep;
-use super::{Core, Histories, Scratch, index};
+use super::{Core, Scratch, histories_of, index};
 use crate::model::{Labelled, Scored};
 use crate::unexplained::{Comparison, Known};
 use crate::{Cause, LiveModel, Offset, Scoring, ScoringComparison, Shift, ShiftId, ShiftRules, UnexplainedShift};
@@ -175,7 +175,7 @@ impl Core {
         };
         let (today, model) = (self.today, &live.model);
         let Scratch { fold, journey, matrix, scorer, scored, shadow } = &mut self.scratch;
-        let histories: Histories<'_> = self.people.carriers(profile).map(|idx| &self.histories[index(idx)]).collect();
+        let histories = histories_of(&self.people, &self.histories, profile);
         let calendar = &self.settings.calendar;
         let moment = |day| (calendar, calendar.as_of(day));
         matrix.clear();

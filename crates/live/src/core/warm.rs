@@ -7,9 +7,12 @@ use foldhash::fast::FixedState;
 use throng_event::{AsOf, Day};
 use throng_feature::{FeatureMatrix, History, HistoryFold, HistoryScratch, RunningFold};
 
+use super::Histories;
+
 /// Folds take at most so much memory, or half of what histories take where that is more: the longer
-/// those are, the more it costs to fold one anew. With forty features a fold is a good kilobyte.
-const ROOM_MIN: usize = 32 << 20;
+/// those are, the more it costs to fold one anew. With forty features a fold is a good kilobyte, so
+/// there is room for some 200,000 who come and go.
+const ROOM_MIN: usize = 256 << 20;
 
 /// Looked up by profile, never iterated.
 #[expect(clippy::disallowed_types, reason = "the order of iteration is never seen")]
@@ -55,6 +58,27 @@ impl Warm {
             self.put(profile, fold);
         }
         self.young.get_mut(&profile).map(Box::as_mut)
+    }
+
+    /// Takes the event that was added last into the fold of its profile, if that is kept. One that would
+    /// take more rows than so many is forgotten.
+    pub(super) fn take_in<'h>(
+        &mut self,
+        (fold, profile, n_rows_max): (&HistoryFold, u32, usize),
+        histories: impl FnOnce() -> Histories<'h>,
+        scratch: &mut HistoryScratch,
+    ) {
+        let Some(known) = self.get(profile) else { return };
+        if fold.extend(known, scratch) {
+            return;
+        }
+        let before = taken(known);
+        let mended = fold.mend(known, (&histories(), n_rows_max), scratch);
+        let after = taken(known);
+        self.bytes.0 = (self.bytes.0 + after).saturating_sub(before);
+        if !mended {
+            self.forget(profile);
+        }
     }
 
     /// Gives folds the room that is due where histories take so much memory.
