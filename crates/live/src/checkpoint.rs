@@ -13,7 +13,8 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use parking_lot::RwLock;
 
 use crate::core::{CoreSnapshot, Piece, mark};
 use crate::{Core, CoreSettings, LiveError, Offset};
@@ -59,28 +60,28 @@ pub(crate) fn write(
 ) -> Result<Offset, LiveError> {
     let beside = path.with_added_extension("new");
     let failed = |error: io::Error| failed("write", &beside, &error);
-    write_lock(core).begin_snapshot();
+    core.write().begin_snapshot();
     let _ended = Ended(core);
     let file = File::create(&beside).map_err(failed)?;
     let mut sealed = Sealed { to: BufWriter::with_capacity(1 << 20, file), hasher: blake3::Hasher::new() };
-    sealed.write(MARK).and_then(|()| sealed.write(&mark(read_lock(core).settings()))).map_err(failed)?;
-    let mut carriers: Vec<u32> = (0..read_lock(core).n_carriers()).collect();
+    sealed.write(MARK).and_then(|()| sealed.write(&mark(core.read().settings()))).map_err(failed)?;
+    let mut carriers: Vec<u32> = (0..core.read().n_carriers()).collect();
     let mut bytes = Vec::with_capacity(PIECE_BYTES);
     for _ in 0..PASSES_MAX {
         let mut rest = carriers.as_slice();
         while !rest.is_empty() {
             bytes.clear();
-            let n_written = read_lock(core).write_histories(rest, &mut bytes, PIECE_BYTES);
+            let n_written = core.read().write_histories(rest, &mut bytes, PIECE_BYTES);
             sealed.piece(Piece::Histories, &bytes).map_err(failed)?;
             rest = &rest[n_written..];
         }
-        carriers = write_lock(core).take_changed();
+        carriers = core.write().take_changed();
         if carriers.len() <= CHANGED_FEW {
             break;
         }
     }
     let offset = {
-        let core = read_lock(core);
+        let core = core.read();
         carriers.extend_from_slice(core.changed());
         carriers.sort_unstable();
         carriers.dedup();
@@ -173,16 +174,8 @@ struct Ended<'c>(&'c RwLock<Core>);
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        write_lock(self.0).end_snapshot();
+        self.0.write().end_snapshot();
     }
-}
-
-fn read_lock(core: &RwLock<Core>) -> RwLockReadGuard<'_, Core> {
-    core.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write_lock(core: &RwLock<Core>) -> RwLockWriteGuard<'_, Core> {
-    core.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn failed(verb: &'static str, path: &Path, error: &io::Error) -> LiveError {

@@ -13,9 +13,10 @@ mod threads;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use parking_lot::{RwLock, RwLockReadGuard};
 use throng_event::{Event, Identity, Instant};
 use throng_persona::PersonaId;
 use throng_profile::{Decision, ProfileId, StatedTrait};
@@ -180,7 +181,7 @@ impl Live {
             return Ok(());
         }
         {
-            let mut core = self.shared.core.write().unwrap_or_else(PoisonError::into_inner);
+            let mut core = self.shared.core.write();
             models.into_iter().for_each(|model| core.learn(model));
         }
         let receipt = self.write(news, Vec::new()).await?;
@@ -313,8 +314,8 @@ impl Live {
         self.shared.progress.stored.send_replace(end);
     }
 
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Core> {
-        self.shared.core.read().unwrap_or_else(PoisonError::into_inner)
+    fn read(&self) -> RwLockReadGuard<'_, Core> {
+        self.shared.core.read()
     }
 }
 

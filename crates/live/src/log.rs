@@ -45,13 +45,14 @@ const NOTE: &[u8] = b"note";
 /// Bytes of the block cache: index and filter blocks of `seen` for some ten million events.
 const CACHE_BYTES: u64 = 128 << 20;
 
-/// Bytes of small entries without order, such as ids, that are kept in memory before they are written
-/// to a table: some 200,000, among which one is found far sooner than among a million.
-const UNORDERED_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of a keyspace that are kept in memory before they are written to a table: some 200,000 ids, among
+/// which one is found far sooner than among a million. A dozen keyspaces have as much, and as much again
+/// while it is written.
+const MEMTABLE_BYTES: u64 = 16 << 20;
 
-/// Returns how small entries without order are kept.
-pub(crate) fn unordered() -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default().max_memtable_size(UNORDERED_BYTES_MAX)
+/// Returns how a keyspace is kept.
+pub(crate) fn options() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES)
 }
 
 impl Log {
@@ -81,11 +82,12 @@ impl Log {
 
     fn open_at(path: &Path) -> Result<Self, LiveError> {
         let failed = |error: fjall::Error| storage("open", path, &error);
-        let database =
-            Database::builder(path).cache_size(CACHE_BYTES).manual_journal_persist(true).open().map_err(failed)?;
-        let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default).map_err(failed);
-        let records = keyspace("records")?;
-        let seen = database.keyspace("seen", unordered).map_err(failed)?;
+        // One worker: of several the first only waits for a flush while another compacts, and waits by
+        // spinning (`worker_tick` of fjall 3.1), which costs a core.
+        let builder = Database::builder(path).cache_size(CACHE_BYTES).worker_threads(1);
+        let database = builder.manual_journal_persist(true).open().map_err(failed)?;
+        let keyspace = |name| database.keyspace(name, options).map_err(failed);
+        let (records, seen) = (keyspace("records")?, keyspace("seen")?);
         let (refused, lake) = (keyspace("refused")?, keyspace("lake")?);
         Ok(Self { path: path.to_owned(), database, records, seen, refused, lake })
     }

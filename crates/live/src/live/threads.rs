@@ -4,10 +4,11 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use throng_persona::ScorerScratch;
 use tokio::sync::{broadcast, oneshot, watch};
 
@@ -190,8 +191,7 @@ impl Applier {
     }
 
     fn apply_some(&self, entries: &mut [(Entry, Option<u32>)]) -> Result<(), LiveError> {
-        let lock = || self.core.write().unwrap_or_else(PoisonError::into_inner);
-        let mut core = lock();
+        let mut core = self.core.write();
         for (entry, carrier) in entries {
             *carrier = core.apply(entry);
             while core.sweep() {
@@ -199,7 +199,7 @@ impl Applier {
                 // Readers get a turn.
                 drop(core);
                 self.hand_on(Applied::Shifts(shifts))?;
-                core = lock();
+                core = self.core.write();
             }
         }
         let shifts = core.take_shifts();
@@ -304,7 +304,7 @@ impl Keeper {
 
     /// Plans the next checkpoint behind one.
     pub(super) fn plan(&self, kept: Offset) {
-        let bytes = self.core.read().unwrap_or_else(PoisonError::into_inner).memory();
+        let bytes = self.core.read().memory();
         self.next.store(kept.0 + CHECKPOINT_RECORDS.max(bytes / CHECKPOINT_BYTES), Ordering::Relaxed);
     }
 
