@@ -15,10 +15,9 @@ use deltalake::DeltaTable;
 use throng_event::{Event, Seal};
 use throng_feature::{Catalogue, FeatureDefinition};
 use throng_live::{
-    CoreSettings, Entry, LakeNote, Live, LiveModel, LiveSettings, Offset, Record, Refused, Scoring, ShiftRules,
+    CoreSettings, Decided, Entry, LakeNote, Live, LiveModel, LiveSettings, Offset, Record, Refused, Scoring, ShiftRules,
 };
 use throng_persona::{PersonaId, Scorer};
-use throng_profile::Decision;
 
 use crate::context::{bare_session, for_each_batch, session};
 use crate::engine::Engine;
@@ -27,8 +26,8 @@ use crate::event_table::{Chunk, EventRows, Promoted, read_events, text_column};
 use crate::import::{QuarantineRow, quarantine_batch};
 use crate::model_roles::ModelRole;
 use crate::model_store::FittedModel;
-use crate::people::read_decisions;
-use crate::tables::{EVENTS, IDENTITY_DECISIONS, MODEL_ROLES, MODEL_VERSIONS, QUARANTINE};
+use crate::people::{read_decisions, read_proposals};
+use crate::tables::{EVENTS, IDENTITY_DECISIONS, IDENTITY_PROPOSALS, MODEL_ROLES, MODEL_VERSIONS, QUARANTINE};
 
 pub use parity::ParityReport;
 
@@ -62,7 +61,7 @@ pub struct Follower {
 }
 
 /// Where it is decided who is who and which models score.
-const DECIDED: [&str; 3] = [IDENTITY_DECISIONS, MODEL_VERSIONS, MODEL_ROLES];
+const DECIDED: [&str; 4] = [IDENTITY_DECISIONS, IDENTITY_PROPOSALS, MODEL_VERSIONS, MODEL_ROLES];
 
 /// Whether a server scores anybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,8 +113,7 @@ impl Engine {
             .map_err(|error| EngineError::Catalogue(error.to_string()))?;
         Ok(LiveSettings {
             folder: self.home.root().join(LIVE_FOLDER),
-            decisions: self.decisions()?,
-            scoring: models.scoring,
+            decided: self.decided_now(models.scoring)?,
             core: CoreSettings {
                 calendar: config.calendar.clone(),
                 catalogue,
@@ -127,11 +125,13 @@ impl Engine {
         })
     }
 
-    /// Returns all decisions about identities, in order.
-    fn decisions(&self) -> Result<Vec<Decision>, EngineError> {
+    /// Returns what was decided and is proposed about identities, and which models score.
+    fn decided_now(&self, scoring: Scoring) -> Result<Decided, EngineError> {
         self.runtime.block_on(async {
             let context = session(&self.store, 1).await?;
-            read_decisions(&context).await
+            let decisions = read_decisions(&context).await?;
+            let proposals = read_proposals(&context, &self.home.config().identity.rules).await?;
+            Ok(Decided { decisions, proposals, scoring })
         })
     }
 
@@ -151,8 +151,8 @@ impl Engine {
         if follower.decided == versions {
             return Ok(());
         }
-        let (decisions, models) = (self.decisions()?, self.live_models(scores)?);
-        self.runtime.block_on(live.reconcile(&decisions, models.models, models.scoring))?;
+        let LiveModels { models, scoring } = self.live_models(scores)?;
+        self.runtime.block_on(live.reconcile(&self.decided_now(scoring)?, models))?;
         follower.decided = versions;
         Ok(())
     }
@@ -379,7 +379,7 @@ fn waiting(live: &Live, from: Offset, n_max: usize) -> Result<(Vec<Entry>, Offse
 fn new_event(entry: Entry) -> Option<Event> {
     match entry.record {
         Record::Event(event) => Some(*event),
-        Record::Known(_) | Record::Tick(_) | Record::Scoring(_) | Record::Decision(_) => None,
+        Record::Known(_) | Record::Tick(_) | Record::Scoring(_) | Record::Decision(_) | Record::Proposals(_) => None,
     }
 }
 

@@ -45,10 +45,7 @@ impl Engine {
             core.apply(&Entry::new(next, record));
             next = Offset(next.0 + 1);
         };
-        apply(&mut core, Record::Scoring(settings.scoring));
-        for decision in settings.decisions {
-            apply(&mut core, Record::Decision(Box::new(decision)));
-        }
+        settings.decided.news(&core).into_iter().for_each(|record| apply(&mut core, record));
         let id = profile.as_str().replace('\'', "''");
         let query = format!("SELECT * FROM events WHERE profile_of(user_id, anonymous_id) = '{id}'");
         self.runtime.block_on(async {

@@ -35,7 +35,7 @@ impl People {
         let mut take = |rows: &RecordBatch| observe(rows, &mut graph, &mut groups);
         for_each_batch(context, query, &mut take).await?;
         let decisions = read_decisions(context).await?;
-        let proposals = if rules.proposed_min.is_some() { read_proposals(context).await? } else { Vec::new() };
+        let proposals = read_proposals(context, rules).await?;
         Ok(Self { resolution: graph.resolve(&decisions, &proposals), groups })
     }
 
@@ -121,8 +121,12 @@ pub(crate) async fn read_decisions(context: &SessionContext) -> Result<Vec<Decis
     read().map_err(|error| EngineError::table("read", IDENTITY_DECISIONS, error))
 }
 
-async fn read_proposals(context: &SessionContext) -> Result<Vec<Proposal>, EngineError> {
-    if !context.table_exist(IDENTITY_PROPOSALS).unwrap_or(false) {
+/// Returns the links that are proposed, where the rules have any of them count.
+pub(crate) async fn read_proposals(
+    context: &SessionContext,
+    rules: &IdentityRules,
+) -> Result<Vec<Proposal>, EngineError> {
+    if rules.proposed_min.is_none() || !context.table_exist(IDENTITY_PROPOSALS).unwrap_or(false) {
         return Ok(Vec::new());
     }
     let rows = collect(context, "SELECT a, b, probability FROM identity_proposals ORDER BY a, b").await?;

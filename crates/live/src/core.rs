@@ -23,7 +23,7 @@ use throng_event::{Calendar, Day, Event, EventKey, Instant};
 use throng_feature::{Catalogue, Compiled, FeatureMatrix, History, HistoryFold, HistoryScratch};
 use throng_journey::{TouchpointRule, touchpoint_of};
 use throng_persona::{PersonaId, ScorerScratch};
-use throng_profile::{Decision, GrowingResolution, IdentityRules, Move};
+use throng_profile::{Decision, GrowingResolution, IdentityRules, Move, Proposal};
 
 use self::scoring::{InUse, NEVER, Present, State};
 use self::warm::{Keep, Warm};
@@ -94,6 +94,8 @@ pub struct Core {
     people: GrowingResolution,
     /// What was decided about identities, in order.
     decisions: Vec<Decision>,
+    /// The links that are proposed.
+    proposals: Vec<Proposal>,
     /// By the number of the carrier.
     histories: Vec<History>,
     /// By the number of a profile's canonical identity.
@@ -145,6 +147,7 @@ impl Core {
             fold,
             people,
             decisions: Vec::new(),
+            proposals: Vec::new(),
             histories: Vec::new(),
             states: Vec::new(),
             scoring: Scoring::default(),
@@ -193,6 +196,12 @@ impl Core {
     #[must_use]
     pub fn n_decisions(&self) -> usize {
         self.decisions.len()
+    }
+
+    /// Returns the links that are proposed, probable enough or not.
+    #[must_use]
+    pub fn proposals(&self) -> &[Proposal] {
+        &self.proposals
     }
 
     /// Returns the offset behind the last record that was applied.
@@ -254,6 +263,12 @@ impl Core {
             Record::Decision(decision) => {
                 let moves = self.people.decide(decision).moves.to_vec();
                 self.decisions.push(Decision::clone(decision));
+                self.regroup_all(moves);
+                None
+            }
+            Record::Proposals(proposals) => {
+                let moves = self.people.propose(proposals).moves.to_vec();
+                self.proposals.clone_from(proposals);
                 self.regroup_all(moves);
                 None
             }

@@ -25,7 +25,7 @@ mod view;
 pub use core::{Core, CoreSettings};
 pub use error::LiveError;
 pub use hysteresis::ShiftRules;
-pub use live::{Live, LiveSettings, Receipt, Submission};
+pub use live::{Decided, Live, LiveSettings, Receipt, Submission};
 pub use log::{LakeNote, Log};
 pub use model::LiveModel;
 pub use record::{Entry, Offset, Prepared, Record, Refused, Scoring};

@@ -19,7 +19,7 @@ use std::thread::JoinHandle;
 use parking_lot::{RwLock, RwLockReadGuard};
 use throng_event::{Event, Identity, Instant};
 use throng_persona::PersonaId;
-use throng_profile::{Decision, ProfileId, StatedTrait};
+use throng_profile::{Decision, ProfileId, Proposal, StatedTrait};
 use tokio::sync::{broadcast, oneshot, watch};
 
 use self::threads::{Applier, Call, Keeper, Progress, Publisher, Writer, replay, spawn};
@@ -48,12 +48,37 @@ const SHIFTS_BUFFERED: usize = 4_096;
 pub struct LiveSettings {
     /// The folder of the log and of its checkpoint.
     pub folder: PathBuf,
-    /// All that was decided about identities, in order.
-    pub decisions: Vec<Decision>,
-    /// Which models score.
-    pub scoring: Scoring,
+    /// What was decided in the home.
+    pub decided: Decided,
     /// Features, models, time zone, rules.
     pub core: CoreSettings,
+}
+
+/// What is decided in a home while its server runs.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Decided {
+    /// All that was decided about identities, in order.
+    pub decisions: Vec<Decision>,
+    /// The links that are proposed: those that are probable enough for the rules count.
+    pub proposals: Vec<Proposal>,
+    /// Which models score.
+    pub scoring: Scoring,
+}
+
+impl Decided {
+    /// Returns the records that bring a core to it, none where it is there.
+    #[must_use]
+    pub fn news(&self, core: &Core) -> Vec<Record> {
+        let new = self.decisions.iter().skip(core.n_decisions()).cloned();
+        let mut records: Vec<Record> = new.map(|decision| Record::Decision(Box::new(decision))).collect();
+        if core.proposals() != self.proposals {
+            records.push(Record::Proposals(self.proposals.clone()));
+        }
+        if *core.scoring() != self.scoring {
+            records.push(Record::Scoring(self.scoring.clone()));
+        }
+        records
+    }
 }
 
 /// What a source sent in one call.
@@ -103,7 +128,7 @@ impl Live {
     /// # Errors
     /// [`LiveError::Storage`] or [`LiveError::Damaged`].
     pub fn open(settings: LiveSettings) -> Result<Self, LiveError> {
-        let LiveSettings { folder, decisions, scoring, core } = settings;
+        let LiveSettings { folder, decided, core } = settings;
         let made = std::fs::create_dir_all(&folder);
         made.map_err(|error| LiveError::storage("make a folder for", &folder, &error))?;
         let log = Log::open(&folder.join("log"))?;
@@ -111,7 +136,7 @@ impl Live {
         let path = folder.join("checkpoint");
         let (mut core, mut opening) = start(&path, core, &log, &index)?;
         opening.n_replayed = replay(&log, &index, &mut core)?;
-        let news = decided(&core, &decisions, scoring);
+        let news = decided.news(&core);
         if !news.is_empty() {
             log.append(prepared(news)?, &[])?;
             replay(&log, &index, &mut core)?;
@@ -163,20 +188,14 @@ impl Live {
         &self.shared.opening
     }
 
-    /// Takes in what was decided elsewhere: all decisions about identities there are, in order,
-    /// models that are new, and which of the models score. Ready when it is in every profile's
-    /// state; with another model everybody is scored again, a share with each tick. Not to be
-    /// called twice at once.
+    /// Takes in what was decided in the home since, and models that are new. Ready when it is in
+    /// every profile's state; with another model everybody is scored again, a share with each tick.
+    /// Not to be called twice at once.
     ///
     /// # Errors
     /// As [`Live::submit`].
-    pub async fn reconcile(
-        &self,
-        decisions: &[Decision],
-        models: Vec<LiveModel>,
-        scoring: Scoring,
-    ) -> Result<(), LiveError> {
-        let news = decided(&self.read(), decisions, scoring);
+    pub async fn reconcile(&self, decided: &Decided, models: Vec<LiveModel>) -> Result<(), LiveError> {
+        let news = decided.news(&self.read());
         if news.is_empty() {
             return Ok(());
         }
@@ -455,16 +474,6 @@ fn start(path: &Path, settings: CoreSettings, log: &Log, index: &Index) -> Resul
         Err(error) => opening.unused = Some(error.to_string()),
     }
     Ok((Core::new(settings), opening))
-}
-
-/// Returns the records that bring a core to what was decided elsewhere.
-fn decided(core: &Core, decisions: &[Decision], scoring: Scoring) -> Vec<Record> {
-    let new = decisions.iter().skip(core.n_decisions()).cloned();
-    let mut records: Vec<Record> = new.map(|decision| Record::Decision(Box::new(decision))).collect();
-    if *core.scoring() != scoring {
-        records.push(Record::Scoring(scoring));
-    }
-    records
 }
 
 fn prepared(records: impl IntoIterator<Item = Record>) -> Result<Vec<Prepared>, LiveError> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use throng_event::{Event, EventKey, Fingerprint, Identity, Instant};
-use throng_profile::{Decision, Verdict};
+use throng_profile::{Decision, Proposal, Verdict};
 
 use crate::LiveError;
 use crate::codec::{decode, encode};
@@ -12,13 +12,14 @@ const KNOWN: u8 = 2;
 const TICK: u8 = 3;
 const SCORING: u8 = 4;
 const DECISION: u8 = 5;
+const PROPOSALS: u8 = 6;
 
 /// The place of a record in the log, from 0 without gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Offset(pub u64);
 
 /// One record of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Record {
     /// An event that arrived here.
     Event(Box<Event>),
@@ -30,6 +31,8 @@ pub enum Record {
     Scoring(Scoring),
     /// The next of the decisions about identities.
     Decision(Box<Decision>),
+    /// The links that are proposed from here on, in place of those before.
+    Proposals(Vec<Proposal>),
 }
 
 /// Which models score, by their versions.
@@ -42,7 +45,7 @@ pub struct Scoring {
 }
 
 /// A record with its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Where it stands.
     pub offset: Offset,
@@ -80,7 +83,7 @@ pub struct Refused {
 
 /// A record as it will stand in the log: made by whoever brings it, so that the one thread that
 /// writes has only to look up and append.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Prepared {
     pub(crate) record: Record,
     pub(crate) bytes: Vec<u8>,
@@ -110,7 +113,7 @@ impl Record {
     pub fn event(&self) -> Option<&Event> {
         match self {
             Self::Event(event) | Self::Known(event) => Some(event),
-            Self::Tick(_) | Self::Scoring(_) | Self::Decision(_) => None,
+            Self::Tick(_) | Self::Scoring(_) | Self::Decision(_) | Self::Proposals(_) => None,
         }
     }
 
@@ -121,6 +124,7 @@ impl Record {
             Self::Tick(now) => Ok([&[TICK], now.0.to_be_bytes().as_slice()].concat()),
             Self::Scoring(scoring) => stored(scoring, vec![SCORING]),
             Self::Decision(decision) => stored(&StoredDecision::of(decision), vec![DECISION]),
+            Self::Proposals(proposals) => stored(&stored_proposals(proposals), vec![PROPOSALS]),
         }
     }
 
@@ -135,6 +139,7 @@ impl Record {
                 let decision = decision.ok_or_else(|| LiveError::Damaged("a decision about nobody".to_owned()))?;
                 Ok(Self::Decision(Box::new(decision)))
             }
+            Some((&PROPOSALS, body)) => Ok(Self::Proposals(proposals(&read_stored::<Vec<StoredProposal>>(body)?)?)),
             _ => Err(LiveError::Damaged("a record of an unknown kind".to_owned())),
         }
     }
@@ -162,6 +167,30 @@ impl StoredDecision {
         let verdict = if self.splits { Verdict::Split } else { Verdict::Merge };
         Some(Decision { verdict, a: Identity::parse(&self.a)?, b: Identity::parse(&self.b)?, at: Instant(self.at) })
     }
+}
+
+/// A proposed link as it is stored, in the log and in checkpoints.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct StoredProposal {
+    /// As identities are written.
+    a: String,
+    b: String,
+    probability: f64,
+}
+
+pub(crate) fn stored_proposals(proposals: &[Proposal]) -> Vec<StoredProposal> {
+    let one = |of: &Proposal| StoredProposal { a: of.a.to_string(), b: of.b.to_string(), probability: of.probability };
+    proposals.iter().map(one).collect()
+}
+
+/// Returns the proposals that were stored.
+pub(crate) fn proposals(stored: &[StoredProposal]) -> Result<Vec<Proposal>, LiveError> {
+    let one = |stored: &StoredProposal| {
+        let (a, b) = (Identity::parse(&stored.a)?, Identity::parse(&stored.b)?);
+        Some(Proposal { a, b, probability: stored.probability })
+    };
+    let all: Option<Vec<Proposal>> = stored.iter().map(one).collect();
+    all.ok_or_else(|| LiveError::Damaged("a proposal about nobody".to_owned()))
 }
 
 /// Appends the stored form of a value to some bytes.

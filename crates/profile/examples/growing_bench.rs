@@ -131,7 +131,7 @@ fn measure(case: &str) {
     let (n_identities, n_links) = (graph.n_identities(), graph.n_links());
     let text_bytes: usize = graph.identity_rows().map(|row| row.written.len()).sum();
     let start = processor_s();
-    let restored = GrowingResolution::from_graph(graph, &[]);
+    let restored = GrowingResolution::from_graph(graph, &[], &[]);
     let restore_s = processor_s() - start;
     assert!(restored.profiles().eq(resolution.profiles()));
     let events = f64::from(u32::try_from(n_events).unwrap());

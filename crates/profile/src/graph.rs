@@ -109,6 +109,14 @@ pub(crate) enum News {
 /// Stands where no event does, after all of them.
 pub(crate) const NEVER: Proof = Proof { occurred_at: Instant(i64::MAX), key: EventKey(i64::MAX) };
 
+/// Returns what stands for the proof of a link so probable, 0 to 1: behind all events, the most probable
+/// first.
+pub(crate) fn proof_of_proposal(probability: f64) -> Proof {
+    // The bits of numbers from 0 on are in the order of the numbers.
+    let bits = i64::try_from(probability.max(0.0).to_bits()).unwrap_or(i64::MAX);
+    Proof { key: EventKey(i64::MAX - bits), ..NEVER }
+}
+
 /// A link between two identities by number.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct StoredLink {

@@ -17,7 +17,7 @@ use self::evidence::GrowingEvidence;
 use crate::graph::News;
 use crate::intern::{NONE, next_number};
 use crate::resolution::merging::Merging;
-use crate::{Decision, IdentityGraph, IdentityRules, Link, Observation, ProfileId, Proof};
+use crate::{Decision, IdentityGraph, IdentityRules, Link, Observation, ProfileId, Proof, Proposal};
 
 /// Who is who according to the events and decisions so far.
 ///
@@ -125,10 +125,10 @@ impl GrowingResolution {
         Self::of_none(IdentityGraph::new(rules))
     }
 
-    /// Returns the resolution of what a graph has seen and of what was decided, to go on
-    /// from there. Identities keep the numbers they have in the graph.
+    /// Returns the resolution of what a graph has seen, of what was decided and what is
+    /// proposed, to go on from there. Identities keep the numbers they have in the graph.
     #[must_use]
-    pub fn from_graph(graph: IdentityGraph, decisions: &[Decision]) -> Self {
+    pub fn from_graph(graph: IdentityGraph, decisions: &[Decision], proposals: &[Proposal]) -> Self {
         let mut resolution = Self::of_none(graph);
         let identities = resolution.graph.store().numbers();
         identities.clone().for_each(|identity| resolution.add(identity));
@@ -138,6 +138,7 @@ impl GrowingResolution {
         for decision in decisions {
             resolution.evidence.decide(&resolution.graph, decision);
         }
+        resolution.evidence.propose(&resolution.graph, proposals);
         resolution.evidence.shaken.clear();
         resolution.evidence.gained.clear();
         resolution.resolve_again(identities);
@@ -162,7 +163,7 @@ impl GrowingResolution {
         }
     }
 
-    /// Returns the graph of all it has seen: with the decisions its whole state, see
+    /// Returns the graph of all it has seen: with decisions and proposals its whole state, see
     /// [`from_graph`](Self::from_graph).
     #[must_use]
     pub fn graph(&self) -> &IdentityGraph {
@@ -206,6 +207,16 @@ impl GrowingResolution {
     pub fn decide(&mut self, decision: &Decision) -> Changes<'_> {
         self.moves.clear();
         self.evidence.decide(&self.graph, decision);
+        self.settle();
+        Changes { carrier: None, moves: &self.moves }
+    }
+
+    /// Takes in the links that are proposed from now on, in place of those that were; returns
+    /// what that changed. Those less probable than the rules ask for are left out; one about an
+    /// identity that no event names waits until one does.
+    pub fn propose(&mut self, proposals: &[Proposal]) -> Changes<'_> {
+        self.moves.clear();
+        self.evidence.propose(&self.graph, proposals);
         self.settle();
         Changes { carrier: None, moves: &self.moves }
     }

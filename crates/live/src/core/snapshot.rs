@@ -11,7 +11,7 @@ use throng_profile::{Decision, GrowingResolution, IdentityGraph, IdentityRow, Li
 
 use super::scoring::{Present, Silent, State};
 use super::{Core, CoreSettings, index};
-use crate::record::{StoredDecision, read_stored, stored};
+use crate::record::{StoredDecision, StoredProposal, proposals, read_stored, stored, stored_proposals};
 use crate::{LiveError, Offset, Scoring};
 
 /// What a piece holds.
@@ -36,7 +36,7 @@ pub(crate) type Destination<'s> = &'s mut dyn FnMut(Piece, &[u8]) -> Result<(), 
 const PIECE_ROWS: usize = 16_384;
 
 /// Layout of the pieces; another one is not read.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct StoredRest {
@@ -51,6 +51,7 @@ struct StoredRest {
     personas: Vec<String>,
     put_off: Vec<u32>,
     decisions: Vec<StoredDecision>,
+    proposals: Vec<StoredProposal>,
     /// The dictionary of every field.
     texts: Vec<Vec<String>>,
     n_histories: u64,
@@ -175,6 +176,7 @@ impl Core {
             personas: self.personas.iter().map(ToString::to_string).collect(),
             put_off: self.put_off.iter().copied().collect(),
             decisions: self.decisions.iter().map(StoredDecision::of).collect(),
+            proposals: stored_proposals(&self.proposals),
             texts: self.fold.texts().map(<[String]>::to_vec).collect(),
             n_histories: u64::try_from(self.histories.len()).unwrap_or(u64::MAX),
         };
@@ -232,7 +234,9 @@ impl CoreSnapshot {
         let decisions: Option<Vec<Decision>> = rest.decisions.iter().map(StoredDecision::decision).collect();
         let decisions = decisions.ok_or_else(|| damaged("a decision about nobody"))?;
         let mut core = Core::new(settings);
-        core.people = people(&core.settings, &self.identities, self.links, &decisions)?;
+        core.proposals = proposals(&rest.proposals)?;
+        let graph = graph(&core.settings, &self.identities, self.links)?;
+        core.people = GrowingResolution::from_graph(graph, &decisions, &core.proposals);
         core.decisions = decisions;
         core.fold = HistoryFold::with_texts(&Compiled::new(&core.settings.catalogue), &rest.texts)
             .ok_or_else(|| damaged("the texts of other features"))?;
@@ -258,12 +262,7 @@ impl CoreSnapshot {
     }
 }
 
-fn people(
-    settings: &CoreSettings,
-    identities: &[Vec<u8>],
-    links: Vec<StoredLink>,
-    decisions: &[Decision],
-) -> Result<GrowingResolution, LiveError> {
+fn graph(settings: &CoreSettings, identities: &[Vec<u8>], links: Vec<StoredLink>) -> Result<IdentityGraph, LiveError> {
     let proof = |(at, key): (i64, i64)| Proof { occurred_at: Instant(at), key: EventKey(key) };
     let mut rows = Vec::new();
     for bytes in identities {
@@ -280,8 +279,7 @@ fn people(
         proof: proof(link.proof),
     });
     let graph = IdentityGraph::from_rows(settings.rules.clone(), rows, links);
-    let graph = graph.map_err(|error| LiveError::Damaged(error.to_string()))?;
-    Ok(GrowingResolution::from_graph(graph, decisions))
+    graph.map_err(|error| LiveError::Damaged(error.to_string()))
 }
 
 fn pair(proof: Proof) -> (i64, i64) {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 use throng_event::{Calendar, Event, Identity, Instant};
-use throng_live::{Live, Offset};
+use throng_live::{Decided, Live, Offset};
 use throng_profile::{Decision, Verdict};
 use throng_testkit::random_events;
 
@@ -187,18 +187,18 @@ fn a_decision_reaches_a_running_server_and_the_next_start() {
     let merge = Decision { verdict: Verdict::Merge, a: a.clone(), b: b.clone(), at: at(0) };
     let split = Decision { verdict: Verdict::Split, at: at(1), ..merge.clone() };
     let profile = |live: &Live, id: &Identity| live.profile(id).unwrap().id;
-    let mut decisions = vec![merge];
-    RUNTIME.block_on(live.reconcile(&decisions, Vec::new(), scoring.clone())).unwrap();
+    let mut decided = Decided { decisions: vec![merge], scoring, ..Decided::default() };
+    RUNTIME.block_on(live.reconcile(&decided, Vec::new())).unwrap();
     assert_eq!(profile(&live, &a), profile(&live, &b));
     let events = live.profile(&a).unwrap().n_events;
     // What is known already changes nothing.
     let end = live.log().end().unwrap();
-    RUNTIME.block_on(live.reconcile(&decisions, Vec::new(), scoring.clone())).unwrap();
+    RUNTIME.block_on(live.reconcile(&decided, Vec::new())).unwrap();
     assert_eq!(live.log().end().unwrap(), end);
     drop(live);
     let mut next = settings(folder.path(), Some(model()));
-    decisions.push(split);
-    next.decisions.clone_from(&decisions);
+    decided.decisions.push(split);
+    next.decided = decided;
     let live = Live::open(next).unwrap();
     assert_ne!(profile(&live, &a), profile(&live, &b));
     assert_eq!(live.profile(&a).unwrap().n_events + live.profile(&b).unwrap().n_events, events);

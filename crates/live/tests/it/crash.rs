@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use throng_event::Event;
-use throng_live::{Offset, Record, Submission};
+use throng_live::{Decided, Offset, Record, Submission};
 use throng_testkit::random_events;
 
 use crate::parity::{batch, days, live};
@@ -106,7 +106,9 @@ fn what_was_acknowledged_survives_fifty_kills_and_counts_once() {
         .into_iter()
         .filter_map(|entry| match entry.record {
             Record::Event(event) => Some(*event),
-            Record::Known(_) | Record::Tick(_) | Record::Scoring(_) | Record::Decision(_) => None,
+            Record::Known(_) | Record::Tick(_) | Record::Scoring(_) | Record::Decision(_) | Record::Proposals(_) => {
+                None
+            }
         })
         .collect();
     let ids: BTreeSet<&str> = there.iter().map(|event| event.id.0.as_str()).collect();
@@ -115,6 +117,6 @@ fn what_was_acknowledged_survives_fifty_kills_and_counts_once() {
         assert!(ids.contains(event.id.0.as_str()), "{} was acknowledged", event.id);
     }
     for day in days(&there) {
-        assert_eq!(live(&server, day), batch(&there, &[], day));
+        assert_eq!(live(&server, day), batch(&there, &Decided::default(), day));
     }
 }

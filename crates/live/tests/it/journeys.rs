@@ -14,7 +14,7 @@ use throng_feature::{
     Window,
 };
 use throng_journey::{EventColumns, Histories, JourneyFeatures, TouchpointRule, touchpoint_of};
-use throng_live::{Live, LiveModel, LiveSettings, Scoring};
+use throng_live::{Decided, Live, LiveModel, LiveSettings, Scoring};
 use throng_persona::{
     Continuum, DiscoveryParams, FeatureColumn, Model, Outcome, PersonaCount, Population, Scorer, Values, discover,
 };
@@ -98,14 +98,15 @@ fn histories(people: &BTreeMap<String, Vec<&Event>>) -> Histories {
 
 /// The features as they were fitted to some events, in the calendar of a test.
 fn fitted(events: &[Event], calendar: &Calendar, day: Day) -> JourneyFeatures {
-    let histories = histories(&people(events, &[]));
+    let histories = histories(&people(events, &Decided::default()));
     JourneyFeatures::fit(&definitions(), &histories, (calendar, calendar.as_of(day))).unwrap()
 }
 
 /// A server that scores by a model with these features of journeys.
 fn serving(folder: &Path, model: Option<LiveModel>, decisions: Vec<Decision>) -> LiveSettings {
-    let mut settings = LiveSettings { decisions, ..settings(folder, None) };
-    settings.scoring = Scoring { live: model.as_ref().map(|model| model.version().to_owned()), shadow: None };
+    let mut settings = settings(folder, None);
+    settings.decided.decisions = decisions;
+    settings.decided.scoring = Scoring { live: model.as_ref().map(|model| model.version().to_owned()), shadow: None };
     settings.core.catalogue = Catalogue::new(definitions(), None).unwrap();
     settings.core.touchpoints = rules();
     settings.core.models = model.into_iter().collect();
@@ -135,11 +136,11 @@ fn sample(seed: u64, n_events: usize) -> Vec<Event> {
 
 /// What histories that are read at once say of everybody.
 fn expected(
-    (events, decisions): (&[Event], &[Decision]),
+    (events, decided): (&[Event], &Decided),
     features: &JourneyFeatures,
     day: Day,
 ) -> BTreeMap<String, Vec<String>> {
-    let (people, calendar) = (people(events, decisions), Calendar::utc());
+    let (people, calendar) = (people(events, decided), Calendar::utc());
     let columns = features.columns(&histories(&people), (&calendar, calendar.as_of(day)));
     let value = |value: Option<f64>| value.map_or(FeatureValue::Missing, FeatureValue::Number);
     let row = |row: usize| bits(columns.iter().map(|(_, values)| value(values[row])).collect());
@@ -166,14 +167,18 @@ proptest! {
         events.rotate_left(turn % n_events);
         // The model was fitted to what others did, and some names are new since.
         let features = fitted(&sample(4, 300), &Calendar::utc(), Day(20_400));
-        let ids: Vec<String> = people(&events, &[]).into_keys().collect();
+        let ids: Vec<String> = people(&events, &Decided::default()).into_keys().collect();
         let merged = ids.first().zip(ids.last()).filter(|(first, last)| first != last);
         let identity = |id: &String| Identity::parse(id).unwrap();
-        let decisions: Vec<Decision> = merged.iter().map(|(first, last)| Decision {
+        let decisions = merged.iter().map(|(first, last)| Decision {
             verdict: Verdict::Merge, a: identity(first), b: identity(last), at: throng_event::Instant(0),
-        }).collect();
+        });
+        let decided = Decided { decisions: decisions.collect(), ..Decided::default() };
         let folder = tempfile::tempdir().unwrap();
-        let open = || Live::open(serving(folder.path(), Some(model(Some(features.clone()))), decisions.clone())).unwrap();
+        let open = || {
+            let model = Some(model(Some(features.clone())));
+            Live::open(serving(folder.path(), model, decided.decisions.clone())).unwrap()
+        };
         for session in events.chunks(events.len().div_ceil(n_sessions)) {
             let server = open();
             session.chunks(chunk).for_each(|events| _ = submit(&server, events.to_vec()));
@@ -181,7 +186,7 @@ proptest! {
         }
         let server = open();
         for day in days(&events) {
-            prop_assert_eq!(found_live(&server, day), expected((&events, &decisions), &features, day));
+            prop_assert_eq!(found_live(&server, day), expected((&events, &decided), &features, day));
         }
     }
 }
@@ -213,7 +218,8 @@ fn histories_grow_by_a_code_for_every_touchpoint_and_only_where_a_feature_asks_f
     };
     let without: Vec<FeatureDefinition> =
         definitions().into_iter().filter(|definition| !definition.kind.of_journeys()).collect();
-    let names: usize = histories(&people(&events, &[])).names().iter().map(|name| name.len() + 64).sum();
+    let names: usize =
+        histories(&people(&events, &Decided::default())).names().iter().map(|name| name.len() + 64).sum();
     let (with, without) = (memory(definitions()), memory(without));
     assert!(with > without);
     assert!(with <= without + u64::try_from(4 * events.len() + 2 * names).unwrap(), "{with} beside {without}");
@@ -244,7 +250,7 @@ fn customers() -> Vec<Event> {
 /// The personas of those customers, by how often they left something in the cart.
 fn found() -> Model {
     let (events, calendar) = (customers(), Calendar::utc());
-    let people = people(&events, &[]);
+    let people = people(&events, &Decided::default());
     let features = fitted(&events, &calendar, TODAY);
     let columns = features.columns(&histories(&people), (&calendar, calendar.as_of(TODAY)));
     let features = columns.into_iter().filter(|(place, _)| [1, 3].contains(place)).map(|(place, values)| {

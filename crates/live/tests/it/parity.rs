@@ -4,23 +4,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use throng_event::{Day, Event};
+use throng_event::{Day, Event, Identity};
 use throng_feature::{ColumnsBuilder, Compiled, FeatureMatrix, FeatureValue, Scratch};
-use throng_live::{Live, Submission};
-use throng_profile::{Decision, IdentityGraph, IdentityRules, Verdict};
+use throng_live::{Decided, Live, Submission};
+use throng_profile::{Decision, IdentityGraph, Proposal, Verdict};
 use throng_testkit::random_events;
 
-use crate::sample::{RUNTIME, calendar, catalogue, open, settings, submit};
+use crate::sample::{RUNTIME, calendar, catalogue, open, rules, settings, submit};
 
 /// Everybody's events, each once, by profile.
-pub(crate) fn people<'e>(events: &'e [Event], decisions: &[Decision]) -> BTreeMap<String, Vec<&'e Event>> {
-    let mut graph = IdentityGraph::new(IdentityRules::standard());
+pub(crate) fn people<'e>(events: &'e [Event], decided: &Decided) -> BTreeMap<String, Vec<&'e Event>> {
+    let mut graph = IdentityGraph::new(rules());
     let mut once: BTreeMap<&str, &Event> = BTreeMap::new();
     for event in events {
         once.entry(&event.id.0).or_insert(event);
     }
     once.values().for_each(|event| graph.update(event));
-    let resolution = graph.resolve(decisions, &[]);
+    let resolution = graph.resolve(&decided.decisions, &decided.proposals);
     let mut people: BTreeMap<String, Vec<&Event>> = BTreeMap::new();
     for event in once.into_values() {
         if let Some(number) = resolution.number(event.user_id.as_deref(), event.anonymous_id.as_deref()) {
@@ -31,8 +31,8 @@ pub(crate) fn people<'e>(events: &'e [Event], decisions: &[Decision]) -> BTreeMa
 }
 
 /// What batch says of everybody: by profile, the bits of the features as text.
-pub(crate) fn batch(events: &[Event], decisions: &[Decision], day: Day) -> BTreeMap<String, Vec<String>> {
-    let people = people(events, decisions);
+pub(crate) fn batch(events: &[Event], decided: &Decided, day: Day) -> BTreeMap<String, Vec<String>> {
+    let people = people(events, decided);
     let (catalogue, calendar) = (catalogue(), calendar());
     let compiled = Compiled::new(&catalogue);
     let mut builder = ColumnsBuilder::new(&compiled, &calendar);
@@ -87,7 +87,7 @@ proptest! {
         }
         let server = open(folder.path());
         for day in days(&events) {
-            prop_assert_eq!(live(&server, day), batch(&events, &[], day));
+            prop_assert_eq!(live(&server, day), batch(&events, &Decided::default(), day));
         }
     }
 }
@@ -111,28 +111,70 @@ fn callers_at_the_same_time_lose_nothing_and_count_once() {
     drop(server);
     let server = open(folder.path());
     let day = days(&events)[1];
-    assert_eq!(live(&server, day), batch(&events, &[], day));
+    assert_eq!(live(&server, day), batch(&events, &Decided::default(), day));
 }
 
-#[test]
-fn a_decision_to_merge_counts_here_as_in_batch() {
-    let mut events = random_events(5, 200);
-    // Every other event is of people that the rest never meets.
+/// Events of which every other one is of people that the rest never meets, and who they are by themselves.
+fn strangers(seed: u64) -> (Vec<Event>, Vec<Identity>) {
+    let mut events = random_events(seed, 200);
     for event in events.iter_mut().step_by(2) {
         event.id.0.push('x');
         event.user_id.iter_mut().chain(&mut event.anonymous_id).for_each(|id| id.push('x'));
         event.external_ids.clear();
         event.previous_id = None;
     }
-    let day = days(&events)[1];
-    let people: Vec<String> = batch(&events, &[], day).into_keys().collect();
-    let person = |idx: usize| throng_event::Identity::parse(&people[idx]).unwrap();
-    let decision =
-        Decision { verdict: Verdict::Merge, a: person(0), b: person(people.len() - 1), at: throng_event::Instant(0) };
+    let people = people(&events, &Decided::default()).into_keys().map(|id| Identity::parse(&id).unwrap()).collect();
+    (events, people)
+}
+
+#[test]
+fn a_decision_to_merge_counts_here_as_in_batch() {
+    let (events, people) = strangers(5);
+    let (a, b) = (people[0].clone(), people[people.len() - 1].clone());
+    let merge = Decision { verdict: Verdict::Merge, a, b, at: throng_event::Instant(0) };
+    let decided = Decided { decisions: vec![merge], ..Decided::default() };
     let folder = tempfile::tempdir().unwrap();
-    let server = Live::open(settings(folder.path(), vec![decision.clone()])).unwrap();
+    let server = Live::open(settings(folder.path(), decided.clone())).unwrap();
     submit(&server, events.clone());
-    let merged = batch(&events, &[decision], day);
+    let day = days(&events)[1];
+    let merged = batch(&events, &decided, day);
     assert_eq!(merged.len(), people.len() - 1);
     assert_eq!(live(&server, day), merged);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_is_proposed_counts_here_as_in_batch(
+        seed in 0_u64..1_000_000,
+        lists in prop::collection::vec(prop::collection::vec((0_usize..64, 0_usize..64, 0.8_f64..1.0), 0..12), 1..4),
+        starts_anew in any::<bool>(),
+    ) {
+        let (events, people) = strangers(seed);
+        let person = |idx: usize| people[idx % people.len()].clone();
+        let proposal = |&(a, b, probability): &(usize, usize, f64)| Proposal { a: person(a), b: person(b), probability };
+        let folder = tempfile::tempdir().unwrap();
+        let mut decided = Decided::default();
+        let mut server = Live::open(settings(folder.path(), decided.clone())).unwrap();
+        // What is proposed changes as events come in, and while nobody serves.
+        for (list, events) in lists.iter().zip(events.chunks(events.len().div_ceil(lists.len()))) {
+            submit(&server, events.to_vec());
+            decided.proposals = list.iter().map(proposal).collect();
+            if starts_anew {
+                server.checkpoint().unwrap();
+                drop(server);
+                server = Live::open(settings(folder.path(), decided.clone())).unwrap();
+            } else {
+                RUNTIME.block_on(server.reconcile(&decided, Vec::new())).unwrap();
+            }
+        }
+        let day = days(&events)[1];
+        let expected = batch(&events, &decided, day);
+        prop_assert_eq!(live(&server, day), expected.clone());
+        drop(server);
+        drop(std::fs::remove_file(folder.path().join("checkpoint")));
+        let server = Live::open(settings(folder.path(), decided)).unwrap();
+        prop_assert_eq!(live(&server, day), expected, "the log alone says the same");
+    }
 }

@@ -7,8 +7,8 @@ use throng_event::{Calendar, Event, Field};
 use throng_feature::{
     Catalogue, FeatureDefinition, FeatureKind, Filter, SESSION_GAP_MINUTES, SignalCategory, ValueSource, Window,
 };
-use throng_live::{CoreSettings, Live, LiveSettings, Receipt, Scoring, ShiftRules, Submission};
-use throng_profile::{Decision, IdentityRules};
+use throng_live::{CoreSettings, Decided, Live, LiveSettings, Receipt, ShiftRules, Submission};
+use throng_profile::IdentityRules;
 use tokio::runtime::Runtime;
 
 /// Waits for what is ready when others are.
@@ -50,20 +50,25 @@ pub(crate) fn catalogue() -> Catalogue {
     Catalogue::new(definitions.collect(), Some("EUR".parse().unwrap())).unwrap()
 }
 
-pub(crate) fn settings(folder: &Path, decisions: Vec<Decision>) -> LiveSettings {
+/// The standard rules, by which what is proposed as nearly sure counts.
+pub(crate) fn rules() -> IdentityRules {
+    IdentityRules { proposed_min: Some(0.9), ..IdentityRules::standard() }
+}
+
+pub(crate) fn settings(folder: &Path, decided: Decided) -> LiveSettings {
     let core = CoreSettings {
         calendar: calendar(),
         catalogue: catalogue(),
         touchpoints: Vec::new(),
         shifts: ShiftRules::STANDARD,
-        rules: IdentityRules::standard(),
+        rules: rules(),
         models: Vec::new(),
     };
-    LiveSettings { folder: folder.to_owned(), decisions, scoring: Scoring::default(), core }
+    LiveSettings { folder: folder.to_owned(), decided, core }
 }
 
 pub(crate) fn open(folder: &Path) -> Live {
-    Live::open(settings(folder, Vec::new())).unwrap()
+    Live::open(settings(folder, Decided::default())).unwrap()
 }
 
 /// Submits events and waits until they are in every profile.

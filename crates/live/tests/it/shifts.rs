@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use throng_event::{Calendar, Day, Event, EventKind, Identity, Instant};
 use throng_feature::{Catalogue, FeatureDefinition, FeatureKind, FeatureValue, Filter, SignalCategory, Window};
 use throng_live::{
-    Cause, Core, CoreSettings, Entry, Live, LiveModel, LiveSettings, Offset, Record, Scoring, Shift, ShiftFilter,
-    ShiftRules,
+    Cause, Core, CoreSettings, Decided, Entry, Live, LiveModel, LiveSettings, Offset, Record, Scoring, Shift,
+    ShiftFilter, ShiftRules,
 };
 use throng_persona::{
     Continuum, DiscoveryParams, FeatureColumn, Model, Outcome, PersonaCount, Population, Scorer, ScorerScratch, Values,
@@ -54,7 +54,8 @@ pub(crate) fn settings(folder: &Path, model: Option<LiveModel>) -> LiveSettings 
         rules,
         models,
     };
-    LiveSettings { folder: folder.to_owned(), decisions: Vec::new(), scoring, core }
+    let decided = Decided { scoring, ..Decided::default() };
+    LiveSettings { folder: folder.to_owned(), decided, core }
 }
 
 /// An event of somebody, so many hours before the end of today.
@@ -284,7 +285,9 @@ fn a_visitor_who_signs_up_keeps_the_persona_and_its_beginning() {
 fn swap(live: &Live, model: Option<LiveModel>, shadow: Option<LiveModel>) {
     let version = |model: &Option<LiveModel>| model.as_ref().map(|model| model.version().to_owned());
     let scoring = Scoring { live: version(&model), shadow: version(&shadow) };
-    RUNTIME.block_on(live.reconcile(&[], model.into_iter().chain(shadow).collect(), scoring)).unwrap();
+    RUNTIME
+        .block_on(live.reconcile(&Decided { scoring, ..Decided::default() }, model.into_iter().chain(shadow).collect()))
+        .unwrap();
 }
 
 fn noon() -> Instant {
@@ -321,7 +324,7 @@ fn another_model_scores_everybody_again_and_says_so() {
     drop(live);
     let mut next = settings(folder.path(), None);
     next.core.models = vec![model(), model_of("m2", ["p3", "p2"])];
-    next.scoring.live = Some("m2".to_owned());
+    next.decided.scoring.live = Some("m2".to_owned());
     let again = Live::open(next).unwrap();
     assert_eq!((all_shifts(&again), again.status().n_stale), (shifts, 0));
     assert_eq!(again.audience(&"p3".parse().unwrap(), None, 1_000).len(), n_moved);
@@ -354,7 +357,7 @@ fn a_model_that_is_not_there_scores_nobody() {
     let n_shifts = all_shifts(&live).len();
     drop(live);
     let mut without = settings(folder.path(), None);
-    without.scoring.live = Some("m1".to_owned());
+    without.decided.scoring.live = Some("m1".to_owned());
     let live = Live::open(without).unwrap();
     assert_eq!(live.status().model, None);
     submit(&live, vec![event("c0", "Products Searched", 5, 9_999)]);

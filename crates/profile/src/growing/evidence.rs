@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 use throng_event::{EventKey, Identity, IdentityKind, Instant};
 
 use super::classes::GrowingClasses;
-use crate::graph::{IdentityGraph, Store, StoredLink};
+use crate::graph::{IdentityGraph, Store, StoredLink, proof_of_proposal};
 use crate::intern::NONE;
 use crate::resolution::facts::{Facts, extra_number, extra_position};
 use crate::resolution::merging::other_end;
-use crate::{Decision, LinkKind, Proof, Verdict};
+use crate::{Decision, LinkKind, Proof, Proposal, Verdict};
 
 #[derive(Debug, Clone)]
 pub(super) struct GrowingEvidence {
@@ -34,6 +34,12 @@ pub(super) struct GrowingEvidence {
     verdicts: BTreeMap<(u32, u32), (Verdict, Instant)>,
     /// Decisions that wait for an identity, by how it is written.
     waiting: BTreeMap<String, Vec<Decision>>,
+    /// How probable the proposed links are that are probable enough, by their ends, the lesser first.
+    proposals: BTreeMap<(Identity, Identity), f64>,
+    /// Proposals that wait for an identity, by how it is written.
+    proposals_waiting: BTreeMap<String, Vec<(Identity, Identity)>>,
+    /// The proposed links of an identity, whether they count or not.
+    proposed: BTreeMap<u32, Vec<u32>>,
     /// The aliases of a previous id, as the graph has them.
     aliases: BTreeMap<u32, Vec<u32>>,
     /// The reading of an alias as one of an anonymous id.
@@ -59,6 +65,9 @@ impl GrowingEvidence {
             shared: Vec::new(),
             verdicts: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            proposals: BTreeMap::new(),
+            proposals_waiting: BTreeMap::new(),
+            proposed: BTreeMap::new(),
             aliases: BTreeMap::new(),
             readings: BTreeMap::new(),
             followed: BTreeMap::new(),
@@ -90,6 +99,10 @@ impl GrowingEvidence {
         if !self.waiting.is_empty() {
             let decisions = self.waiting.remove(graph.store().text(identity));
             decisions.into_iter().flatten().for_each(|decision| self.decide(graph, &decision));
+        }
+        if !self.proposals_waiting.is_empty() {
+            let pairs = self.proposals_waiting.remove(graph.store().text(identity));
+            pairs.into_iter().flatten().for_each(|pair| self.take_proposal(graph, pair));
         }
     }
 
@@ -165,21 +178,84 @@ impl GrowingEvidence {
         }
     }
 
+    /// Takes in what is proposed from now on, in place of what was.
+    pub(super) fn propose(&mut self, graph: &IdentityGraph, proposals: &[Proposal]) {
+        let Some(proposed_min) = graph.rules().proposed_min else { return };
+        let mut probable: BTreeMap<(Identity, Identity), f64> = BTreeMap::new();
+        for Proposal { a, b, probability } in proposals {
+            if *probability >= proposed_min && a != b {
+                let pair = (a.min(b).clone(), a.max(b).clone());
+                let best = probable.entry(pair).or_insert(*probability);
+                *best = best.max(*probability);
+            }
+        }
+        let former = std::mem::replace(&mut self.proposals, probable);
+        for (pair, probability) in &former {
+            if self.proposals.get(pair) != Some(probability) {
+                self.withdraw(graph, pair);
+            }
+        }
+        let new = self.proposals.iter().filter(|(pair, probability)| former.get(pair) != Some(probability));
+        let new: Vec<(Identity, Identity)> = new.map(|(pair, _)| pair.clone()).collect();
+        new.into_iter().for_each(|pair| self.take_proposal(graph, pair));
+    }
+
+    /// Takes in the proposal about a pair, if there is one; about an identity that is not known it waits
+    /// for it.
+    fn take_proposal(&mut self, graph: &IdentityGraph, pair: (Identity, Identity)) {
+        let Some(probability) = self.proposals.get(&pair) else { return };
+        let proof = proof_of_proposal(*probability);
+        let find = |identity: &Identity| graph.store().find(identity.kind, &identity.value);
+        let (Some(a), Some(b)) = (find(&pair.0), find(&pair.1)) else {
+            let missing = if find(&pair.0).is_none() { &pair.0 } else { &pair.1 };
+            self.proposals_waiting.entry(missing.to_string()).or_default().push(pair);
+            return;
+        };
+        if self.proposed_between(graph, a, b).is_some() {
+            return;
+        }
+        let number = self.add_extra(StoredLink { from: a.min(b), to: a.max(b), kind: LinkKind::Proposed, proof });
+        for end in [a, b] {
+            self.proposed.entry(end).or_default().push(number);
+        }
+        if self.counts(graph, number) {
+            self.gained.push(number);
+        }
+    }
+
+    /// Takes out the proposed link of a pair.
+    fn withdraw(&mut self, graph: &IdentityGraph, (a, b): &(Identity, Identity)) {
+        let find = |identity: &Identity| graph.store().find(identity.kind, &identity.value);
+        let (Some(a), Some(b)) = (find(a), find(b)) else { return };
+        let Some(number) = self.proposed_between(graph, a, b) else { return };
+        for end in [a, b] {
+            self.proposed.entry(end).or_default().retain(|other| *other != number);
+        }
+        self.shaken.extend([a, b]);
+    }
+
+    fn proposed_between(&self, graph: &IdentityGraph, a: u32, b: u32) -> Option<u32> {
+        let facts = self.facts(graph);
+        let mut links = self.proposed.get(&a).into_iter().flatten().copied();
+        links.find(|number| other_end(facts.link(*number), a) == b)
+    }
+
     /// Whether a link counts.
     pub(super) fn counts(&self, graph: &IdentityGraph, number: u32) -> bool {
         let link = self.facts(graph).link(number);
         match link.kind {
-            LinkKind::SeenTogether => !self.refuses(link),
+            LinkKind::SeenTogether | LinkKind::Proposed => !self.refuses(link),
             LinkKind::Aliased => self.followed.get(&link.from) == Some(&number),
             // One that no longer counts is never met again.
-            LinkKind::Stated | LinkKind::Proposed => true,
+            LinkKind::Stated => true,
         }
     }
 
     /// Calls with every link of an identity that counts.
     pub(super) fn for_each_link(&self, graph: &IdentityGraph, identity: u32, mut call: impl FnMut(u32)) {
         if !self.shared[identity as usize] {
-            let links = self.seen_together(graph.store(), identity);
+            let proposed = self.proposed.get(&identity).into_iter().flatten().copied();
+            let links = self.seen_together(graph.store(), identity).chain(proposed);
             links.filter(|number| self.counts(graph, *number)).for_each(&mut call);
         }
         self.stated.get(&identity).into_iter().flatten().copied().for_each(call);
@@ -235,8 +311,9 @@ impl GrowingEvidence {
             return;
         }
         let mut shaken = std::mem::take(&mut self.shaken);
-        let links = self.seen_together(graph.store(), identity);
-        shaken.extend(links.map(|number| other_end(&graph.store().links()[number as usize], identity)));
+        let (facts, proposed) = (self.facts(graph), self.proposed.get(&identity).into_iter().flatten().copied());
+        let links = self.seen_together(graph.store(), identity).chain(proposed);
+        shaken.extend(links.map(|number| other_end(facts.link(number), identity)));
         shaken.push(identity);
         self.shaken = shaken;
         if self.alias_source(graph.store(), identity).is_some() {

@@ -11,7 +11,7 @@ use throng_event::{EventKey, Identity, IdentityKind, Instant};
 
 use super::classes::Classes;
 use super::facts::{self, Facts};
-use crate::graph::{NEVER, Store, StoredLink};
+use crate::graph::{Store, StoredLink, proof_of_proposal};
 use crate::intern::next_number;
 use crate::{Decision, IdentityRules, LinkKind, Proof, Proposal, Refusal, Verdict};
 
@@ -59,7 +59,7 @@ impl<'a> Evidence<'a> {
         self.facts().link(number)
     }
 
-    /// Returns the links of events and decisions in the order of their proofs.
+    /// Returns the links that are not in order yet, in the order of their proofs.
     pub(super) fn in_order(&mut self) -> Vec<u32> {
         let accepted = std::mem::take(&mut self.accepted);
         self.facts().in_order(accepted)
@@ -75,16 +75,11 @@ impl<'a> Evidence<'a> {
                 *probability = probability.max(proposal.probability);
             }
         }
-        let mut order = Vec::with_capacity(best.len());
         for ((from, to), probability) in best {
-            let number = self.add(from, to, LinkKind::Proposed, NEVER);
-            match self.refusal(number) {
-                Some(reason) => self.refused.push((number, reason)),
-                None => order.push((probability, number)),
-            }
+            let number = self.add(from, to, LinkKind::Proposed, proof_of_proposal(probability));
+            self.take(number);
         }
-        order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| self.compare(a.1, b.1)));
-        order.into_iter().map(|(_, number)| number).collect()
+        self.in_order()
     }
 
     fn take_seen_together(&mut self) {

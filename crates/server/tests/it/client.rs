@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use throng_event::Calendar;
 use throng_feature::{Catalogue, FeatureDefinition, FeatureKind, Filter, SignalCategory, Window};
-use throng_live::{CoreSettings, Live, LiveSettings, Scoring, ShiftRules};
+use throng_live::{CoreSettings, Decided, Live, LiveSettings, ShiftRules};
 use throng_profile::IdentityRules;
 use throng_server::{ApiKey, KeyHash, Role, Settings, Source, bind};
 
@@ -68,7 +68,7 @@ fn live(folder: &std::path::Path) -> Live {
         rules: IdentityRules::standard(),
         models: Vec::new(),
     };
-    let settings = LiveSettings { folder: folder.to_owned(), decisions: Vec::new(), scoring: Scoring::default(), core };
+    let settings = LiveSettings { folder: folder.to_owned(), decided: Decided::default(), core };
     Live::open(settings).unwrap()
 }
 

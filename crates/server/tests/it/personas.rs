@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use throng_event::{Calendar, Instant};
 use throng_feature::FeatureValue;
-use throng_live::{LiveModel, Scoring};
+use throng_live::{Decided, LiveModel, Scoring};
 use throng_persona::{
     Continuum, DiscoveryParams, FeatureColumn, Model, Outcome, PersonaCount, Population, Scorer, Values, discover,
 };
@@ -91,7 +91,7 @@ fn score_by(server: &Server, models: Vec<LiveModel>, shadow: Option<&str>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let scoring = Scoring { live: Some(models[0].version().to_owned()), shadow: shadow.map(str::to_owned) };
     runtime.block_on(async {
-        server.live.reconcile(&[], models, scoring).await.unwrap();
+        server.live.reconcile(&Decided { scoring, ..Decided::default() }, models).await.unwrap();
         let now = Instant(Calendar::utc().as_of(server.live.with_core(throng_live::Core::today)).end.0 - 1);
         for _ in 0..TICKS_MAX {
             if server.live.status().n_stale == 0 {

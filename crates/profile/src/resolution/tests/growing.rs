@@ -14,6 +14,8 @@ use crate::{Changes, GrowingResolution, IdentityRow, LinkRow, RowError};
 enum Arrival {
     Event(Said),
     Decision(Decision),
+    /// In place of what was proposed before.
+    Proposals(Vec<Proposal>),
 }
 
 /// A resolution that grows, beside what it must agree with.
@@ -21,6 +23,7 @@ struct Pair {
     growing: GrowingResolution,
     graph: IdentityGraph,
     decisions: Vec<Decision>,
+    proposals: Vec<Proposal>,
     /// The profile of every carrier, as the changes tell.
     told: BTreeMap<u32, u32>,
 }
@@ -28,7 +31,7 @@ struct Pair {
 impl Pair {
     fn new(rules: &IdentityRules) -> Self {
         let (growing, graph) = (GrowingResolution::new(rules.clone()), IdentityGraph::new(rules.clone()));
-        Self { growing, graph, decisions: Vec::new(), told: BTreeMap::new() }
+        Self { growing, graph, decisions: Vec::new(), proposals: Vec::new(), told: BTreeMap::new() }
     }
 
     fn take(&mut self, arrival: &Arrival) {
@@ -41,6 +44,10 @@ impl Pair {
             Arrival::Decision(decision) => {
                 self.decisions.push(decision.clone());
                 self.growing.decide(decision)
+            }
+            Arrival::Proposals(proposals) => {
+                self.proposals.clone_from(proposals);
+                self.growing.propose(proposals)
             }
         };
         let (carrier, profiles) = (changes.carrier, changes.profiles());
@@ -58,7 +65,7 @@ impl Pair {
 
     fn check(&self) {
         let growing = &self.growing;
-        let resolution = self.graph.resolve(&self.decisions, &[]);
+        let resolution = self.graph.resolve(&self.decisions, &self.proposals);
         assert_eq!(growing.graph(), &self.graph);
         assert_eq!(growing.n_profiles(), resolution.n_profiles());
         let mut told = BTreeMap::new();
@@ -91,7 +98,7 @@ impl Pair {
         let rules = graph.rules().clone();
         let graph = IdentityGraph::from_rows(rules, graph.identity_rows(), graph.link_rows()).unwrap();
         assert_eq!(&graph, self.growing.graph());
-        GrowingResolution::from_graph(graph, &self.decisions)
+        GrowingResolution::from_graph(graph, &self.decisions, &self.proposals)
     }
 }
 
@@ -133,8 +140,12 @@ fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
     let verdict = prop::sample::select(vec![Verdict::Merge, Verdict::Merge, Verdict::Split]);
     let one = || prop::sample::select(IDS.to_vec());
     let decisions = prop::collection::vec((verdict, one(), one(), 0_i64..40, 0_usize..24), 0..6);
-    (said(), decisions, prop::collection::vec((0_usize..24, 0_usize..24), 0..4), any::<bool>()).prop_map(
-        |(mut said, decisions, repeats, in_order)| {
+    let probability = prop::sample::select(vec![0.3, 0.7, 0.7, 0.8, 0.95, 1.0, f64::NAN]);
+    let proposal =
+        (one(), one(), probability).prop_map(|(a, b, probability)| Proposal { a: id(a), b: id(b), probability });
+    let proposals = prop::collection::vec((prop::collection::vec(proposal, 0..9), 0_usize..24), 0..4);
+    (said(), decisions, prop::collection::vec((0_usize..24, 0_usize..24), 0..4), any::<bool>(), proposals).prop_map(
+        |(mut said, decisions, repeats, in_order, proposals)| {
             if in_order {
                 said.sort_by_key(|event| event.proof);
             }
@@ -147,6 +158,9 @@ fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
             for (verdict, a, b, day, place) in decisions {
                 let one = Arrival::Decision(decision(verdict, (a, b), day * 86_400));
                 arrivals.insert(place.min(arrivals.len()), one);
+            }
+            for (proposals, place) in proposals {
+                arrivals.insert(place.min(arrivals.len()), Arrival::Proposals(proposals));
             }
             arrivals
         },
@@ -184,6 +198,7 @@ proptest! {
                     restored.observe(&event.observation(), external_ids);
                 }
                 Arrival::Decision(decision) => drop(restored.decide(decision).profiles()),
+                Arrival::Proposals(proposals) => drop(restored.propose(proposals).profiles()),
             }
         }
         prop_assert!(restored.graph().identity_rows().eq(pair.growing.graph().identity_rows()));

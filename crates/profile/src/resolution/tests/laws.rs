@@ -31,8 +31,10 @@ pub(super) fn rules() -> impl Strategy<Value = IdentityRules> {
     let limit = (0_usize..6, 0_u32..4, prop::sample::select(Period::ALL.to_vec()));
     let limits = prop::collection::vec(limit, 0..4);
     let priority = prop::collection::vec(prop::sample::select(IdentityKind::ALL.to_vec()), 0..3);
-    (limits, priority, 1_u32..5, any::<bool>()).prop_map(|(limits, priority, shared_above, standard)| {
-        let mut rules = IdentityRules { shared_above, ..IdentityRules::standard() };
+    let proposed_min = prop::sample::select(vec![None, Some(0.5), Some(0.75)]);
+    let choices = (limits, priority, 1_u32..5, any::<bool>(), proposed_min);
+    choices.prop_map(|(limits, priority, shared_above, standard, proposed_min)| {
+        let mut rules = IdentityRules { shared_above, proposed_min, ..IdentityRules::standard() };
         if !standard {
             rules.priority = priority;
             for (kind, values_max, period) in limits {
