@@ -20,8 +20,8 @@ use crate::core::{CoreSnapshot, Piece, mark};
 use crate::{Core, CoreSettings, LiveError, Offset};
 
 const MARK: &[u8; 8] = b"throngcp";
-/// Bytes of histories that are encoded before the applier gets a turn: some two milliseconds.
-const PIECE_BYTES: usize = 2 << 20;
+/// Bytes of histories that are encoded before the applier gets a turn: some tenths of a millisecond.
+const PIECE_BYTES: usize = 256 << 10;
 /// Histories that change while others are written are written again, so often at most, …
 const PASSES_MAX: usize = 4;
 /// … until so few have changed that they are written while the core stands still.
@@ -80,17 +80,19 @@ pub(crate) fn write(
             break;
         }
     }
-    let offset = {
+    let rest = {
         let core = core.read();
         carriers.extend_from_slice(core.changed());
         carriers.sort_unstable();
         carriers.dedup();
         bytes.clear();
         core.write_histories(&carriers, &mut bytes, usize::MAX);
-        sealed.piece(Piece::Histories, &bytes).map_err(failed)?;
-        core.write_rest(&mut |piece, bytes| sealed.piece(piece, bytes).map_err(failed))?;
-        core.applied()
+        core.rest()
     };
+    let offset = rest.applied();
+    sealed.piece(Piece::Histories, &bytes).map_err(failed)?;
+    rest.write(&mut |piece, bytes| sealed.piece(piece, bytes).map_err(failed))?;
+    drop(rest);
     settle(offset)?;
     sealed.write(&[0]).map_err(failed)?;
     let hash = *sealed.hasher.finalize().as_bytes();

@@ -2,7 +2,7 @@
 //!
 //! Histories are most of it and are written first, a slice at a time, while the core goes on;
 //! those that change meanwhile are written again, the later piece counting. All the rest is
-//! written at one moment, which is the one that the whole is of.
+//! copied at one moment, which is the one that the whole is of, and written from the copy.
 
 use serde::{Deserialize, Serialize};
 use throng_event::{Day, EventKey, Instant};
@@ -138,13 +138,49 @@ impl Core {
         carriers.len()
     }
 
-    /// Writes all but the histories, as of now.
-    pub(crate) fn write_rest(&self, to: Destination<'_>) -> Result<(), LiveError> {
+    /// Copies all but the histories, as of now.
+    pub(crate) fn rest(&self) -> Rest {
+        let rest = StoredRest {
+            applied: self.applied.0,
+            now: self.now.0,
+            today: self.today.0,
+            n_events: self.n_events,
+            sweep: self.sweep,
+            tick_rows: u64::try_from(self.tick_rows).unwrap_or(u64::MAX),
+            generation: self.generation,
+            scoring: self.scoring.clone(),
+            personas: self.personas.iter().map(ToString::to_string).collect(),
+            put_off: self.put_off.iter().copied().collect(),
+            decisions: self.decisions.iter().map(StoredDecision::of).collect(),
+            proposals: stored_proposals(&self.proposals),
+            texts: self.fold.texts().map(<[String]>::to_vec).collect(),
+            n_histories: u64::try_from(self.histories.len()).unwrap_or(u64::MAX),
+        };
+        Rest { states: self.states.clone(), graph: self.people.graph().clone(), rest }
+    }
+}
+
+/// All of a core but its histories, as of one moment.
+pub(crate) struct Rest {
+    states: Vec<State>,
+    /// Shared with the core until that one changes.
+    graph: IdentityGraph,
+    rest: StoredRest,
+}
+
+impl Rest {
+    /// Returns the offset behind the last record that was applied.
+    pub(crate) fn applied(&self) -> Offset {
+        Offset(self.rest.applied)
+    }
+
+    /// Writes it in pieces.
+    pub(crate) fn write(&self, to: Destination<'_>) -> Result<(), LiveError> {
         for states in self.states.chunks(PIECE_ROWS) {
             let states: Vec<StoredState> = states.iter().map(StoredState::of).collect();
             to(Piece::States, &stored(&states, Vec::new())?)?;
         }
-        let graph = self.people.graph();
+        let graph = &self.graph;
         let mut identities = graph.identity_rows().map(|row| StoredIdentity {
             written: row.written,
             seen: row.first_seen.map(pair),
@@ -164,23 +200,7 @@ impl Core {
             let some: Vec<StoredLink> = links.by_ref().take(PIECE_ROWS).collect();
             to(Piece::Links, &stored(&some, Vec::new())?)?;
         }
-        let rest = StoredRest {
-            applied: self.applied.0,
-            now: self.now.0,
-            today: self.today.0,
-            n_events: self.n_events,
-            sweep: self.sweep,
-            tick_rows: u64::try_from(self.tick_rows).unwrap_or(u64::MAX),
-            generation: self.generation,
-            scoring: self.scoring.clone(),
-            personas: self.personas.iter().map(ToString::to_string).collect(),
-            put_off: self.put_off.iter().copied().collect(),
-            decisions: self.decisions.iter().map(StoredDecision::of).collect(),
-            proposals: stored_proposals(&self.proposals),
-            texts: self.fold.texts().map(<[String]>::to_vec).collect(),
-            n_histories: u64::try_from(self.histories.len()).unwrap_or(u64::MAX),
-        };
-        to(Piece::Rest, &stored(&rest, Vec::new())?)
+        to(Piece::Rest, &stored(&self.rest, Vec::new())?)
     }
 }
 
