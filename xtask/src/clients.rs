@@ -54,6 +54,11 @@ pub(crate) fn chromium() -> anyhow::Result<PathBuf> {
     program(&["chromium", "chromium-browser", "google-chrome", "chrome"], "chromium")
 }
 
+/// Makes sure that there is the server of Redis.
+pub(crate) fn redis() -> anyhow::Result<()> {
+    program(&["redis-server"], "redis-server").map(drop)
+}
+
 /// Returns the whole path of the first of some programs that can be started, or installs a package that has one.
 ///
 /// Whole, since not everything that is told of a program looks along `PATH` for it.

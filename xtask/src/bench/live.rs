@@ -19,6 +19,7 @@ use self::server::{Home, Server};
 use super::measurement::{Line, median};
 use super::{N_ROUNDS_DEFAULT, data_folder, find_kit, peer, python};
 use crate::arguments::{Arguments, UsageError};
+use crate::clients;
 use crate::place::Place;
 use crate::process::{self, Cargo};
 use crate::say;
@@ -74,6 +75,8 @@ pub(super) fn run(place: &Place, options: &Options) -> anyhow::Result<()> {
         let kit = find_kit(place, options.peers.as_deref(), "d_stream.py")?;
         Ok((python(place, PACKAGES)?, kit))
     });
+    // Without it the peers that need it are left out.
+    _ = steps.optional("set up Redis", clients::redis);
     let mut table = CoreTable::default();
     for round_idx in 0..options.n_rounds {
         steps.require(&format!("round {}, the core", round_idx + 1), || {
