@@ -27,6 +27,7 @@ use crate::import::{QuarantineRow, quarantine_batch};
 use crate::model_roles::ModelRole;
 use crate::model_store::FittedModel;
 use crate::people::{read_decisions, read_proposals};
+use crate::store::{Compacted, SMALL_FILES};
 use crate::tables::{EVENTS, IDENTITY_DECISIONS, IDENTITY_PROPOSALS, MODEL_ROLES, MODEL_VERSIONS, QUARANTINE};
 
 pub use parity::ParityReport;
@@ -58,6 +59,8 @@ pub struct Follower {
     decided: [Option<u64>; DECIDED.len()],
     /// [`COMMIT_EVENTS_MAX`], fewer in tests.
     n_commit_max: usize,
+    /// Commits since it was last seen how many small files there are.
+    n_commits: usize,
 }
 
 /// Where it is decided who is who and which models score.
@@ -89,6 +92,7 @@ impl Default for Follower {
             next_refused: None,
             decided: [None; DECIDED.len()],
             n_commit_max: COMMIT_EVENTS_MAX,
+            n_commits: SMALL_FILES,
         }
     }
 }
@@ -185,17 +189,25 @@ impl Engine {
             followed.n_adopted = self.adopt(live).await?;
             follower.doubtful = live.log().end()?;
         }
-        let (entries, end) = waiting(live, next, follower.n_commit_max)?;
-        followed.more = entries.len() >= follower.n_commit_max;
-        let mut events: Vec<Event> = entries.into_iter().filter_map(new_event).collect();
-        if next < follower.doubtful {
-            self.leave_out_known(&mut events).await?;
+        let n_max = follower.n_commit_max;
+        let known = if next < follower.doubtful { self.known_of(live, next, n_max).await? } else { BTreeSet::new() };
+        let (mut rows, mut n_new, mut n_read, mut end) = (EventRows::default(), 0, 0, next);
+        for entry in live.log().read(next).take(n_max) {
+            let entry = entry?;
+            (n_read, end) = (n_read + 1, Offset(entry.offset.0 + 1));
+            // One after the other: an event takes many times the memory of its row.
+            if let Some(event) = new_event(&entry).filter(|event| !known.contains(&event.id.fingerprint().0)) {
+                rows.push(event, event.id.key());
+                n_new += 1;
+            }
         }
+        followed.more = n_read >= n_max;
         let mut written = version;
-        if !events.is_empty() {
+        if n_new > 0 {
             let promoted = table.as_ref().map(promoted).transpose()?.unwrap_or_default();
-            let rows = rows_of(&events, promoted)?;
+            let rows = rows_of(rows, promoted)?;
             written = self.store.append_as(EVENTS, vec![rows], (APPLICATION, txn_of(end))).await?;
+            follower.n_commits += 1;
         }
         if let Some(version) = written {
             live.log().note_lake(LakeNote { version, end })?;
@@ -204,6 +216,31 @@ impl Engine {
         live.stored(end);
         followed.more |= self.follow_refused(live, follower).await?;
         Ok(followed)
+    }
+
+    /// Writes the many small files that following a server leaves again as few larger ones, now and
+    /// then; returns whether it did. Others may write meanwhile. To be called between steps.
+    ///
+    /// # Errors
+    /// When the lake cannot be read or written; it is tried again after some more commits.
+    pub fn compact(&self, live: &Live, follower: &mut Follower) -> Result<bool, EngineError> {
+        if follower.n_commits < SMALL_FILES {
+            return Ok(false);
+        }
+        follower.n_commits = 0;
+        self.runtime.block_on(async {
+            let quarantine = self.store.compact(QUARANTINE).await?;
+            let events = self.store.compact(EVENTS).await?;
+            let noted = live.log().lake()?;
+            // Where somebody else wrote meanwhile the next step finds out what.
+            if let (Some(Compacted { from, to }), Some(LakeNote { version, end })) = (events, noted)
+                && version == from
+                && to == from + 1
+            {
+                live.log().note_lake(LakeNote { version: to, end })?;
+            }
+            Ok(quarantine.or(events).is_some())
+        })
     }
 
     /// Takes messages that a server refused into quarantine, each once, where they wait to be worked
@@ -224,7 +261,7 @@ impl Engine {
         let rows = quarantine_batch(&rows, seal.as_ref());
         let rows = rows.map_err(|error| EngineError::table("write", QUARANTINE, error))?;
         self.store.append_as(QUARANTINE, vec![rows], (APPLICATION_REFUSED, txn_of(Offset(end)))).await?;
-        follower.next_refused = Some(end);
+        (follower.next_refused, follower.n_commits) = (Some(end), follower.n_commits + 1);
         Ok(more)
     }
 
@@ -253,17 +290,16 @@ impl Engine {
         Ok(n_adopted)
     }
 
-    /// Leaves out events that the lake has.
-    async fn leave_out_known(&self, events: &mut Vec<Event>) -> Result<(), EngineError> {
-        let wanted: BTreeSet<u128> = events.iter().map(|event| event.id.fingerprint().0).collect();
-        if wanted.is_empty() {
-            return Ok(());
+    /// Returns the fingerprints of the events from an offset on, of so many records, that the lake has.
+    async fn known_of(&self, live: &Live, from: Offset, n_max: usize) -> Result<BTreeSet<u128>, EngineError> {
+        let (mut wanted, mut known) = (BTreeSet::new(), BTreeSet::new());
+        for entry in live.log().read(from).take(n_max) {
+            wanted.extend(new_event(&entry?).map(|event| event.id.fingerprint().0));
         }
         let context = bare_session(1)?;
-        if !self.store.register(&context, EVENTS).await? {
-            return Ok(());
+        if wanted.is_empty() || !self.store.register(&context, EVENTS).await? {
+            return Ok(known);
         }
-        let mut known = BTreeSet::new();
         let mut take = |rows: &RecordBatch| {
             let ids = text_column(rows, "event_id")?;
             let fingerprints = ids.iter().flatten().map(|id| throng_event::Fingerprint::of(id).0);
@@ -271,8 +307,7 @@ impl Engine {
             Ok(())
         };
         for_each_batch(&context, "SELECT event_id FROM events", &mut take).await?;
-        events.retain(|event| !known.contains(&event.id.fingerprint().0));
-        Ok(())
+        Ok(known)
     }
 }
 
@@ -368,17 +403,10 @@ fn txn_of(end: Offset) -> i64 {
     i64::try_from(end.0).unwrap_or(i64::MAX)
 }
 
-/// Returns what the log has behind an offset, so much at most, and the offset behind that.
-fn waiting(live: &Live, from: Offset, n_max: usize) -> Result<(Vec<Entry>, Offset), EngineError> {
-    let entries: Result<Vec<Entry>, _> = live.log().read(from).take(n_max).collect();
-    let entries = entries?;
-    let end = entries.last().map_or(from, |last| Offset(last.offset.0 + 1));
-    Ok((entries, end))
-}
-
-fn new_event(entry: Entry) -> Option<Event> {
-    match entry.record {
-        Record::Event(event) => Some(*event),
+/// Returns the event of a record that the lake did not have before the log.
+fn new_event(entry: &Entry) -> Option<&Event> {
+    match &entry.record {
+        Record::Event(event) => Some(event),
         Record::Known(_) | Record::Tick(_) | Record::Scoring(_) | Record::Decision(_) | Record::Proposals(_) => None,
     }
 }
@@ -389,9 +417,7 @@ fn promoted(table: &DeltaTable) -> Result<Promoted, EngineError> {
     Ok(Promoted::of(&schema))
 }
 
-fn rows_of(events: &[Event], mut promoted: Promoted) -> Result<RecordBatch, EngineError> {
-    let mut rows = EventRows::default();
-    events.iter().for_each(|event| rows.push(event, event.id.key()));
+fn rows_of(rows: EventRows, mut promoted: Promoted) -> Result<RecordBatch, EngineError> {
     let mut chunk = Chunk::default();
     chunk.push_all(rows.finish());
     chunk.finish(&mut promoted).map_err(|error| EngineError::table("write", EVENTS, error))

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,12 +38,29 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use url::Url;
 
+use crate::context::bare_session;
 use crate::error::EngineError;
 
 /// The version of the layout of every table this binary writes, kept as a table
 /// property so that a foreign reader sees it too.
 const TABLE_FORMAT: &str = "1";
 const TABLE_FORMAT_PROPERTY: &str = "throng.format";
+
+/// Files that are read as fast together as one by one …
+const SMALL_BYTES: i64 = 16 << 20;
+/// … so many of them are worth the work of writing them again …
+pub(crate) const SMALL_FILES: usize = 64;
+/// … as files of so many bytes.
+const COMPACTED_BYTES: NonZeroU64 = NonZeroU64::new(64 << 20).unwrap();
+
+/// What putting files together made of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Compacted {
+    /// The version whose files they were.
+    pub(crate) from: u64,
+    /// The version that has the same rows in fewer files.
+    pub(crate) to: u64,
+}
 
 /// Where the tables are.
 #[derive(Debug, Clone)]
@@ -193,6 +211,31 @@ impl Store {
             .await
             .map_err(|source| EngineError::table("write", table, source))?;
         Ok(written.version())
+    }
+
+    /// Writes the small files of a table again as few larger ones, when they have become many; rows
+    /// stay, and earlier versions stay readable. Others may append meanwhile.
+    pub(crate) async fn compact(&self, table: &str) -> Result<Option<Compacted>, EngineError> {
+        let error = |source: DeltaTableError| EngineError::table("compact", table, source);
+        let Some(delta) = self.open(table).await? else { return Ok(None) };
+        let snapshot = delta.snapshot().map_err(error)?;
+        let n_small = snapshot.log_data().iter().filter(|file| file.size() < SMALL_BYTES).count();
+        let (Some(from), true) = (delta.version(), n_small >= SMALL_FILES) else { return Ok(None) };
+        let properties = writer_properties(&snapshot.snapshot().arrow_schema(), None);
+        let mut state = bare_session(1)?.state();
+        // Texts are written as the columns they were read from.
+        state.config_mut().options_mut().execution.parquet.schema_force_view_types = false;
+        let session = SessionStateBuilder::new_from_existing(state).with_query_planner(DeltaPlanner::new());
+        let compacted = delta
+            .optimize()
+            .with_target_size(COMPACTED_BYTES)
+            .with_max_concurrent_tasks(1)
+            .with_session_state(Arc::new(session.build()))
+            .with_writer_properties(properties)
+            .with_commit_properties(CommitProperties::default().with_create_checkpoint(true))
+            .await;
+        let (compacted, _) = compacted.map_err(error)?;
+        Ok(compacted.version().filter(|to| *to > from).map(|to| Compacted { from, to }))
     }
 
     /// Replaces all rows and the columns; earlier versions stay readable by time travel.

@@ -146,6 +146,38 @@ fn a_commit_that_nobody_noted_is_not_made_twice() {
 }
 
 /// What a server keeps of a message that is no event.
+#[test]
+fn many_small_files_become_few_and_nothing_else_changes() {
+    let (_folder, engine) = fixture::home(CONFIG, 2);
+    let live = open(&engine);
+    let mut own = follower();
+    submit(&engine, &live, 0..300);
+    assert_eq!(follow(&engine, &live, &mut own), 0);
+    assert!(!engine.compact(&live, &mut own).unwrap(), "some forty files are not many");
+    // Some of the same arrive again, and one that the table has no column for.
+    submit(&engine, &live, 250..500);
+    submit_messages(&engine, &live, &messages(500..501).replace("\"n\":", "\"later\":"));
+    assert_eq!(follow(&engine, &live, &mut own), 0);
+    own.n_commits = SMALL_FILES;
+    let n_files = || engine.runtime.block_on(n_files(&engine));
+    assert!(n_files() >= SMALL_FILES);
+    assert!(engine.compact(&live, &mut own).unwrap());
+    assert_eq!(n_files(), 1);
+    // Nobody takes it for news: nothing is adopted, and following goes on.
+    submit(&engine, &live, 490..520);
+    assert_eq!(follow(&engine, &live, &mut own), 0);
+    check(&engine, &live, 520);
+    drop(live);
+    let live = open(&engine);
+    let mut own = follower();
+    assert_eq!((follow(&engine, &live, &mut own), own.doubtful), (0, Offset(0)));
+    check(&engine, &live, 520);
+}
+
+async fn n_files(engine: &Engine) -> usize {
+    engine.store.open(EVENTS).await.unwrap().unwrap().snapshot().unwrap().log_data().num_files()
+}
+
 fn refused(raw: &str) -> Refused {
     Refused {
         source: "shop".to_owned(),

@@ -280,10 +280,9 @@ fn follow(
     stopping: Arc<AtomicBool>,
 ) -> std::thread::JoinHandle<Offset> {
     std::thread::spawn(move || {
-        let (mut decided, mut followed) = (
-            Trouble::new("decisions of the home are not taken in just now"),
-            Trouble::new("the lake is not followed just now"),
-        );
+        let mut decided = Trouble::new("decisions of the home are not taken in just now");
+        let mut followed = Trouble::new("the lake is not followed just now");
+        let mut compacted = Trouble::new("small files of the lake are not put together just now");
         let mut n_idle = 0;
         loop {
             let last = stopping.load(Ordering::Relaxed);
@@ -295,6 +294,7 @@ fn follow(
             }
             if !last {
                 decided.note(engine.reconcile(&live, &mut follower, scores));
+                compacted.note(engine.compact(&live, &mut follower));
             }
             let step = engine.follow(&live, &mut follower);
             if followed.note(step).is_some_and(|followed| followed.more) {
