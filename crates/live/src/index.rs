@@ -20,12 +20,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fjall::{Database, Keyspace};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use serde::{Deserialize, Serialize};
 use throng_event::{Decimal, Event, EventKey, EventKind, Instant, Value};
 use throng_profile::{ProfileId, StatedTrait, Traits};
 
-use crate::log::{Log, options, storage};
+use crate::log::{Log, storage, unordered as without_order};
 use crate::{Entry, EventOrder, EventQuery, LiveError, Offset, Shift, ShiftFilter, ShiftId, shift_form};
 
 /// The index of one log.
@@ -66,10 +66,12 @@ struct StoredTrait {
 impl Index {
     pub(crate) fn open(log: &Log) -> Result<Self, LiveError> {
         let database = log.database().clone();
-        let keyspace = |name| database.keyspace(name, options).map_err(|error| storage("open", log.path(), &error));
+        let keyspace = |name| {
+            database.keyspace(name, KeyspaceCreateOptions::default).map_err(|error| storage("open", log.path(), &error))
+        };
         Ok(Self {
             log: log.clone(),
-            events: keyspace("events")?,
+            events: database.keyspace("events", without_order).map_err(|error| storage("open", log.path(), &error))?,
             traits: keyspace("traits")?,
             accounts: keyspace("accounts")?,
             account_events: keyspace("account_events")?,

@@ -12,6 +12,7 @@
 //!
 //! A fingerprint stays for good: a repeat counts once however late it comes.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
@@ -42,17 +43,22 @@ pub struct Log {
 
 const NOTE: &[u8] = b"note";
 
+/// Threads that write tables: one alone waits for itself once what is asked of it has filled its queue
+/// (`inner_rotate_memtable` of fjall 3.1), and nothing is written any more. More than a few have no more
+/// to do.
+const N_WORKERS_MIN: usize = 2;
+const N_WORKERS_MAX: usize = 4;
+
 /// Bytes of the block cache: index and filter blocks of `seen` for some ten million events.
 const CACHE_BYTES: u64 = 128 << 20;
 
-/// Bytes of a keyspace that are kept in memory before they are written to a table: some 200,000 ids, among
-/// which one is found far sooner than among a million. A dozen keyspaces have as much, and as much again
-/// while it is written.
-const MEMTABLE_BYTES: u64 = 16 << 20;
+/// Bytes of small entries without order, such as ids, that are kept in memory before they are written
+/// to a table: some 200,000, among which one is found far sooner than among a million.
+const UNORDERED_BYTES_MAX: u64 = 16 << 20;
 
-/// Returns how a keyspace is kept.
-pub(crate) fn options() -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES)
+/// Returns how small entries without order are kept.
+pub(crate) fn unordered() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default().max_memtable_size(UNORDERED_BYTES_MAX)
 }
 
 impl Log {
@@ -82,12 +88,16 @@ impl Log {
 
     fn open_at(path: &Path) -> Result<Self, LiveError> {
         let failed = |error: fjall::Error| storage("open", path, &error);
-        // One worker: of several the first only waits for a flush while another compacts, and waits by
-        // spinning (`worker_tick` of fjall 3.1), which costs a core.
-        let builder = Database::builder(path).cache_size(CACHE_BYTES).worker_threads(1);
-        let database = builder.manual_journal_persist(true).open().map_err(failed)?;
-        let keyspace = |name| database.keyspace(name, options).map_err(failed);
-        let (records, seen) = (keyspace("records")?, keyspace("seen")?);
+        let n_workers = std::thread::available_parallelism().map_or(N_WORKERS_MIN, NonZeroUsize::get);
+        let database = Database::builder(path)
+            .cache_size(CACHE_BYTES)
+            .worker_threads(n_workers.clamp(N_WORKERS_MIN, N_WORKERS_MAX))
+            .manual_journal_persist(true)
+            .open()
+            .map_err(failed)?;
+        let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default).map_err(failed);
+        let records = keyspace("records")?;
+        let seen = database.keyspace("seen", unordered).map_err(failed)?;
         let (refused, lake) = (keyspace("refused")?, keyspace("lake")?);
         Ok(Self { path: path.to_owned(), database, records, seen, refused, lake })
     }
