@@ -1,13 +1,14 @@
 //! The lake and the log of a server hold the same events, each once, whoever brought them and
 //! whatever was cut off in between.
 
-use throng_event::{Event, Instant, Limits, PersonalData};
+use throng_event::{Event, Identity, Instant, Limits, PersonalData};
 use throng_live::{LakeNote, Live, Offset, Refused, Submission};
 use throng_source::{Import, Taken, read_segment};
 
-use super::{Engine, Follower, LiveModels};
+use super::{EVENTS, Engine, Follower, IDENTITY_PROPOSALS, LiveModels, SMALL_FILES, Scores};
 use crate::fixture::{self, chance};
 use crate::import::ReadmitRequest;
+use crate::rows::{batch, numbers, texts};
 
 const CONFIG: &str = r#"format = 1
 time_zone = "Europe/Berlin"
@@ -172,6 +173,34 @@ fn many_small_files_become_few_and_nothing_else_changes() {
     let mut own = follower();
     assert_eq!((follow(&engine, &live, &mut own), own.doubtful), (0, Offset(0)));
     check(&engine, &live, 520);
+}
+
+#[test]
+fn what_is_proposed_reaches_a_running_server_and_leaves_it_again() {
+    let (_folder, engine) = fixture::home(&format!("{CONFIG}\n[identity]\nproposed_min = 0.9\n"), 2);
+    let (live, mut own) = (open(&engine), follower());
+    submit_messages(&engine, &live, &messages(0..60).replace("userId", "anonymousId"));
+    assert_eq!(follow(&engine, &live, &mut own), 0);
+    let mut is_one = |rows: &[(&str, &str, f64)]| {
+        let of = |text: fn(&(&str, &str, f64)) -> String| texts(rows.iter().map(text).map(Some).collect::<Vec<_>>());
+        let rows = batch(vec![
+            ("a", of(|row| row.0.to_owned())),
+            ("b", of(|row| row.1.to_owned())),
+            ("probability", numbers(rows.iter().map(|row| Some(row.2)))),
+            ("why", of(|_| "both are called Ann".to_owned())),
+        ]);
+        engine.runtime.block_on(engine.store.replace(IDENTITY_PROPOSALS, vec![rows.unwrap()])).unwrap();
+        engine.reconcile(&live, &mut own, Scores::Nobody).unwrap();
+        check(&engine, &live, 60);
+        let profile = |id: &str| live.profile(&Identity::anonymous(id)).unwrap().id;
+        [("u1", "u2"), ("u3", "u4")].map(|(a, b)| profile(a) == profile(b))
+    };
+    assert_eq!(is_one(&[("a:u1", "a:u2", 0.95), ("a:u3", "a:u4", 0.8)]), [true, false]);
+    assert_eq!(is_one(&[("a:u3", "a:u4", 0.9)]), [false, true]);
+    drop(live);
+    let live = open(&engine);
+    let profile = |id: &str| live.profile(&Identity::anonymous(id)).unwrap().id;
+    assert_eq!(profile("u3"), profile("u4"), "a new server is told, too");
 }
 
 async fn n_files(engine: &Engine) -> usize {
