@@ -6,10 +6,9 @@
 //! On a later day windows that an event has left are folded again from the rows that are still in
 //! them, which are read from where the longest of them begins.
 //!
-//! Whoever had a late event may have more: what several connections bring of one person overtakes
-//! itself. So from then on what was known some events ago is kept beside the fold, and a late event
-//! behind that costs the few rows since. Anything else (an event of long ago, an earlier day, other
-//! carriers) needs the whole history again.
+//! Whoever had a late event may have more, for what several connections bring overtakes itself. So
+//! from then on what was known some events ago is kept too, and a late event behind that costs the few
+//! rows since. Anything else (an event of long ago, other carriers) needs the whole history again.
 
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -318,10 +317,7 @@ impl Folds {
         code_ends.clone_from(&other.code_ends);
         days.clone_from(&other.days);
         sessions.clone_from(&other.sessions);
-        for (tally, other) in tallies.iter_mut().zip(&other.tallies) {
-            tally.counts.clone_from(&other.counts);
-            tally.summary = other.summary;
-        }
+        tallies.clone_from(&other.tallies);
         decayed.clone_from(&other.decayed);
         intervals.clone_from(&other.intervals);
         changes.clone_from(&other.changes);
