@@ -97,10 +97,11 @@ impl Index {
         let Some((last, _)) = entries.last() else { return Ok(()) };
         let mut batch = self.database.batch();
         let (mut traits, mut account_traits) = (Latest::new(), Latest::new());
+        let mut places = Vec::with_capacity(entries.len());
         for (entry, carrier) in entries {
             let (Some(event), Some(carrier)) = (entry.record.event(), carrier) else { continue };
             let (carrier, offset) = (carrier.to_be_bytes(), entry.offset.0.to_be_bytes());
-            batch.insert(&self.events, event_key(&carrier, event.occurred_at, entry.key), offset);
+            places.push((event_key(&carrier, event.occurred_at, entry.key), offset));
             let account = event.group_id.as_deref().map(measured);
             if let (Some(account), Some(group)) = (&account, &event.group_id) {
                 batch.insert(&self.accounts, joined(&carrier, group.as_bytes()), []);
@@ -117,6 +118,9 @@ impl Index {
                 _ => self.collect_traits(stated, (&self.traits, &carrier), &mut traits)?,
             }
         }
+        // In their order those that are near each other are put down one after the other.
+        places.sort_unstable();
+        places.into_iter().for_each(|(key, offset)| batch.insert(&self.events, key, offset));
         for (keyspace, latest) in [(&self.traits, traits), (&self.account_traits, account_traits)] {
             for (key, stated) in latest {
                 batch.insert(keyspace, key, encode_trait(&stated)?);

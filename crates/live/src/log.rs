@@ -14,7 +14,9 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use fjall::compaction::Leveled;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use throng_event::{EventKey, Fingerprint};
 
@@ -52,13 +54,22 @@ const N_WORKERS_MAX: usize = 4;
 /// Bytes of the block cache: index and filter blocks of `seen` for some ten million events.
 const CACHE_BYTES: u64 = 128 << 20;
 
+/// Bytes of the journals that are full, for which a start would wait: a larger part of what they hold
+/// is in tables then, and fewer bytes of entries in memory.
+const JOURNAL_BYTES_MAX: u64 = 64 << 20;
+
 /// Bytes of small entries without order, such as ids, that are kept in memory before they are written
 /// to a table: some 200,000, among which one is found far sooner than among a million.
 const UNORDERED_BYTES_MAX: u64 = 16 << 20;
 
+/// Tables of small entries without order that are put together with what is there: each time all of it is
+/// written again, and until then a key is looked for in each of them.
+const UNORDERED_TABLES_MAX: u8 = 8;
+
 /// Returns how small entries without order are kept.
 pub(crate) fn unordered() -> KeyspaceCreateOptions {
-    KeyspaceCreateOptions::default().max_memtable_size(UNORDERED_BYTES_MAX)
+    let strategy = Leveled::default().with_l0_threshold(UNORDERED_TABLES_MAX);
+    KeyspaceCreateOptions::default().max_memtable_size(UNORDERED_BYTES_MAX).compaction_strategy(Arc::new(strategy))
 }
 
 impl Log {
@@ -91,6 +102,7 @@ impl Log {
         let n_workers = std::thread::available_parallelism().map_or(N_WORKERS_MIN, NonZeroUsize::get);
         let database = Database::builder(path)
             .cache_size(CACHE_BYTES)
+            .max_journaling_size(JOURNAL_BYTES_MAX)
             .worker_threads(n_workers.clamp(N_WORKERS_MIN, N_WORKERS_MAX))
             .manual_journal_persist(true)
             .open()
