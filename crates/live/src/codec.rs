@@ -73,13 +73,26 @@ pub(crate) fn encode(event: &Event, bytes: Vec<u8>) -> Result<Vec<u8>, LiveError
 
 /// Reads the stored form of an event.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Event, LiveError> {
-    let damaged = |what: &str| LiveError::Damaged(what.to_owned());
-    let (form, body) = bytes.split_first().ok_or_else(|| damaged("an empty record"))?;
-    if *form != FORM {
-        return Err(damaged(&format!("a record of form {form}; this version reads form {FORM}")));
-    }
-    let stored: StoredEvent<'_> = postcard::from_bytes(body).map_err(|error| damaged(&error.to_string()))?;
+    let stored: StoredEvent<'_> = postcard::from_bytes(body(bytes)?).map_err(|error| damaged(&error.to_string()))?;
     event(stored).ok_or_else(|| damaged("a record that no event was written as"))
+}
+
+/// Reads of the stored form of an event its id, which stands first.
+pub(crate) fn decode_id(bytes: &[u8]) -> Result<&str, LiveError> {
+    postcard::take_from_bytes(body(bytes)?).map(|(id, _)| id).map_err(|error| damaged(&error.to_string()))
+}
+
+/// Returns what stands behind the byte of the form.
+fn body(bytes: &[u8]) -> Result<&[u8], LiveError> {
+    match bytes.split_first() {
+        Some((&FORM, body)) => Ok(body),
+        Some((form, _)) => Err(damaged(&format!("a record of form {form}; this version reads form {FORM}"))),
+        None => Err(damaged("an empty record")),
+    }
+}
+
+fn damaged(what: &str) -> LiveError {
+    LiveError::Damaged(what.to_owned())
 }
 
 fn stored(event: &Event) -> StoredEvent<'_> {

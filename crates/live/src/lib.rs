@@ -18,6 +18,7 @@ mod live;
 mod log;
 mod model;
 mod record;
+mod seen;
 mod shift_form;
 mod unexplained;
 mod view;

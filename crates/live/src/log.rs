@@ -6,9 +6,10 @@
 //! | keyspace | key | value |
 //! |---|---|---|
 //! | `records` | offset, 8 bytes, most significant first | what it is, and its body |
-//! | `seen` | fingerprint of an event id, 16 bytes | nothing |
+//! | `seen` | fingerprint of an event id, 16 bytes; the latest are in memory | nothing |
 //! | `refused` | number, 8 bytes, most significant first | a message that was not admitted |
 //! | `lake` | `note` | the version of the table `events` that was last in step with the log, and the offset |
+//! | `lake` | `seen` | the offset before which the ids of all records are in `seen` |
 //!
 //! A fingerprint stays for good: a repeat counts once however late it comes.
 
@@ -21,6 +22,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use throng_event::{EventKey, Fingerprint};
 
 use crate::record::{number, read_stored, stored};
+use crate::seen::Seen;
 use crate::{Entry, LiveError, Offset, Prepared, Record, Refused};
 
 /// Up to where the lake has what the log has, and the log what the lake has.
@@ -38,7 +40,7 @@ pub struct Log {
     path: PathBuf,
     database: Database,
     records: Keyspace,
-    seen: Keyspace,
+    seen: Arc<Seen>,
     refused: Keyspace,
     lake: Keyspace,
 }
@@ -109,9 +111,32 @@ impl Log {
             .map_err(failed)?;
         let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default).map_err(failed);
         let records = keyspace("records")?;
-        let seen = database.keyspace("seen", unordered).map_err(failed)?;
         let (refused, lake) = (keyspace("refused")?, keyspace("lake")?);
-        Ok(Self { path: path.to_owned(), database, records, seen, refused, lake })
+        let tables = database.keyspace("seen", unordered).map_err(failed)?;
+        let (seen, in_tables) = Seen::open(path, tables, lake.clone())?;
+        let log = Self { path: path.to_owned(), database, records, seen: Arc::new(seen), refused, lake };
+        log.fill_seen(in_tables)?;
+        Ok(log)
+    }
+
+    /// Takes in the ids that are in no table yet.
+    fn fill_seen(&self, in_tables: Option<Offset>) -> Result<(), LiveError> {
+        let from = if let Some(in_tables) = in_tables {
+            in_tables
+        } else {
+            // A new log, or one of a time when all ids went to tables with their records.
+            let from = if self.seen.has_tables() { self.end()? } else { Offset(0) };
+            self.seen.note(from)?;
+            self.sync()?;
+            from
+        };
+        let failed = |error: fjall::Error| storage("read", &self.path, &error);
+        for guard in self.records.range(from.0.to_be_bytes()..) {
+            let (key, value) = guard.into_inner().map_err(failed)?;
+            let id = Record::event_id(&value)?.map(Fingerprint::of);
+            self.seen.add(id, Offset(number(&key)? + 1))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -132,22 +157,20 @@ impl Log {
         let failed = |error: fjall::Error| storage("append to", &self.path, &error);
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
         let mut next = self.end()?.0;
-        // In their order ids that are near each other are looked up and put down one after the other.
+        // In their order ids that are the same, or near each other in tables, are looked up one after the other.
         let ids = records.iter().enumerate().filter_map(|(idx, record)| Some((record.fingerprint?, idx)));
         let mut ids: Vec<(Fingerprint, usize)> = ids.collect();
         ids.sort_unstable();
         let mut is_new = vec![true; records.len()];
         let mut before = None;
         for (fingerprint, idx) in ids {
-            if before.replace(fingerprint) == Some(fingerprint) || self.has_seen(fingerprint)? {
-                is_new[idx] = false;
-            } else {
-                batch.insert(&self.seen, fingerprint.0.to_be_bytes(), []);
-            }
+            is_new[idx] = before.replace(fingerprint) != Some(fingerprint) && !self.has_seen(fingerprint)?;
         }
         let mut entries: Vec<Entry> = Vec::with_capacity(records.len());
+        let mut new_ids = Vec::with_capacity(records.len());
         for (Prepared { record, bytes, fingerprint }, _) in records.into_iter().zip(&is_new).filter(|(_, new)| **new) {
             batch.insert(&self.records, next.to_be_bytes(), bytes);
+            new_ids.extend(fingerprint);
             let key = fingerprint.map_or(EventKey(0), Fingerprint::key);
             entries.push(Entry { offset: Offset(next), record, key });
             next += 1;
@@ -160,6 +183,7 @@ impl Log {
         if !batch.is_empty() {
             batch.commit().map_err(failed)?;
         }
+        self.seen.add(new_ids, Offset(next))?;
         Ok((entries, is_new))
     }
 
@@ -168,7 +192,7 @@ impl Log {
     /// # Errors
     /// [`LiveError::Storage`] when the disk refuses.
     pub fn has_seen(&self, fingerprint: Fingerprint) -> Result<bool, LiveError> {
-        self.seen.contains_key(fingerprint.0.to_be_bytes()).map_err(|error| storage("look into", &self.path, &error))
+        self.seen.contains(fingerprint)
     }
 
     /// Returns the offset behind the last record.
@@ -275,6 +299,12 @@ mod tests {
         events.map(|event| Prepared::new(Record::Event(Box::new(event))).unwrap()).collect()
     }
 
+    /// Records of which no two have the same id.
+    fn distinct(seed: u64, n: usize) -> Vec<Prepared> {
+        let mut ids = std::collections::BTreeSet::new();
+        records(seed, n).into_iter().filter(|record| ids.insert(record.fingerprint)).collect()
+    }
+
     #[test]
     fn what_was_appended_is_read_back_after_reopening_and_events_count_once() {
         let folder = tempfile::tempdir().unwrap();
@@ -296,6 +326,64 @@ mod tests {
         assert_eq!(tail, all[50..]);
         assert_eq!(log.get(Offset(3)).unwrap().as_ref(), Some(&all[3].record));
         assert_eq!(log.get(Offset(1_000_000)).unwrap(), None);
+    }
+
+    #[test]
+    fn an_id_counts_once_in_memory_and_in_tables_and_after_any_reopening() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = distinct(3, 400);
+        let mut log = Log::open(folder.path()).unwrap();
+        for (number, some) in all.chunks(15).enumerate() {
+            assert_eq!(log.append(some.to_vec(), &[]).unwrap().0.len(), some.len());
+            if number % 4 == 0 {
+                drop(log);
+                log = Log::open(folder.path()).unwrap();
+            }
+            let until_now = &all[..(number * 15 + some.len())];
+            assert!(until_now.iter().all(|record| log.has_seen(record.fingerprint.unwrap()).unwrap()));
+        }
+        assert!(log.seen.has_tables());
+        assert_eq!(log.append(all, &[]).unwrap().0, []);
+    }
+
+    #[test]
+    fn a_table_of_ids_whose_note_a_crash_took_does_no_harm() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = distinct(3, 200);
+        let second = first.split_off(100);
+        let log = Log::open(folder.path()).unwrap();
+        log.append(first.clone(), &[]).unwrap();
+        drop(log);
+        let log = Log::open(folder.path()).unwrap();
+        log.seen.note(Offset(0)).unwrap();
+        drop(log);
+        let log = Log::open(folder.path()).unwrap();
+        assert_eq!(log.append([first, second.clone()].concat(), &[]).unwrap().0.len(), second.len());
+    }
+
+    #[test]
+    fn the_ids_of_an_older_log_which_are_all_in_tables_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = distinct(3, 200);
+        let second = first.split_off(100);
+        let log = Log::open(folder.path()).unwrap();
+        let mut batch = log.database.batch();
+        for (number, record) in (0_u64..).zip(&first) {
+            batch.insert(&log.records, number.to_be_bytes(), record.bytes.clone());
+            batch.insert(
+                &log.database.keyspace("seen", unordered).unwrap(),
+                record.fingerprint.unwrap().0.to_be_bytes(),
+                [],
+            );
+        }
+        batch.remove(&log.lake, "seen");
+        batch.commit().unwrap();
+        drop(log);
+        let log = Log::open(folder.path()).unwrap();
+        assert_eq!(log.append([first.clone(), second.clone()].concat(), &[]).unwrap().0.len(), second.len());
+        drop(log);
+        let log = Log::open(folder.path()).unwrap();
+        assert_eq!(log.append([first, second].concat(), &[]).unwrap().0, []);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use throng_event::{Event, EventKey, Fingerprint, Identity, Instant};
 use throng_profile::{Decision, Proposal, Verdict};
 
 use crate::LiveError;
-use crate::codec::{decode, encode};
+use crate::codec::{decode, decode_id, encode};
 
 const EVENT: u8 = 1;
 const KNOWN: u8 = 2;
@@ -125,6 +125,14 @@ impl Record {
             Self::Scoring(scoring) => stored(scoring, vec![SCORING]),
             Self::Decision(decision) => stored(&StoredDecision::of(decision), vec![DECISION]),
             Self::Proposals(proposals) => stored(&stored_proposals(proposals), vec![PROPOSALS]),
+        }
+    }
+
+    /// Returns the id of the event that is stored as these bytes, `None` where they are no event.
+    pub(crate) fn event_id(bytes: &[u8]) -> Result<Option<&str>, LiveError> {
+        match bytes.split_first() {
+            Some((&(EVENT | KNOWN), body)) => decode_id(body).map(Some),
+            _ => Ok(None),
         }
     }
 
