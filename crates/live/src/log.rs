@@ -38,9 +38,11 @@ pub struct LakeNote {
 #[derive(Clone)]
 pub struct Log {
     path: PathBuf,
+    /// Stands before the database, to be dropped first: a table that is written to a database that is
+    /// closing would keep it open for good.
+    seen: Arc<Seen>,
     database: Database,
     records: Keyspace,
-    seen: Arc<Seen>,
     refused: Keyspace,
     lake: Keyspace,
 }
@@ -344,6 +346,16 @@ mod tests {
         }
         assert!(log.seen.has_tables());
         assert_eq!(log.append(all, &[]).unwrap().0, []);
+    }
+
+    #[test]
+    fn a_log_that_is_dropped_while_ids_go_to_a_table_can_be_opened_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let all = distinct(3, 4000);
+        for some in all.chunks(40) {
+            Log::open(folder.path()).unwrap().append(some.to_vec(), &[]).unwrap();
+        }
+        assert_eq!(Log::open(folder.path()).unwrap().append(all, &[]).unwrap().0, []);
     }
 
     #[test]
